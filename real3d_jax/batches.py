@@ -1,0 +1,60 @@
+"""What a training step receives: the contract between the data pipeline and the losses.
+
+Images are channels last. They travel as uint8 and become float in [0, 1] on the device (`as_float`), so that a batch
+crosses the bus in a quarter of the bytes; both forms have the same shapes.
+"""
+
+from typing import TypeVar
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Shaped
+
+from real3d_jax.cameras import Cameras
+
+_Batch = TypeVar("_Batch")
+
+
+@flax.struct.dataclass
+class MultiviewBatch:
+    """Synthetic objects with known views (Eq. 1). View 0 is the input view.
+
+    Attributes:
+      image: the model's input, the object on grey 0.5.
+      rgb: target views on white.
+      mask: 1 (255) where the object is, 0 elsewhere; binary at the source, fractional at edges once resized.
+      cameras: poses in the input-camera frame (view 0 canonical) and intrinsics, leading shape (B, V).
+    """
+
+    image: Shaped[Array | np.ndarray, "B S S 3"]
+    rgb: Shaped[Array | np.ndarray, "B V h w 3"]
+    mask: Shaped[Array | np.ndarray, "B V h w 1"]
+    cameras: Cameras
+
+
+@flax.struct.dataclass
+class SingleViewBatch:
+    """Photographs of one object each (Eq. 2-10): the input image and its own view as the only target.
+
+    `cameras` has leading shape (B,): the canonical pose at the data set's distance, with its field of view.
+    """
+
+    image: Shaped[Array | np.ndarray, "B S S 3"]
+    rgb: Shaped[Array | np.ndarray, "B h w 3"]
+    mask: Shaped[Array | np.ndarray, "B h w 1"]
+    cameras: Cameras
+
+
+@flax.struct.dataclass
+class TrainBatch:
+    """One optimiser step's examples. Either part is None when its share of the batch is zero."""
+
+    synthetic: MultiviewBatch | None
+    real: SingleViewBatch | None
+
+
+def as_float(batch: _Batch) -> _Batch:
+    """Turns every uint8 leaf of a batch into float32 in [0, 1]; other leaves stay."""
+    return jax.tree.map(lambda x: x.astype(jnp.float32) / 255.0 if x.dtype == jnp.uint8 else x, batch)

@@ -1,0 +1,18 @@
+"""The error whose message is meant for the person at the keyboard."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Something the user can put right: one sentence that says what is wrong, where, and what to do.
+
+    The command lines print it without a traceback and exit with code 2.
+    """
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """A clause naming the entry of `valid` nearest to `word`, or all of them if none is near."""
+    valid = sorted(valid)
+    nearest = difflib.get_close_matches(word, valid, n=1, cutoff=0.5)
+    return f"did you mean '{nearest[0]}'?" if nearest else f"valid names are {', '.join(valid)}."

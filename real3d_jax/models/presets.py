@@ -1,0 +1,69 @@
+"""Named sizes of the reconstruction model."""
+
+import dataclasses
+
+import ml_collections
+
+from real3d_jax.config import ModelConfig, VitConfig
+from real3d_jax.errors import UserError, did_you_mean
+
+DINO_VIT_B16 = VitConfig(
+    width=768,
+    layers=12,
+    heads=12,
+    mlp_width=3072,
+    patch_size=16,
+    position_grid=14,
+    activation="gelu",
+    layer_norm_eps=1e-12,
+    patch_bias=True,
+    pre_norm=False,
+)
+
+PRESETS = {
+    # TripoSR's architecture: 418,685,036 parameters.
+    "base": ModelConfig(
+        image_size=512,
+        vit=DINO_VIT_B16,
+        plane_tokens=32,
+        token_width=1024,
+        layers=16,
+        heads=16,
+        plane_channels=40,
+        decoder_width=64,
+        decoder_layers=9,
+    ),
+    # For experiments on one accelerator.
+    "small": ModelConfig(
+        image_size=256,
+        vit=dataclasses.replace(DINO_VIT_B16, width=384, heads=6, mlp_width=1536),
+        plane_tokens=32,
+        token_width=512,
+        layers=8,
+        heads=8,
+        plane_channels=40,
+        decoder_width=64,
+        decoder_layers=9,
+    ),
+    # For a CPU.
+    "tiny": ModelConfig(
+        image_size=64,
+        vit=dataclasses.replace(
+            DINO_VIT_B16, width=128, layers=3, heads=4, mlp_width=512, patch_size=8, position_grid=8
+        ),
+        plane_tokens=8,
+        token_width=128,
+        layers=3,
+        heads=4,
+        plane_channels=32,
+        decoder_width=64,
+        decoder_layers=3,
+    ),
+}
+
+
+def preset(name: str) -> ml_collections.ConfigDict:
+    """A preset as a group of config keys, so that a config file can take it and change single numbers."""
+    if name not in PRESETS:
+        raise UserError(f"There is no model preset '{name}': {did_you_mean(name, PRESETS)}")
+    return ml_collections.ConfigDict(dataclasses.asdict(PRESETS[name]))
