@@ -134,11 +134,25 @@ def use_embedded_data(config: ConfigDict) -> ConfigDict:
     config.init_from = ""
     config.perceptual.clip = "random"
     config.perceptual.vgg = "random"
-    made = {"kind": "procedural_views", "objects": 512, "held_out": 32, "views": 12, "image_size": 512, "seed": 0}
+    made = {
+        "kind": "procedural_views",
+        "objects": 512,
+        "held_out": 32,
+        "views": 12,
+        "image_size": 512,
+        "seed": 0,
+    }
     config.data.embedded = ConfigDict(
         {
             "procedural_a": {**made, "path": "procedural_a", "family": "a"},
-            "procedural_b": {**made, "path": "procedural_b", "family": "b", "objects": 0, "held_out": 32, "seed": 1},
+            "procedural_b": {
+                **made,
+                "path": "procedural_b",
+                "family": "b",
+                "objects": 0,
+                "held_out": 32,
+                "seed": 1,
+            },
             "procedural_b_single": {
                 **made,
                 "path": "procedural_b_single",

@@ -4,8 +4,10 @@ The world is right-handed with z up; the object lies in the cube of half-size 0.
 OpenGL axes (x right, y up, looking along -z) and its pose `c2w` maps camera to world. The canonical camera sits at
 (+distance, 0, 0) and looks at the origin; the model places every input view there. Angles are radians in this module.
 
-Small products run at the highest matmul precision: an accelerator's default (TF32, bfloat16) would move rays by a pixel.
+Small products run at the highest matmul precision: an accelerator's default (TF32, bfloat16) would move rays.
 """
+
+from typing import no_type_check
 
 import flax.struct
 import jax
@@ -15,6 +17,7 @@ from jaxtyping import Array, Float
 _HIGHEST = jax.lax.Precision.HIGHEST
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class Cameras:
     """Poses and intrinsics of any leading shape.
@@ -54,7 +57,12 @@ def spherical_c2w(
     azimuth, elevation, distance = jnp.broadcast_arrays(
         *(jnp.asarray(v, jnp.float32) for v in (azimuth, elevation, distance))
     )
-    sin_az, cos_az, sin_el, cos_el = jnp.sin(azimuth), jnp.cos(azimuth), jnp.sin(elevation), jnp.cos(elevation)
+    sin_az, cos_az, sin_el, cos_el = (
+        jnp.sin(azimuth),
+        jnp.cos(azimuth),
+        jnp.sin(elevation),
+        jnp.cos(elevation),
+    )
     zero = jnp.zeros_like(azimuth)
     right = jnp.stack([-sin_az, cos_az, zero], -1)
     up = jnp.stack([-sin_el * cos_az, -sin_el * sin_az, cos_el], -1)

@@ -1,0 +1,1 @@
+"""Real3D in JAX: large reconstruction models trained on single-view photographs."""

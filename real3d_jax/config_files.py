@@ -1,0 +1,152 @@
+"""Reads the Python files in `configs/`, with changes from the command line, and writes configurations back as JSON.
+
+A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word` passes the word to it. Changes are
+written `--config.schedule.steps=100`; they can set the keys that the file has, not add any.
+"""
+
+import ast
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from real3d_jax.config import Config, parse
+from real3d_jax.errors import UserError, did_you_mean
+
+
+def load(source: str, changes: Sequence[str] = ()) -> Config:
+    """The configuration of a file.
+
+    Args:
+      source: path of the file, and after a colon the argument of its `get_config`, if it takes one.
+      changes: the command line's `--config.KEY=VALUE` (or `--config.KEY VALUE`, as two entries).
+
+    Raises:
+      UserError: the file cannot be used, or a key is unknown, missing or ill-typed.
+    """
+    tree = load_tree(source)
+    for key, value in _pairs(changes):
+        _set(tree, key, value)
+    return parse(tree)
+
+
+def load_tree(source: str) -> ml_collections.ConfigDict:
+    """What `get_config` of a config file returns; `source` as in `load`."""
+    path, _, argument = source.partition(":")
+    get_config = _import_get_config(Path(path))
+    try:
+        tree = get_config(argument) if argument else get_config()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"--config {source}: its get_config failed with {_one_line(error)}.") from error
+    if not isinstance(tree, ml_collections.ConfigDict):
+        raise UserError(f"--config {source}: its get_config must return a ConfigDict, but gave {type(tree).__name__}.")
+    tree.unlock()
+    return tree
+
+
+def to_tree(config: Any) -> Any:
+    """A configuration as nested dictionaries, lists and numbers, fit for JSON; `parse` is the inverse."""
+    if dataclasses.is_dataclass(config):
+        return {f.name: to_tree(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    if isinstance(config, Mapping):
+        return {key: to_tree(value) for key, value in config.items()}
+    if isinstance(config, tuple):
+        return [to_tree(value) for value in config]
+    return config
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "config") -> list[str]:
+    """The keys in which two configuration trees differ, each as 'config.a.b: old -> new'."""
+    found = []
+    for key in sorted(set(old) | set(new)):
+        a, b, name = old.get(key), new.get(key), f"{where}.{key}"
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, name)
+        elif a != b:
+            found.append(f"{name}: {a!r} -> {b!r}")
+    return found
+
+
+def _import_get_config(path: Path) -> Any:
+    if path.suffix != ".py":
+        raise UserError(f"--config must be a Python file (.py) with a get_config function, but is '{path}'.")
+    if not path.is_file():
+        siblings = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, siblings) if siblings else f"'{path.parent}' holds no config file."
+        raise UserError(f"There is no config file '{path}': {hint}")
+    # Config files take from one another by `from configs.real3d import ...`.
+    for folder in (str(Path.cwd()), str(path.resolve().parent.parent)):
+        if folder not in sys.path:
+            sys.path.append(folder)
+    spec = importlib.util.spec_from_file_location(f"config_file_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except UserError:
+        raise
+    except SyntaxError as error:
+        raise UserError(f"--config {path}: line {error.lineno} is not valid Python ({error.msg}).") from error
+    except Exception as error:
+        raise UserError(f"--config {path}: cannot be imported, {_one_line(error)}.") from error
+    if not callable(getattr(module, "get_config", None)):
+        raise UserError(f"--config {path}: the file must define a function get_config() that returns a ConfigDict.")
+    return module.get_config
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
+
+
+def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:
+    pairs = []
+    remaining = list(changes)
+    while remaining:
+        word = remaining.pop(0)
+        if not word.startswith("--config."):
+            raise UserError(f"Unknown argument '{word}': a config key is set by --config.KEY=VALUE.")
+        key, equals, value = word.removeprefix("--config.").partition("=")
+        if not equals:
+            if not remaining or remaining[0].startswith("--"):
+                raise UserError(f"{word} needs a value: write {word}=VALUE.")
+            value = remaining.pop(0)
+        pairs.append((key, value))
+    return pairs
+
+
+def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:
+    group, where = tree, "config"
+    *parents, leaf = key.split(".")
+    for name in parents:
+        group = _child(group, name, where)
+        where += f".{name}"
+        if not isinstance(group, ml_collections.ConfigDict):
+            raise UserError(f"{where} is a value, not a group of keys: set it by --{where}=VALUE.")
+    old = _child(group, leaf, where)
+    if isinstance(old, ml_collections.ConfigDict):
+        example = next(iter(old.keys()), "KEY")
+        raise UserError(f"{where}.{leaf} is a group of keys: set one of them, such as --{where}.{leaf}.{example}=VALUE.")
+    with group.ignore_type():  # `parse` checks the types, and says more about them
+        group[leaf] = text if isinstance(old, str) else _value(text)
+
+
+def _child(group: ml_collections.ConfigDict, name: str, where: str) -> Any:
+    if name not in group:
+        hint = did_you_mean(name, group.keys()) if len(group) else "it is an empty group."
+        raise UserError(f"{where} has no key '{name}': {hint}")
+    return group[name]
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,115 @@
+"""Reads data sets of records at random, one view or photograph at a time."""
+
+import functools
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from real3d_jax.data import records
+from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
+from real3d_jax.data.records import Photograph, View
+from real3d_jax.errors import UserError
+
+
+class RecordSet:
+    """One split of a data set. Opens no shard before the first read, and can be sent to reader processes.
+
+    Attributes:
+      folder: the data set's folder.
+      split: 'train' or 'test'.
+      schema: records.MULTIVIEW or records.SINGLE_VIEW.
+      mask_threshold: the object is where alpha is greater.
+      settings: what made the data.
+      keys: names of the items (objects or photographs).
+      counts: records of each item.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], split: str):
+        """Reads the metadata and the index.
+
+        Raises:
+          UserError: the folder is missing, unfinished or of another version, or its metadata are broken.
+        """
+        self.folder, self.split = pathlib.Path(folder), split
+        if not (self.folder / METADATA).exists():
+            raise UserError(_absent(self.folder))
+        try:
+            info = tfds.builder_from_directory(self.folder).info
+            metadata: dict[str, Any] = dict(info.metadata or {})
+            self.mask_threshold = int(metadata["mask_threshold"])
+            self.settings: dict[str, Any] = metadata["settings"]
+            index = self.folder / index_name(split)
+            items = json.loads(index.read_text()) if split in info.splits else []
+            self._shard_lengths = list(info.splits[split].shard_lengths) if split in info.splits else []
+        except Exception as error:
+            raise UserError(
+                f"The metadata of '{self.folder}' cannot be read ({_reason(error)}): prepare the data set again."
+            ) from error
+        self.schema = info.name
+        if info.version.major != int(records.VERSION.split(".")[0]):
+            raise UserError(
+                f"'{self.folder}' has version {info.version}, this package reads {records.VERSION}: prepare it again."
+            )
+        self.keys: list[str] = [key for key, _ in items]
+        self.counts = np.array([count for _, count in items], np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.counts)])
+        if self._starts[-1] != sum(self._shard_lengths):
+            raise UserError(
+                f"'{self.folder / index_name(split)}' does not fit the shards beside it: delete the folder and "
+                "prepare the data set again."
+            )
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        return len(self.keys)
+
+    @property
+    def records(self) -> int:
+        """How many records there are."""
+        return int(self._starts[-1])
+
+    def read(self, item: int, record: int = 0) -> View | Photograph:
+        """Reads and decodes record number `record` of item number `item`.
+
+        Raises:
+          UserError: the record is damaged; names its file.
+        """
+        position = int(self._starts[item]) + record
+        if not 0 <= record < self.counts[item]:
+            raise IndexError(f"'{self.keys[item]}' has {self.counts[item]} records, there is no number {record}")
+        try:
+            return records.decode(self._data[position])
+        except Exception as error:
+            raise UserError(
+                f"Record {record} of '{self.keys[item]}' in '{self._shard(position)}' cannot be read "
+                f"({_reason(error)}): delete that file and prepare the data set again."
+            ) from error
+
+    def _shard(self, position: int) -> pathlib.Path:
+        number = int(np.searchsorted(np.cumsum(self._shard_lengths), position, side="right"))
+        return self.folder / shard_name(self.schema, self.split, number, len(self._shard_lengths))
+
+    @functools.cached_property
+    def _data(self) -> Sequence[Any]:
+        return tfds.builder_from_directory(self.folder).as_data_source(self.split)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_data"}
+
+
+def _absent(folder: pathlib.Path) -> str:
+    command = f"python launch/prepare_data.py --dataset NAME --out {folder}"
+    if (folder / PLAN).exists():
+        return f"The data set in '{folder}' is unfinished: run the command that prepares it again, and it goes on."
+    if folder.exists():
+        return f"'{folder}' holds no data set (it has no {METADATA}): prepare one with `{command}`."
+    return f"There is no data set at '{folder}': prepare it with `{command}`, or correct the path in the config."
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,196 @@
+"""Writes a data set of records so that a killed preparation resumes.
+
+A shard is written under a temporary name and renamed when it is whole; its list of items is renamed into place before
+it. Shards that stand are kept. The metadata come last, so a folder without `dataset_info.json` is unfinished.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
+from tqdm import tqdm
+
+from real3d_jax.data import records
+from real3d_jax.data.records import Item, Source
+from real3d_jax.errors import UserError
+
+PLAN = "preparation.json"
+METADATA = "dataset_info.json"
+
+
+def write(
+    folder: str | os.PathLike[str], source: Source, *, items_per_shard: int = 64, progress: bool = True
+) -> None:
+    """Makes the data set `folder`, or what is missing of it.
+
+    Args:
+      folder: the data set's own folder; made if missing.
+      source: where the items come from.
+      items_per_shard: objects or photographs in one file, and what at most is lost by a kill.
+      progress: shows a bar on stderr.
+
+    Raises:
+      UserError: the folder holds something else, or cannot be written.
+    """
+    folder = pathlib.Path(folder)
+    try:
+        _begin(folder, source, items_per_shard)
+        shards = _shards(source, items_per_shard)
+        missing = [shard for shard in shards if not _is_whole(folder, source, *shard[:3])]
+        if not missing and is_complete(folder):
+            return
+        total = sum(len(shard[3]) for shard in shards)
+        done = total - sum(len(shard[3]) for shard in missing)
+        label = f"preparing {folder.name}"
+        with tqdm(total=total, initial=done, desc=label, unit=source.unit, disable=not progress) as bar:
+            for split, number, count, items in missing:
+                _write_shard(folder, source, split, number, count, _counted(source.items(split, items), bar))
+                bar.n = min(total, done := done + len(items))  # items that the source left out count as done
+                bar.refresh()
+        _finish(folder, source, shards)
+    except OSError as error:
+        raise UserError(f"Cannot write '{folder}' ({error.strerror or error}): give a folder that can be written.") from error
+
+
+def is_complete(folder: str | os.PathLike[str]) -> bool:
+    """Whether the data set in `folder` was finished and all its shards are still there."""
+    folder = pathlib.Path(folder)
+    if not (folder / METADATA).exists():
+        return False
+    info = json.loads((folder / METADATA).read_text())
+    shards = [(split["name"], len(split["shardLengths"])) for split in info["splits"]]
+    return all((folder / shard_name(info["name"], s, i, n)).exists() for s, n in shards for i in range(n))
+
+
+def shard_name(schema: str, split: str, number: int, count: int) -> str:
+    """The file of a shard, named as TFDS expects."""
+    return f"{schema}-{split}.array_record-{number:05d}-of-{count:05d}"
+
+
+def index_name(split: str) -> str:
+    """The file that lists a split's items and how many records each has, in the order of the records."""
+    return f"index-{split}.json"
+
+
+def _shards(source: Source, items_per_shard: int) -> list[tuple[str, int, int, range]]:
+    """Split, number, number of shards and items of every shard."""
+    found = []
+    for split, items in source.splits.items():
+        count = -(-items // items_per_shard)
+        for number in range(count):
+            # Shares differ by one item at most, so no shard is a small remainder.
+            found.append((split, number, count, range(number * items // count, (number + 1) * items // count)))
+    return found
+
+
+def _begin(folder: pathlib.Path, source: Source, items_per_shard: int) -> None:
+    """Makes the folder, or makes sure that the one that stands belongs to the same preparation."""
+    plan = {
+        "schema": source.schema,
+        "version": records.VERSION,
+        "mask_threshold": source.mask_threshold,
+        "items_per_shard": items_per_shard,
+        "splits": dict(source.splits),
+        **source.settings,
+    }
+    plan = json.loads(json.dumps(plan))
+    if (folder / PLAN).exists():
+        before = json.loads((folder / PLAN).read_text())
+        for key in sorted({*plan, *before}):
+            if plan.get(key) != before.get(key):
+                raise UserError(
+                    f"'{folder}' was prepared with {key} = {before.get(key)}, not {plan.get(key)}: "
+                    "delete the folder, or choose another one."
+                )
+    elif folder.exists() and any(folder.iterdir()):
+        raise UserError(f"'{folder}' is not empty and holds no data set: choose a new folder.")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace_text(folder / PLAN, json.dumps(plan, indent=2))
+
+
+def _write_shard(
+    folder: pathlib.Path, source: Source, split: str, number: int, count: int, items: Iterable[Item]
+) -> None:
+    path = folder / shard_name(source.schema, split, number, count)
+    partial = path.with_name(path.name + ".partial")
+    schema_features = records.features(source.schema)
+    listed = []
+    # One record per group: what Grain reads at random must not share a compressed block.
+    writer = ArrayRecordWriter(str(partial), "group_size:1")
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # PNG compression leaves Python's lock free
+            for item in items:
+                for encoded in pool.map(lambda record: records.encode(record, schema_features), item.records):
+                    writer.write(encoded)
+                listed.append([item.key, len(item.records)])
+    finally:
+        writer.close()
+    _replace_text(_items_file(path), json.dumps(listed))
+    os.replace(partial, path)
+
+
+def _items_file(shard: pathlib.Path) -> pathlib.Path:
+    return shard.with_name(shard.name.replace(".array_record-", ".items-") + ".json")
+
+
+def _is_whole(folder: pathlib.Path, source: Source, split: str, number: int, count: int) -> bool:
+    path = folder / shard_name(source.schema, split, number, count)
+    return path.exists() and _items_file(path).exists()
+
+
+def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, int, range]]) -> None:
+    """Writes the index and TFDS's metadata; `dataset_info.json` last."""
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=folder, dataset_name=source.schema, filetype_suffix="array_record"
+    )
+    splits = []
+    for split in source.splits:
+        paths = [folder / shard_name(source.schema, *shard[:3]) for shard in shards if shard[0] == split]
+        if not paths:
+            continue
+        listed = [json.loads(_items_file(path).read_text()) for path in paths]
+        _replace_text(folder / index_name(split), json.dumps([item for shard in listed for item in shard]))
+        splits.append(
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[sum(records_ for _, records_ in shard) for shard in listed],
+                num_bytes=sum(path.stat().st_size for path in paths),
+                filename_template=template,
+            )
+        )
+    identity = tfds.core.dataset_info.DatasetIdentity(
+        name=source.schema, version=tfds.core.Version(records.VERSION), data_dir=str(folder), module_name=""
+    )
+    info = tfds.core.DatasetInfo(
+        builder=identity,
+        features=records.features(source.schema),
+        metadata=tfds.core.MetadataDict(mask_threshold=source.mask_threshold, settings=dict(source.settings)),
+    )
+    info.set_file_format("array_record")
+    info.set_splits(tfds.core.splits.SplitDict(splits))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".metadata-") as temporary:
+        info.write_to_directory(temporary)
+        names = sorted(os.listdir(temporary), key=lambda name: name == METADATA)
+        for name in names:
+            os.replace(os.path.join(temporary, name), folder / name)
+
+
+def _counted(items: Iterable[Item], bar: "tqdm[None]") -> Iterator[Item]:
+    for item in items:
+        yield item
+        bar.update()
+
+
+def _replace_text(path: pathlib.Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with contextlib.suppress(FileNotFoundError):
+        partial.unlink()
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,134 @@
+"""The two record schemas, and how a record becomes bytes.
+
+Multi-view data keep one record a view, so that reading four views of an object reads nothing of its others. Photographs
+are one record each. `docs/data.md` describes the folder around them; `record_writer` and `record_reader` write and read it.
+"""
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+# A new major number is a layout that older readers cannot read.
+VERSION = "1.0.0"
+MULTIVIEW = "multiview"
+SINGLE_VIEW = "single_view"
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One view of an object.
+
+    Attributes:
+      object_id: the object's name, unique in its data set.
+      view: the view's name in its source, for example '00007'.
+      image: straight-alpha RGBA.
+      c2w: camera-to-world in the source's own world, OpenGL axes (x right, y up, looking along -z).
+      intrinsics: normalised `fx, fy, cx, cy`.
+    """
+
+    object_id: str
+    view: str
+    image: UInt8[np.ndarray, "H W 4"]
+    c2w: Float[np.ndarray, "4 4"]
+    intrinsics: Float[np.ndarray, "4"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+    """One cut-out object seen once.
+
+    Attributes:
+      key: the photograph's name, unique in its data set.
+      image: straight-alpha RGBA.
+      provenance: where it comes from; any JSON value.
+    """
+
+    key: str
+    image: UInt8[np.ndarray, "H W 4"]
+    provenance: Mapping[str, Any]
+
+
+class Item(NamedTuple):
+    """An object with all its views, or a photograph: what stays together in one shard."""
+
+    key: str
+    records: tuple[View, ...] | tuple[Photograph, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What a data set is made from. Items are drawn by number, so that any shard can be made without the others.
+
+    Attributes:
+      schema: MULTIVIEW or SINGLE_VIEW.
+      mask_threshold: the object is where alpha (0 to 255) is greater: 0 for renders, 225 for photographs.
+      settings: what made the data, as JSON; a folder holds one setting only.
+      splits: items of each split, 'train' and 'test'.
+      items: makes the items `range` of a split, in order. It may leave out unusable ones.
+      unit: what an item is called on the progress bar.
+    """
+
+    schema: str
+    mask_threshold: int
+    settings: Mapping[str, Any]
+    splits: Mapping[str, int]
+    items: Callable[[str, range], Iterable[Item]]
+    unit: str = "object"
+
+
+def features(schema: str) -> tfds.features.FeaturesDict:
+    """The TFDS features of a schema."""
+    image = tfds.features.Image(shape=(None, None, 4), dtype=np.uint8, encoding_format="png")
+    if schema == SINGLE_VIEW:
+        return tfds.features.FeaturesDict(
+            {"key": tfds.features.Text(), "image": image, "provenance": tfds.features.Text()}
+        )
+    return tfds.features.FeaturesDict(
+        {
+            "object_id": tfds.features.Text(),
+            "view": tfds.features.Text(),
+            "image": image,
+            "c2w": tfds.features.Tensor(shape=(4, 4), dtype=np.float32),
+            "intrinsics": tfds.features.Tensor(shape=(4,), dtype=np.float32),
+        }
+    )
+
+
+def encode(record: View | Photograph, schema_features: tfds.features.FeaturesDict) -> bytes:
+    """The bytes of a record, as TFDS serialises it."""
+    fields: dict[str, Any] = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    fields["image"] = _png(record.image)
+    if isinstance(record, View):
+        fields["c2w"] = np.asarray(record.c2w, np.float32)
+        fields["intrinsics"] = np.asarray(record.intrinsics, np.float32)
+    else:
+        fields["provenance"] = json.dumps(record.provenance, sort_keys=True)
+    return schema_features.serialize_example(schema_features.encode_example(fields))
+
+
+def decode(fields: Mapping[str, Any]) -> View | Photograph:
+    """A record from the fields that TFDS gives for it."""
+
+    def text(name: str) -> str:
+        value = fields[name]
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    if "key" in fields:
+        return Photograph(text("key"), fields["image"], json.loads(text("provenance")))
+    return View(text("object_id"), text("view"), fields["image"], fields["c2w"], fields["intrinsics"])
+
+
+def _png(image: UInt8[np.ndarray, "H W 4"]) -> io.BytesIO:
+    if image.ndim != 3 or image.shape[-1] != 4 or image.dtype != np.uint8:
+        raise ValueError(f"a record's image must be RGBA of type uint8, not {image.shape} {image.dtype}")
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=3)
+    buffer.seek(0)
+    return buffer

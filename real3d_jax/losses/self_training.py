@@ -1,0 +1,84 @@
+"""The self-training losses on a photograph (Eq. 2-10).
+
+Eq. 2, the reconstruction, is `models.lrm.LRM`; the return pose of Eq. 4 is `cameras.cycle_return_pose`; the poses of
+Eq. 5, 6 and 8 are drawn in `pose_sampling`; Eq. 7 is `rendering.render_views`. `training.step` joins them.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from real3d_jax.config import LossConfig
+from real3d_jax.images import resize_bilinear
+from real3d_jax.losses.reconstruction import View, reconstruction_loss
+
+_INPUT_BACKGROUND = 0.5
+
+
+def intermediate_input(
+    novel: View, *, image_size: int, mask_threshold: float, end_to_end: bool
+) -> Float[Array, "B S S 3"]:
+    """The novel view as the second input of the cycle (Eq. 3).
+
+    The model expects its input on grey, so the rendered density mask cuts the view out (Appendix A): colour stays
+    where opacity exceeds `mask_threshold`. A view of another size is then resized bilinearly.
+
+    Args:
+      novel: the rendered view, of shape (B, h, w, ...).
+      image_size: pixels per side of the model's input.
+      mask_threshold: in [0, 1].
+      end_to_end: False stops the gradient here (SG in Eq. 3); True is the ablation without it.
+    """
+    image = jnp.where(novel.opacity > mask_threshold, novel.rgb, _INPUT_BACKGROUND)
+    image = resize_bilinear(image, image_size, image_size)
+    return image if end_to_end else jax.lax.stop_gradient(image)
+
+
+def semantic_distance(novel: Float[Array, "B m D"], reference: Float[Array, "B D"]) -> Float[Array, "B m"]:
+    """L_CLIP of each novel view: minus the cosine of its embedding and the input view's, both normalised."""
+    return -jnp.einsum("bmd,bd->bm", novel, reference, precision=jax.lax.Precision.HIGHEST)
+
+
+def semantic_loss(novel: Float[Array, "B m D"], reference: Float[Array, "B D"], *, naive: bool) -> Float[Array, ""]:
+    """L_sem (Eq. 9): the distance of the least similar view of each example, averaged over examples.
+
+    With this hard-negative mining only that view receives a gradient. `naive` averages over all views instead, the
+    ablation that lets the front grow on every side.
+    """
+    distance = semantic_distance(novel, reference)
+    return jnp.mean(distance if naive else distance.max(axis=1))
+
+
+def self_training_loss(
+    *,
+    target: View,
+    input_view: View,
+    returned: View | None,
+    semantic: Float[Array, ""] | None,
+    config: LossConfig,
+    lpips_params: dict | None,
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """L_SELF = lambda_in L_in + lambda_pix L_pix + lambda_sem L_sem (Eq. 10).
+
+    Args:
+      target: the photograph, cut out.
+      input_view: the reconstruction seen from the canonical pose phi, for L_in.
+      returned: the second reconstruction seen from the return pose, which closes the cycle, for L_pix (Eq. 4); None
+        leaves the term out.
+      semantic: L_sem (Eq. 9), or None.
+      config: the weights.
+      lpips_params: as for `reconstruction_loss`.
+
+    Returns:
+      The sum, and each term before weighting, as 'input_view/mse', 'cycle/mse', 'semantic', ...
+    """
+    total, terms = reconstruction_loss(input_view, target, weights=config.input_view, lpips_params=lpips_params)
+    metrics = {f"input_view/{name}": term for name, term in terms.items()}
+    if returned is not None:
+        pixel, terms = reconstruction_loss(returned, target, weights=config.cycle.weights, lpips_params=lpips_params)
+        total += pixel
+        metrics |= {f"cycle/{name}": term for name, term in terms.items()}
+    if semantic is not None:
+        total += config.semantic.weight * semantic
+        metrics["semantic"] = semantic
+    return total, metrics

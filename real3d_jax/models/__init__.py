@@ -1,0 +1,1 @@
+"""The reconstruction model and its parts, as Flax Linen modules."""

@@ -1,0 +1,77 @@
+"""The large reconstruction model: one image in, a triplane out (Eq. 2)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from real3d_jax.config import ComputeConfig, ModelConfig
+from real3d_jax.errors import UserError
+from real3d_jax.models.decoder import Decoder
+from real3d_jax.models.transformer import TriplaneTransformer
+from real3d_jax.models.triplane import TriplaneTokens, Upsampler
+from real3d_jax.models.vit import ViT
+
+IMAGE_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+IMAGE_STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+class LRM(nn.Module):
+    """TripoSR's architecture.
+
+    `__call__` encodes images into planes. The decoder's parameters are made with the others (`params["decoder"]`), but
+    it is applied to points, by the renderer: see `rendering.field`.
+    """
+
+    config: ModelConfig
+    dtype: DTypeLike = jnp.float32
+    remat: str = "none"
+
+    def setup(self):
+        config = self.config
+        self.image_tokenizer = ViT(config.vit, dtype=self.dtype, remat=self.remat)
+        self.triplane_tokens = TriplaneTokens(config.plane_tokens, config.token_width)
+        self.backbone = TriplaneTransformer(config.layers, config.heads, dtype=self.dtype, remat=self.remat)
+        self.upsampler = Upsampler(config.plane_channels, dtype=self.dtype)
+        self.decoder = make_decoder(config, self.dtype)
+
+    def __call__(self, images: Float[Array, "B S S 3"]) -> Float[Array, "B 3 h w K"]:
+        """The triplane of each image.
+
+        Args:
+          images: in [0, 1], the object on grey 0.5, `image_size` pixels per side.
+        """
+        if self.is_initializing():
+            self.decoder(jnp.zeros((1, 3 * self.config.plane_channels)))
+        image_tokens = self.tokenize(images)
+        tokens = self.backbone(self.triplane_tokens(images.shape[0]), image_tokens)
+        return self.upsampler(tokens)
+
+    def tokenize(self, images: Float[Array, "B S S 3"]) -> Float[Array, "B M C"]:
+        """The image tokens: the class token, then the patches row by row."""
+        return self.image_tokenizer((images - IMAGE_MEAN) / IMAGE_STD)
+
+
+def make_decoder(config: ModelConfig, dtype: DTypeLike = jnp.float32) -> Decoder:
+    """The decoder that belongs to a model; applied with `params["decoder"]`."""
+    return Decoder(config.decoder_width, config.decoder_layers, dtype=dtype)
+
+
+def make_model(config: ModelConfig, compute: ComputeConfig) -> LRM:
+    """The model of a training configuration."""
+    if compute.dtype not in ("float32", "bfloat16"):
+        raise UserError(f"config.compute.dtype must be 'float32' or 'bfloat16', but is '{compute.dtype}'.")
+    if config.image_size % config.vit.patch_size:
+        raise UserError(
+            f"config.model.image_size ({config.image_size}) must be a multiple of the patch size "
+            f"({config.vit.patch_size})."
+        )
+    return LRM(config, dtype=jnp.dtype(compute.dtype), remat=compute.remat)
+
+
+def init_params(model: LRM, key: jax.Array) -> dict:
+    """Random parameters of `model`, float32."""
+    size = model.config.image_size
+    return model.init(key, jnp.zeros((1, size, size, 3)))["params"]

@@ -1,0 +1,65 @@
+"""The triplane transformer: triplane tokens attend to themselves and to the image's tokens."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from real3d_jax.models.layers import Attention, layer_norm, scan_blocks
+
+_NORM_GROUPS = 32
+_GROUP_NORM_EPS = 1e-6
+_LAYER_NORM_EPS = 1e-5
+_FEED_FORWARD_EXPANSION = 4
+
+
+class TriplaneTransformer(nn.Module):
+    """GroupNorm and projection, `layers` blocks, projection, and the input added again. The last block has no norm."""
+
+    layers: int
+    heads: int
+    dtype: DTypeLike
+    remat: str
+
+    @nn.compact
+    def __call__(self, tokens: Float[Array, "B N C"], image_tokens: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
+        width = tokens.shape[-1]
+        x = nn.GroupNorm(_NORM_GROUPS, epsilon=_GROUP_NORM_EPS, use_fast_variance=False, name="norm")(tokens)
+        x = nn.Dense(width, dtype=self.dtype, name="proj_in")(x).astype(jnp.float32)
+        x, _ = scan_blocks(_Block, self.layers, self.remat, heads=self.heads, dtype=self.dtype, name="layers")(
+            x, image_tokens.astype(self.dtype)
+        )
+        return tokens + nn.Dense(width, dtype=self.dtype, name="proj_out")(x)
+
+
+class _Block(nn.Module):
+    """Self-attention, cross-attention and GEGLU, each on normalised tokens. The residual stream is float32."""
+
+    heads: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "B N C"], image_tokens: Float[Array, "B M K"]
+    ) -> tuple[Float[Array, "B N C"], None]:
+        y = layer_norm("norm1", _LAYER_NORM_EPS, self.dtype)(x)
+        x += Attention(heads=self.heads, qkv_bias=False, dtype=self.dtype, name="self_attention")(y, y)
+        y = layer_norm("norm2", _LAYER_NORM_EPS, self.dtype)(x)
+        x += Attention(heads=self.heads, qkv_bias=False, dtype=self.dtype, name="cross_attention")(y, image_tokens)
+        y = layer_norm("norm3", _LAYER_NORM_EPS, self.dtype)(x)
+        x += _Geglu(dtype=self.dtype, name="feed_forward")(y)
+        return x, None
+
+
+class _Geglu(nn.Module):
+    """value * gelu(gate): the first half of the projection is the value, the second the gate."""
+
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B N C"]) -> Float[Array, "B N C"]:
+        width = x.shape[-1]
+        projected = nn.Dense(2 * _FEED_FORWARD_EXPANSION * width, dtype=self.dtype, name="up")(x)
+        value, gate = jnp.split(projected, 2, axis=-1)
+        return nn.Dense(width, dtype=self.dtype, name="down")(value * jax.nn.gelu(gate, approximate=False))

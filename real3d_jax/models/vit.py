@@ -1,0 +1,132 @@
+"""The vision transformer: DINO's as the image tokenizer, CLIP's as the semantic judge."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from real3d_jax.config import VitConfig
+from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.models.layers import Attention, layer_norm, scan_blocks
+
+_TOKEN_INIT = nn.initializers.normal(0.02)
+
+
+def _quick_gelu(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    return x * jax.nn.sigmoid(1.702 * x)
+
+
+_ACTIVATIONS = {"gelu": lambda x: jax.nn.gelu(x, approximate=False), "quick_gelu": _quick_gelu}
+
+
+class ViT(nn.Module):
+    """Patches, class token and position table, pre-norm blocks, final norm on every token.
+
+    The input is normalised by the caller (DINO and CLIP have different means). The token order is the class token,
+    then the patches row by row.
+    """
+
+    config: VitConfig
+    dtype: DTypeLike = jnp.float32
+    remat: str = "none"
+
+    @nn.compact
+    def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B N C"]:
+        config = self.config
+        patch = (config.patch_size, config.patch_size)
+        patches = nn.Conv(
+            config.width,
+            patch,
+            strides=patch,
+            padding="VALID",
+            use_bias=config.patch_bias,
+            dtype=self.dtype,
+            name="patch_embedding",
+        )(images)
+        batch, rows, columns, width = patches.shape
+        class_token = self.param("cls_token", _TOKEN_INIT, (1, 1, width))
+        table = self.param("position_embedding", _TOKEN_INIT, (1, 1 + config.position_grid**2, width))
+
+        x = jnp.concatenate(
+            [
+                jnp.broadcast_to(class_token, (batch, 1, width)),
+                patches.reshape(batch, rows * columns, width).astype(jnp.float32),
+            ],
+            axis=1,
+        )
+        x += interpolate_positions(table, rows, columns)
+        if config.pre_norm:
+            x = layer_norm("pre_norm", config.layer_norm_eps, jnp.float32)(x)
+        x, _ = scan_blocks(_Block, config.layers, self.remat, config=config, dtype=self.dtype, name="layers")(x)
+        return layer_norm("norm", config.layer_norm_eps, jnp.float32)(x)
+
+
+class _Block(nn.Module):
+    """x += attention(norm x); x += MLP(norm x). The residual stream is float32."""
+
+    config: VitConfig
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B N C"]) -> tuple[Float[Array, "B N C"], None]:
+        config = self.config
+        if config.activation not in _ACTIVATIONS:
+            raise UserError(
+                f"The ViT has no activation '{config.activation}': {did_you_mean(config.activation, _ACTIVATIONS)}"
+            )
+        y = layer_norm("norm1", config.layer_norm_eps, self.dtype)(x)
+        x += Attention(heads=config.heads, qkv_bias=True, dtype=self.dtype, name="attention")(y, y)
+        y = layer_norm("norm2", config.layer_norm_eps, self.dtype)(x)
+        x += _Mlp(config.mlp_width, config.activation, self.dtype, name="mlp")(y)
+        return x, None
+
+
+class _Mlp(nn.Module):
+    hidden: int
+    activation: str
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B N C"]) -> Float[Array, "B N C"]:
+        hidden = nn.Dense(self.hidden, dtype=self.dtype, name="up")(x)
+        return nn.Dense(x.shape[-1], dtype=self.dtype, name="down")(_ACTIVATIONS[self.activation](hidden))
+
+
+def interpolate_positions(table: Float[Array, "1 positions C"], rows: int, columns: int) -> Float[Array, "1 tokens C"]:
+    """The position table at another patch grid, as the published code resizes it.
+
+    A constant linear map, so that the gradient of a 32x32 grid reaches the 14x14 table. The class token's entry stays.
+    """
+    grid = round((table.shape[1] - 1) ** 0.5)
+    if (rows, columns) == (grid, grid):
+        return table
+    patches = table[:, 1:].reshape(grid, grid, -1)
+    resized = jnp.einsum(
+        "ri,cj,ijk->rck",
+        cubic_resize_matrix(grid, rows),
+        cubic_resize_matrix(grid, columns),
+        patches,
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    return jnp.concatenate([table[:, :1], resized.reshape(1, rows * columns, -1)], axis=1)
+
+
+def cubic_resize_matrix(source: int, target: int) -> np.ndarray:
+    """The (target, source) matrix of PyTorch's bicubic resize as transformers 4.35 called it for position tables.
+
+    Cubic convolution with a = -0.75 (`jax.image.resize` has -0.5), edges clamped, no antialiasing, and the scale given
+    as (target + 0.1) / source, which shifts the sampling points slightly.
+    """
+    a = -0.75
+    centres = (np.arange(target) + 0.5) * source / (target + 0.1) - 0.5
+    first = np.floor(centres).astype(int) - 1
+    matrix = np.zeros((target, source))
+    for tap in range(4):
+        distance = np.abs(centres - (first + tap))
+        near = (a + 2) * distance**3 - (a + 3) * distance**2 + 1
+        far = a * (distance**3 - 5 * distance**2 + 8 * distance - 4)
+        weight = np.where(distance <= 1, near, far)
+        np.add.at(matrix, (np.arange(target), np.clip(first + tap, 0, source - 1)), weight)
+    return matrix.astype(np.float32)

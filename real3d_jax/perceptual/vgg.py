@@ -1,0 +1,53 @@
+"""VGG16's convolutional features, as plain functions of a parameter tree."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+# Channels of the convolutions of each block. A block ends with the activations that LPIPS compares: relu1_2, relu2_2,
+# relu3_3, relu4_3 and relu5_3.
+BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+
+def conv_name(block: int, conv: int) -> str:
+    """The parameter group of a convolution; both numbers count from 0, names from 1 as in the literature."""
+    return f"conv{block + 1}_{conv + 1}"
+
+
+def vgg_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[Array, "B h w C"]]:
+    """The activations at the end of the five blocks, each half as large as the one before.
+
+    Args:
+      params: `conv{block}_{n}/{kernel,bias}`, kernels (3, 3, in, out).
+      images: normalised by the caller, at least 16 pixels per side.
+    """
+    features = []
+    x = images
+    for block, convolutions in enumerate(BLOCKS):
+        if block > 0:
+            x = _halve(x)
+        for conv in range(len(convolutions)):
+            weights = params[conv_name(block, conv)]
+            x = jax.lax.conv_general_dilated(
+                x, weights["kernel"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            x = jax.nn.relu(x + weights["bias"])
+        features.append(x)
+    return features
+
+
+def random_vgg(seed: int) -> dict:
+    """Random parameters (He's initialisation): features that mean nothing, in the true shapes."""
+    rng = np.random.default_rng(seed)
+    params, channels = {}, 3
+    for block, convolutions in enumerate(BLOCKS):
+        for conv, out in enumerate(convolutions):
+            kernel = rng.standard_normal((3, 3, channels, out), dtype=np.float32) * np.float32((2 / (9 * channels)) ** 0.5)
+            params[conv_name(block, conv)] = {"kernel": jnp.asarray(kernel), "bias": jnp.zeros(out)}
+            channels = out
+    return params
+
+
+def _halve(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")

@@ -1,0 +1,86 @@
+"""Rendering of a triplane field: the process pi(T, Phi) of Section 3."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from real3d_jax.cameras import Cameras, camera_rays
+from real3d_jax.config import RenderConfig
+from real3d_jax.rendering.compositing import composite
+from real3d_jax.rendering.field import TriplaneField, query_field
+from real3d_jax.rendering.rays import intersect_box, midpoints
+
+
+def render_views(
+    field: TriplaneField, cameras: Cameras, config: RenderConfig, *, resolution: int | None = None
+) -> tuple[Float[Array, "B V h w 3"], Float[Array, "B V h w 1"]]:
+    """Square views of each field.
+
+    Args:
+      field: B fields.
+      cameras: of leading shape (B, V).
+      config: samples, box and background.
+      resolution: pixels per side; the training resolution if None.
+
+    Returns:
+      Colours over the background, and opacities, in [0, 1].
+    """
+    resolution = config.resolution if resolution is None else resolution
+    return render_rays(field, *camera_rays(cameras, resolution, resolution), config)
+
+
+def render_rays(
+    field: TriplaneField,
+    origins: Float[Array, "B *rays 3"],
+    directions: Float[Array, "B *rays 3"],
+    config: RenderConfig,
+) -> tuple[Float[Array, "B *rays 3"], Float[Array, "B *rays 1"]]:
+    """Colour and opacity of rays, `config.rays_per_chunk` of each field at a time.
+
+    A chunk keeps nothing for the backward pass and is computed again there, so the memory does not grow with the
+    number of rays. Rays that miss the box give the background and have no gradient.
+    """
+    batch, *shape, _ = origins.shape
+    count = origins[0].size // 3
+    chunk = min(config.rays_per_chunk, count)
+    chunks = -(-count // chunk)
+
+    def split(rays):
+        rays = jnp.pad(rays.reshape(batch, count, 3), ((0, 0), (0, chunks * chunk - count), (0, 0)))
+        return jnp.moveaxis(rays.reshape(batch, chunks, chunk, 3), 1, 0)
+
+    def join(values):
+        values = jnp.moveaxis(values, 0, 1).reshape(batch, chunks * chunk, -1)
+        return values[:, :count].reshape(batch, *shape, -1)
+
+    @jax.checkpoint
+    def render_chunk(rays):
+        return _render_chunk(field, *rays, config)
+
+    rgb, opacity = jax.lax.map(render_chunk, (split(origins), split(directions)))
+    return join(rgb), join(opacity)
+
+
+def _render_chunk(
+    field: TriplaneField,
+    origins: Float[Array, "B N 3"],
+    directions: Float[Array, "B N 3"],
+    config: RenderConfig,
+) -> tuple[Float[Array, "B N 3"], Float[Array, "B N 1"]]:
+    t_near, t_far, hit = intersect_box(
+        origins,
+        directions,
+        half_size=config.radius * (1 - config.box_inset),
+        min_interval=config.min_interval,
+    )
+    distances = midpoints(t_near, t_far, config.samples)
+    points = origins[..., None, :] + distances[..., None] * directions[..., None, :]
+    batch, rays, samples, _ = points.shape
+    density, rgb = query_field(field, points.reshape(batch, rays * samples, 3), config)
+    density = jnp.where(hit[..., None], density.reshape(batch, rays, samples), 0.0)
+    return composite(
+        density,
+        rgb.reshape(batch, rays, samples, 3),
+        step=1.0 / config.samples,
+        background=config.background,
+    )

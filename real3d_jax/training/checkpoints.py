@@ -1,0 +1,290 @@
+"""Checkpoints in a workdir: `checkpoints/STEP/` holds the latest, `best/STEP/` the best by validation PSNR.
+
+Each has the items `params`, `ema` (if kept), `progress` (optimiser state and counters), and as JSON `data` (where the
+reader of examples stood), `config` and `run` (results so far). Parameters are an item of their own, so that they can be
+read without the optimiser's state, on any machine.
+"""
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jaxtyping import PyTree
+
+from real3d_jax.config_files import differences as config_differences
+from real3d_jax.errors import UserError
+from real3d_jax.training.reporting import say
+from real3d_jax.training.state import TrainState
+
+LATEST = "checkpoints"
+BEST = "best"
+_ARRAYS = ("params", "ema", "progress")
+_RECORDS = ("data", "config", "run")
+
+
+def prepare_workdir(workdir: Path) -> None:
+    """Makes the folder and writes a file in it, so that a run fails at its start and not at its first checkpoint.
+
+    Raises:
+      UserError: the folder cannot be made or written.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=workdir):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UserError(f"The workdir '{workdir}' cannot be written ({reason}): choose another by --workdir.") from error
+
+
+class Checkpoints:
+    """Writes and restores the checkpoints of one workdir. Saving returns at once and goes on in the background.
+
+    Args:
+      workdir: the run's folder.
+      keep: how many of the latest are kept; the best one is kept beside them.
+    """
+
+    def __init__(self, workdir: Path, keep: int):
+        self.workdir = workdir.resolve()
+        # Orbax logs several lines a save at INFO and warns about items it was not asked for.
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self._latest = _manager(self.workdir / LATEST, max(keep, 1))
+        self._best = _manager(self.workdir / BEST, 1)
+
+    def steps(self) -> list[int]:
+        """The steps that can be restored, oldest first."""
+        return sorted(self._latest.all_steps())
+
+    def path(self, step: int) -> Path:
+        """The folder of a step."""
+        return self.workdir / LATEST / str(step)
+
+    def save(self, state: TrainState, records: Mapping[str, Any], *, best: bool = False) -> None:
+        """Saves `state` under its step; does nothing if that step is there.
+
+        Args:
+          state: the whole state, sharded as it is.
+          records: JSON trees `data`, `config` and `run`.
+          best: saves it as the best one, in place of the former.
+        """
+        manager = self._best if best else self._latest
+        step = int(state.step)
+        if step in manager.all_steps():
+            return
+        items: dict[str, Any] = {name: ocp.args.JsonSave(records[name]) for name in _RECORDS}
+        items |= {name: ocp.args.StandardSave(tree) for name, tree in _arrays(state).items()}
+        manager.save(step, args=ocp.args.Composite(**items), force=True)
+
+    def records(self, step: int) -> dict[str, Any]:
+        """The JSON trees saved with a step."""
+        wanted = {name: ocp.args.JsonRestore() for name in _RECORDS}
+        restored = self._latest.restore(step, args=ocp.args.Composite(**wanted))
+        return {name: restored[name] for name in _RECORDS}
+
+    def restore(self, step: int, abstract: TrainState) -> TrainState:
+        """The state saved at `step`.
+
+        Args:
+          step: one of `steps()`.
+          abstract: shapes and shardings of the state; devices and mesh may differ from those that saved it.
+
+        Raises:
+          UserError: the checkpoint holds parameters of another model, or no averaged ones where they are wanted.
+        """
+        wanted = _arrays(abstract)
+        metadata = self._latest.item_metadata(step)
+        check_same_shapes(flat_shapes(metadata["params"]), flat_shapes(wanted["params"]), f"The checkpoint {self.path(step)}")
+        if "ema" in wanted and metadata["ema"] is None:
+            raise UserError(f"The checkpoint {self.path(step)} has no averaged parameters: set optimizer.ema_decay to 0.")
+        items = {name: ocp.args.StandardRestore(tree) for name, tree in wanted.items()}
+        restored = self._latest.restore(step, args=ocp.args.Composite(**items))
+        return abstract.replace(
+            params=restored["params"],
+            ema=restored["ema"] if "ema" in wanted else None,
+            **restored["progress"],
+        )
+
+    def restore_latest(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
+        """The newest readable state and its records, or None where no step was ever saved.
+
+        A checkpoint that cannot be read is moved to `unreadable/`, with a warning, and the one before it is tried.
+
+        Raises:
+          UserError: there are checkpoints, but none can be read; or as `restore`.
+        """
+        for step in reversed(self.steps()):
+            try:
+                return self.restore(step, abstract), self.records(step)
+            except UserError:
+                raise
+            except Exception as error:
+                # Orbax passes on whatever its storage raises; which it is does not matter here.
+                say(f"warning: {self.path(step)} cannot be read ({_first_line(error)}); trying the one before.")
+                self._set_aside(step)
+        if (self.workdir / "unreadable").exists() and not self.steps():
+            raise UserError(f"No checkpoint in '{self.workdir}' can be read: start again with another --workdir.")
+        return None
+
+    def best_psnr(self) -> float:
+        """The validation PSNR of the best checkpoint; -inf if there is none."""
+        step = self._best.latest_step()
+        if step is None:
+            return -float("inf")
+        restored = self._best.restore(step, args=ocp.args.Composite(run=ocp.args.JsonRestore()))
+        return float(restored["run"]["psnr"])
+
+    def forget_best(self) -> None:
+        """Deletes the best checkpoint, of a run that is begun anew."""
+        for step in self._best.all_steps():
+            self._best.delete(step)
+
+    def wait(self) -> None:
+        """Returns when everything is written."""
+        self._latest.wait_until_finished()
+        self._best.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits, then releases the background threads."""
+        self.wait()
+        self._latest.close()
+        self._best.close()
+
+    def _set_aside(self, step: int) -> None:
+        if jax.process_index() == 0:
+            aside = self.workdir / "unreadable" / str(step)
+            aside.parent.mkdir(exist_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
+            shutil.move(self.path(step), aside)
+        self._latest.reload()
+
+
+def _manager(folder: Path, keep: int) -> ocp.CheckpointManager:
+    handlers: dict[str, Any] = {name: ocp.StandardCheckpointHandler() for name in _ARRAYS}
+    handlers |= {name: ocp.JsonCheckpointHandler() for name in _RECORDS}
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
+    return ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
+
+
+def _arrays(state: TrainState) -> dict[str, PyTree]:
+    items = {
+        "params": state.params,
+        "progress": {
+            "step": state.step,
+            "opt_state": state.opt_state,
+            "skipped": state.skipped,
+            "skipped_in_a_row": state.skipped_in_a_row,
+        },
+    }
+    return items if state.ema is None else items | {"ema": state.ema}
+
+
+def is_training_folder(path: Path) -> bool:
+    """Whether `path` is a workdir, its `checkpoints` or `best`, or a single step, rather than converted weights."""
+    return _step_folder(path) is not None
+
+
+def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
+    """Parameters of a run as a nested dictionary of numpy arrays.
+
+    Args:
+      path: a workdir (its latest checkpoint is read), its `best` folder, or the folder of one step.
+      ema: takes the averaged parameters instead.
+
+    Raises:
+      UserError: there is no checkpoint, it has no averaged parameters, or it cannot be read.
+    """
+    folder = _step_folder(Path(path))
+    if folder is None:
+        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
+    item = folder.resolve() / ("ema" if ema else "params")
+    if not item.is_dir():
+        raise UserError(f"The checkpoint '{folder}' has no averaged parameters: read it without them.")
+    try:
+        with ocp.StandardCheckpointer() as reader:
+            metadata = reader.metadata(item).item_metadata
+            target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), metadata.tree)
+            return reader.restore(item, target)
+    except Exception as error:
+        raise UserError(f"The checkpoint '{folder}' cannot be read ({_first_line(error)}): use another step.") from error
+
+
+def load_config_tree(path: Path | str) -> dict[str, Any]:
+    """The configuration saved with a checkpoint, as `config.parse` takes it; `path` as in `load_params`.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    folder = _step_folder(Path(path))
+    if folder is None:
+        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
+    return json.loads((folder / "config" / "metadata").read_text())
+
+
+def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir: Path) -> list[str]:
+    """Compares the configuration of a workdir with the one that is to go on in it.
+
+    Returns:
+      What differs, in words, where that is allowed.
+
+    Raises:
+      UserError: the model or the seed differs.
+    """
+    changed = config_differences(saved, current)
+    for change in changed:
+        if change.startswith(("config.model", "config.seed")):
+            raise UserError(
+                f"The workdir '{workdir}' was trained with another config ({change}): use another --workdir, or that config."
+            )
+    return changed
+
+
+def check_same_shapes(found: Mapping[str, tuple], expected: Mapping[str, tuple], where: str) -> None:
+    """Compares parameters by name.
+
+    Args:
+      found: shapes by name, such as 'backbone/norm/bias'.
+      expected: the same, of the model that is to take them.
+      where: what holds the found ones, to start the message with.
+
+    Raises:
+      UserError: names one parameter of each kind of fault and counts the others.
+    """
+    faults = []
+    shaped = [f"{k} is {found[k]}, not {expected[k]}" for k in sorted(expected) if found.get(k, expected[k]) != expected[k]]
+    for what, names in (
+        ("mis-shaped", shaped),
+        ("missing", sorted(set(expected) - set(found))),
+        ("surplus", sorted(set(found) - set(expected))),
+    ):
+        if names:
+            faults.append(f"{len(names)} {what} parameters ({names[0]}{', ...' if len(names) > 1 else ''})")
+    if faults:
+        raise UserError(f"{where} belongs to another model: {'; '.join(faults)}; use the config it was trained with.")
+
+
+def flat_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of a tree of arrays by name, such as 'backbone/norm/bias'."""
+    tree = getattr(tree, "tree", tree)  # Orbax wraps the tree in its metadata
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {"/".join(str(key.key) for key in path): tuple(leaf.shape) for path, leaf in leaves}
+
+
+def _step_folder(path: Path) -> Path | None:
+    if (path / "params").is_dir():
+        return path
+    if (path / LATEST).is_dir():
+        path = path / LATEST
+    steps = [p for p in path.iterdir() if p.name.isdigit() and (p / "params").is_dir()] if path.is_dir() else []
+    return max(steps, key=lambda p: int(p.name), default=None)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,85 @@
+"""Where a run's first parameters come from: random ones, converted weights, or another run."""
+
+import functools
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import optax
+from jax.sharding import Mesh
+
+from real3d_jax.config import Config
+from real3d_jax.errors import UserError
+from real3d_jax.models.lrm import LRM, init_params
+from real3d_jax.training.checkpoints import check_same_shapes, flat_shapes, is_training_folder, load_params
+from real3d_jax.training.sharding import put_same, replicated, state_shardings
+from real3d_jax.training.state import TrainState, create, new_state
+from real3d_jax.weights.loading import load_params_for
+
+UNUSED = "unused.safetensors"  # weights of a published checkpoint that the model does not use, kept for the way back
+
+
+def initial_state(
+    config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh, workdir: Path
+) -> TrainState:
+    """The state of step 0, on the mesh: parameters as `config.init_from` says, a fresh optimiser.
+
+    Weights that came with converted ones but have no place in the model are copied into `workdir`.
+
+    Raises:
+      UserError: `init_from` is missing or belongs to another model.
+    """
+    create_on_mesh = functools.partial(
+        create, optimizer=optimizer, keep_ema=config.optimizer.ema_decay > 0, mesh=mesh
+    )
+    key = root_key(config.seed, mesh)
+    if not config.init_from:
+        return create_on_mesh(functools.partial(init_params, model), key)
+    source = Path(config.init_from)
+    if not source.exists():
+        raise UserError(f"config.init_from = '{source}' does not exist: give converted weights, a workdir, or ''.")
+    abstract = abstract_params(model)
+    if is_training_folder(source):
+        params = load_params(source)
+        check_same_shapes(flat_shapes(params), flat_shapes(abstract), f"config.init_from = '{source}'")
+        folders = (source, source.parent, source.parent.parent)  # a step's folder lies two below its workdir
+    else:
+        params, _ = load_params_for(source, abstract)
+        folders = (source,)
+    if jax.process_index() == 0:
+        _copy_unused(folders, workdir)
+    return create_on_mesh(lambda params: params, put_same(params, state_shardings(abstract, mesh)))
+
+
+def abstract_params(model: LRM) -> dict:
+    """Shapes and types of the model's parameters, made without memory."""
+    return jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))
+
+
+def abstract_state(
+    config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh
+) -> TrainState:
+    """Shapes, types and shardings of a run's state, made without memory."""
+
+    def make(key):
+        return new_state(init_params(model, key), optimizer, keep_ema=config.optimizer.ema_decay > 0)
+
+    shapes = jax.eval_shape(make, jax.random.key(0))
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        shapes,
+        state_shardings(shapes, mesh),
+    )
+
+
+def root_key(seed: int, mesh: Mesh) -> jax.Array:
+    """The run's random key, on every device."""
+    return jax.jit(lambda: jax.random.key(seed), out_shardings=replicated(mesh))()
+
+
+def _copy_unused(folders: Sequence[Path], workdir: Path) -> None:
+    for folder in folders:
+        if (folder / UNUSED).is_file():
+            shutil.copy(folder / UNUSED, workdir / UNUSED)
+            return

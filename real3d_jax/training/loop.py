@@ -1,0 +1,173 @@
+"""The loop around the training step: reads, reports, scores, saves. It knows no maths.
+
+A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `tensorboard/`, `pictures/` and, once it is
+finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from real3d_jax.batches import TrainBatch
+from real3d_jax.config import Config
+from real3d_jax.errors import UserError
+from real3d_jax.training.pictures import picture_grid, save_picture
+from real3d_jax.training.reporting import peak_rss_gib, say, timed
+from real3d_jax.training.sharding import put_batch, put_same, replicated
+from real3d_jax.training.startup import Run, compile_step, prepared
+from real3d_jax.training.stopping import StopRequest
+
+_PICTURE_ROWS = 4  # examples in a grid
+_PICTURE_CELL = 96  # pixels per side of an image in a grid
+
+
+def train(config: Config, workdir: Path) -> int:
+    """Trains, or goes on training, in `workdir`.
+
+    Returns:
+      The exit code: 0 once the run is finished; 143 (SIGTERM) or 130 (Ctrl-C) when it was stopped early and saved.
+
+    Raises:
+      UserError: something in the config, the data, the devices or the workdir has to be put right first; or too many
+        updates in a row were skipped.
+    """
+    with StopRequest() as stop, _matmul_precision(config.compute.matmul_precision), prepared(config, workdir) as run:
+        start, steps = int(run.state.step), config.schedule.steps
+        if start >= steps and (workdir / "summary.json").exists():
+            say(f"This run is finished: {start} steps in {workdir}. Raise config.schedule.steps to go on.")
+            say((workdir / "summary.json").read_text().rstrip())
+            return 0
+        if run.validator is not None and "psnr_before" not in run.results:
+            run.results["psnr_constant"] = run.validator.constant_psnr()
+            run.results["psnr_before"] = _validate(run, start)
+        batch = _take_steps(run, start, stop)
+        if stop.requested(int(run.state.step)) and int(run.state.step) < steps:
+            _save(run)
+            say(f"stopped by {stop.name} after step {int(run.state.step)}; the same command goes on from there")
+            return stop.exit_code
+        _finish(run, batch)
+        return 0
+
+
+def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
+    """Steps to the end, or until a stop is requested. Returns the last batch that this host read."""
+    schedule = run.config.schedule
+    batch = next(run.batches)
+    on_devices = put_batch(batch, run.mesh)
+    if start < schedule.steps:
+        compile_step(run, on_devices)
+    run.reporter.begin()
+    stop.begin()
+    waiting: list[tuple[int, Mapping[str, jax.Array]]] = []
+    for step in range(start + 1, schedule.steps + 1):
+        run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
+        # The metrics of the step before are fetched while this one runs, so that the devices never wait for the host.
+        _report(run, waiting)
+        waiting = [(step, metrics)]
+        events = [
+            (schedule.validate_every, lambda step=step: _validate(run, step)),
+            (schedule.pictures_every, lambda step=step, batch=batch: _draw(run, step, batch)),
+            (schedule.checkpoint_every, lambda: _save(run)),
+        ]
+        due = [event for every, event in events if every and step % every == 0 and step < schedule.steps]
+        if due:
+            _report(run, waiting)
+            waiting = []
+        for event in due:
+            event()
+        if step == schedule.steps or stop.requested(step):
+            break
+        batch = next(run.batches)
+        on_devices = put_batch(batch, run.mesh)
+    _report(run, waiting)
+    return batch
+
+
+def _report(run: Run, waiting: list[tuple[int, Mapping[str, jax.Array]]]) -> None:
+    for step, metrics in waiting:
+        values = jax.device_get(metrics)
+        run.reporter.step(step, values)
+        in_a_row = int(values["skipped_in_a_row"])
+        if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
+            raise UserError(
+                f"{in_a_row} updates in a row were skipped up to step {step}, since loss or gradient was not finite: "
+                "lower config.optimizer.learning_rate or look at the data, and start again from the last checkpoint."
+            )
+
+
+def _validate(run: Run, step: int) -> float | None:
+    """Scores the parameters, and keeps them as the best ones if they are."""
+    if run.validator is None:
+        return None
+    with timed(f"scoring {run.validator.views} held-out novel views at step {step}"):
+        scores = run.validator(run.state.params)
+        if run.state.ema is not None:
+            scores["psnr_ema"] = run.validator(run.state.ema)["psnr"]
+    say(f"step {step}  held-out novel views: " + ", ".join(f"{k} {v:.2f} dB" for k, v in scores.items()))
+    run.reporter.scalars(step, {f"validation/{name}": value for name, value in scores.items()})
+    run.results["psnr"] = scores["psnr"]
+    if scores["psnr"] > run.best_psnr:
+        run.best_psnr = scores["psnr"]
+        if step:
+            run.checkpoints.save(run.state, run.records(), best=True)
+    return scores["psnr"]
+
+
+def _save(run: Run) -> None:
+    run.checkpoints.save(run.state, run.records())
+
+
+def _draw(run: Run, step: int, batch: TrainBatch) -> Path:
+    """Writes a grid of pictures: held-out objects (if any), and photographs of the current batch with their cycle."""
+    rows = jax.tree.map(lambda x: np.asarray(x[:_PICTURE_ROWS]), batch)
+    if run.validator is not None and batch.synthetic is not None:
+        rows = rows.replace(synthetic=run.validator.some_objects(_PICTURE_ROWS))
+    if jax.process_count() > 1:
+        rows = multihost_utils.broadcast_one_to_all(rows)
+    strips = run.preview_fn(run.state.params, put_same(rows, replicated(run.mesh)), run.key, run.state.step)
+    picture = picture_grid(jax.device_get(strips), cell=_PICTURE_CELL)
+    path = run.workdir / "pictures" / f"step_{step:06d}.png"
+    if jax.process_index() == 0:
+        save_picture(path, picture)
+    run.reporter.picture(step, "pictures", picture)
+    return path
+
+
+def _finish(run: Run, batch: TrainBatch) -> None:
+    """The last score, pictures and checkpoint, and the summary."""
+    step = int(run.state.step)
+    after = _validate(run, step)
+    _save(run)
+    with timed("drawing pictures"):
+        picture = _draw(run, step, batch)
+    run.checkpoints.wait()
+    summary = {
+        "psnr_before": run.results.get("psnr_before"),
+        "psnr_after": after,
+        "psnr_constant": run.results.get("psnr_constant"),
+        "steps": step,
+        "seconds": round(run.seconds(), 1),
+        "peak_rss_gib": round(peak_rss_gib(), 3),
+    }
+    if jax.process_index() == 0:
+        (run.workdir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    if after is not None:
+        say(
+            f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {after:.2f} dB after; "
+            f"one colour for all pixels has {summary['psnr_constant']:.2f} dB"
+        )
+    say(f"finished {step} steps in {summary['seconds']:.0f} s, peak memory {summary['peak_rss_gib']:.2f} GiB")
+    say(f"checkpoint {run.checkpoints.path(step)}")
+    say(f"picture    {picture}")
+
+
+def _matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:
+    try:
+        return jax.default_matmul_precision(name)
+    except ValueError as error:
+        raise UserError(f"config.compute.matmul_precision has no value '{name}': use 'default' or 'highest'.") from error

@@ -1,0 +1,165 @@
+"""What a run tells: lines and a progress bar on the terminal, `metrics.jsonl` and TensorBoard events in the workdir."""
+
+import contextlib
+import datetime
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from real3d_jax.training.state import TrainState
+
+
+class Reporter:
+    """Reports one run. On every host but the first it does nothing.
+
+    Args:
+      workdir: gets `metrics.jsonl` and `tensorboard/`.
+      steps: length of the run.
+      start: the step that it starts or resumes at; later lines of an earlier try are dropped from `metrics.jsonl`.
+      log_every: steps between two lines of metrics; 0 writes none.
+    """
+
+    def __init__(self, workdir: Path, *, steps: int, start: int, log_every: int):
+        self._steps, self._log_every = steps, log_every
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._started = self._last = time.monotonic()
+        self._start = self._last_step = start
+        self._active = jax.process_index() == 0
+        self._bar: tqdm | None = None
+        if self._active:
+            self._file = _reopen_metrics(workdir / "metrics.jsonl", start)
+            self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start + 1 if start else None)
+
+    def begin(self) -> None:
+        """Starts the clock of rate and ETA, and the bar if there is a terminal."""
+        self._started = self._last = time.monotonic()
+        if self._active and sys.stderr.isatty():
+            self._bar = tqdm(total=self._steps, initial=self._start, unit="step", dynamic_ncols=True)
+
+    def step(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Takes the metrics of one step; means over `log_every` steps are written, counters and rates as they are."""
+        for name, value in metrics.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        self._count += 1
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+        if not self._log_every or (step % self._log_every and step != self._steps):
+            return
+        means = {name: total / self._count for name, total in self._sums.items()}
+        means |= {name: float(metrics[name]) for name in ("learning_rate", "skipped") if name in metrics}
+        means.pop("skipped_in_a_row", None)
+        self._sums, self._count = {}, 0
+        now = time.monotonic()
+        rate = (step - self._last_step) / max(now - self._last, 1e-9)
+        self._last, self._last_step = now, step
+        self.scalars(step, means | {"steps_per_second": rate})
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{means['loss']:.4f}")
+        else:
+            say(self._progress(step, means, rate, now))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes numbers to `metrics.jsonl` and TensorBoard."""
+        if not self._active:
+            return
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        self._file.write(json.dumps({"step": step} | finite) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Writes an (H, W, 3) uint8 image to TensorBoard."""
+        if self._active:
+            self._board.add_image(name, picture, step, dataformats="HWC")
+            self._board.flush()
+
+    def close(self) -> None:
+        """Ends the bar and closes the files."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if self._active:
+            self._file.close()
+            self._board.close()
+
+    def _progress(self, step: int, means: Mapping[str, float], rate: float, now: float) -> str:
+        mean_time = (now - self._started) / max(step - self._start, 1)
+        left = datetime.timedelta(seconds=round(mean_time * (self._steps - step)))
+        pace = f"{rate:.2f} steps/s" if rate >= 1 else f"{1 / rate:.2f} s/step"
+        skipped = f"  skipped {means['skipped']:.0f}" if means.get("skipped") else ""
+        return f"step {step}/{self._steps}  loss {means['loss']:.4f}  {pace}  {left} left{skipped}"
+
+
+def say(text: str) -> None:
+    """Prints a line, above the progress bar if there is one; on the first host only."""
+    if jax.process_index() == 0:
+        tqdm.write(text)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Says that something begins and, once it is over, how long it took: 'compiling the training step ... 12.3 s'."""
+    say(f"{what} ...")
+    started = time.monotonic()
+    yield
+    say(f"{what}: {time.monotonic() - started:.1f} s")
+
+
+def describe_devices(micro_batches: int, rows: Mapping[str, int], fsdp: int) -> str:
+    """The line of the summary on devices and the layout of a batch.
+
+    Args:
+      micro_batches: parts of a step.
+      rows: examples of each kind in a step.
+      fsdp: devices that share one copy of the parameters.
+    """
+    count = jax.device_count()
+    each = " + ".join(f"{n // (micro_batches * count)} {kind}" for kind, n in rows.items() if n)
+    total = " + ".join(f"{n} {kind}" for kind, n in rows.items() if n)
+    hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
+    return (
+        f"devices    {count} x {jax.devices()[0].device_kind}{hosts}, parameters shared by {fsdp}\n"
+        f"batch      {total} examples a step = {micro_batches} micro-batches x {count} devices x ({each})"
+    )
+
+
+def describe_parameters(state: TrainState) -> str:
+    """The line of the summary on the size of the model, and of the whole state."""
+    leaves = jax.tree.leaves(state.params)
+    gib = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) / 2**30
+    return f"model      {sum(leaf.size for leaf in leaves):,} parameters; {gib:.2f} GiB with the optimiser's state"
+
+
+def peak_rss_gib() -> float:
+    """Greatest memory held by this process plus that of its largest ended child so far, in GiB."""
+    kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return kib / 2**20 / (1024 if sys.platform == "darwin" else 1)
+
+
+def _reopen_metrics(path: Path, start: int) -> Any:
+    """Opens the file for appending, without the lines of steps after `start`."""
+    kept = []
+    if path.exists():
+        for text in path.read_text().splitlines(keepends=True):
+            try:
+                if text.endswith("\n") and json.loads(text)["step"] <= start:
+                    kept.append(text)
+            except json.JSONDecodeError:
+                continue  # half a line, of a run that was killed
+    if start == 0:
+        kept = []
+    path.write_text("".join(kept))
+    return path.open("a")

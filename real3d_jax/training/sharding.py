@@ -1,0 +1,122 @@
+"""Where arrays live on a mesh of devices, and how a batch is divided. The models know nothing of it.
+
+The mesh has two axes, 'data' and 'fsdp'. A batch's rows are spread over both. Large parameters are split over 'fsdp' and
+repeated along 'data'; the optimiser's moments have the shapes of their parameters and so lie with them.
+"""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+from real3d_jax.config import BatchConfig, MeshConfig
+from real3d_jax.errors import UserError
+
+_MIN_SPLIT = 2**16  # smaller arrays are repeated: gathering them would cost more than they weigh
+
+
+def make_mesh(config: MeshConfig, devices: int | None = None) -> Mesh:
+    """The mesh over all devices of all hosts, or over the first `devices`.
+
+    Raises:
+      UserError: `fsdp` does not divide the number of devices; the nearest that does is named.
+    """
+    count = jax.device_count() if devices is None else devices
+    if config.fsdp < 1 or count % config.fsdp:
+        nearest = min(_divisors(count), key=lambda n: abs(n - config.fsdp))
+        raise UserError(f"config.mesh.fsdp = {config.fsdp} does not divide {count} devices: set it to {nearest}.")
+    # Explicit axes are JAX's default now; Linen's modules need automatic ones.
+    return jax.make_mesh(
+        (count // config.fsdp, config.fsdp),
+        ("data", "fsdp"),
+        axis_types=(AxisType.Auto, AxisType.Auto),
+        devices=jax.devices()[:count],
+    )
+
+
+def leaf_spec(shape: tuple[int, ...], fsdp: int) -> PartitionSpec:
+    """Splits the largest dimension that `fsdp` divides, if the array is large enough to be worth it."""
+    divisible = [axis for axis, size in enumerate(shape) if size % fsdp == 0]
+    if fsdp == 1 or not divisible or math.prod(shape) < _MIN_SPLIT:
+        return PartitionSpec()
+    largest = max(divisible, key=lambda axis: shape[axis])
+    return PartitionSpec(*("fsdp" if axis == largest else None for axis in range(len(shape))))
+
+
+def state_shardings(abstract: PyTree, mesh: Mesh) -> PyTree:
+    """The sharding of each leaf of a tree of arrays or their shapes (a state, or parameters alone)."""
+    return jax.tree.map(lambda leaf: NamedSharding(mesh, leaf_spec(leaf.shape, mesh.shape["fsdp"])), abstract)
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Rows over all devices."""
+    return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The same on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
+    """Makes global arrays of the rows that this host has read (numpy leaves; every host has as many)."""
+    sharding = batch_sharding(mesh)
+    return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, np.asarray(rows)), batch)
+
+
+def put_same(tree: PyTree, shardings: PyTree | NamedSharding) -> PyTree:
+    """Makes global arrays of a tree that every host holds whole; each device takes its part.
+
+    Args:
+      tree: numpy or host arrays.
+      shardings: one sharding for all leaves, or a tree of them.
+    """
+    if isinstance(shardings, NamedSharding):
+        shardings = jax.tree.map(lambda _: shardings, tree)
+
+    def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
+        array = np.asarray(leaf)
+        return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
+
+    return jax.tree.map(put, tree, shardings)
+
+
+def count_micro_batches(config: BatchConfig, devices: int) -> int:
+    """Parts that a step is computed in.
+
+    Each part must give every device the same number of examples of each kind.
+
+    Raises:
+      UserError: the examples cannot be shared so; the nearest numbers that work are named.
+    """
+    rows = math.gcd(config.synthetic, config.real)
+    examples = " + ".join(
+        f"{count} {kind}" for count, kind in ((config.synthetic, "synthetic"), (config.real, "real")) if count
+    )
+    if not rows:
+        raise UserError("config.batch has no examples: set batch.synthetic or batch.real to more than 0.")
+    if rows % devices:
+        below = max(n for n in _divisors(rows) if n < devices)
+        above = min((n for n in _divisors(rows) if n > devices), default=None)
+        counts = f"{below} or {above} devices" if above else f"{below} device{'s' * (below > 1)}"
+        raise UserError(
+            f"{devices} devices cannot share {examples} examples: use {counts}, or make config.batch.synthetic and "
+            f"config.batch.real multiples of {devices}."
+        )
+    most = rows // devices
+    if config.micro_batches == 0:
+        return most
+    if config.micro_batches < 0 or most % config.micro_batches:
+        nearest = min(_divisors(most), key=lambda n: abs(n - config.micro_batches))
+        raise UserError(
+            f"config.batch.micro_batches = {config.micro_batches} cannot divide {examples} examples on {devices} "
+            f"device{'s' * (devices > 1)}: set it to {nearest}, or to 0 for as many as possible."
+        )
+    return config.micro_batches
+
+
+def _divisors(number: int) -> list[int]:
+    return [n for n in range(1, number + 1) if number % n == 0]

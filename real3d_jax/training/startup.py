@@ -1,0 +1,228 @@
+"""Everything between a configuration and the first step, and the summary of it that is printed."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from real3d_jax import config_files
+from real3d_jax.batches import TrainBatch
+from real3d_jax.config import Config
+from real3d_jax.data import pipeline
+from real3d_jax.data.embedded import prepare_embedded
+from real3d_jax.errors import UserError
+from real3d_jax.models.lrm import make_model
+from real3d_jax.perceptual.loading import load_frozen
+from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
+from real3d_jax.training.initialization import abstract_state, initial_state, root_key
+from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
+from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters, say, timed
+from real3d_jax.training.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
+from real3d_jax.training.state import TrainState
+from real3d_jax.training.step import preview, render_objects, train_step, uses_lpips
+from real3d_jax.training.validation import Validator
+
+
+@dataclasses.dataclass
+class Run:
+    """A run that is ready for its next step.
+
+    Attributes:
+      config: its configuration.
+      workdir: its folder.
+      mesh: its devices.
+      state: replaced by every step.
+      step_fn: `(state, batch, frozen, key) -> (state, metrics)`, compiled; it takes the state's memory over.
+      preview_fn: `(params, batch, key, step) -> pictures by label`.
+      frozen: CLIP and LPIPS.
+      key: the run's random key.
+      batches: reader of this host's rows, at the state's step.
+      validator: of held-out objects, or None where the config asks for none.
+      checkpoints: of the workdir.
+      reporter: of metrics.
+      fingerprint: of the data, as JSON.
+      results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
+      best_psnr: of the best checkpoint.
+      started: clock at which `results["seconds"]` ended.
+    """
+
+    config: Config
+    workdir: Path
+    mesh: Mesh
+    state: TrainState
+    step_fn: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
+    preview_fn: Callable[..., dict[str, jax.Array]]
+    frozen: Any
+    key: jax.Array
+    batches: Iterator[TrainBatch]
+    validator: Validator | None
+    checkpoints: Checkpoints
+    reporter: Reporter
+    fingerprint: Any
+    results: dict[str, Any]
+    best_psnr: float
+    started: float
+
+    def seconds(self) -> float:
+        """Spent on the run so far, earlier tries included."""
+        return self.results.get("seconds", 0.0) + time.monotonic() - self.started
+
+    def records(self) -> dict[str, Any]:
+        """What is saved beside the state."""
+        return {
+            "data": {"batches_read": int(self.state.step), "fingerprint": self.fingerprint},
+            "config": config_files.to_tree(self.config),
+            "run": self.results | {"seconds": self.seconds()},
+        }
+
+
+@contextlib.contextmanager
+def prepared(config: Config, workdir: Path) -> Iterator[Run]:
+    """Makes a run ready: data, model, state (a new one or the workdir's latest), and the compiled step.
+
+    What can be refused at once is refused before anything is read or computed. On leaving, checkpoints are written to
+    their end and files closed.
+
+    Raises:
+      UserError: something in the config, the data, the devices or the workdir has to be put right first.
+    """
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        micro_batches = count_micro_batches(config.batch, jax.device_count())
+        mesh = make_mesh(config.mesh)
+        schedule = learning_rate_schedule(config.optimizer, config.schedule.steps)
+        model = make_model(config.model, config.compute)
+        optimizer = make_optimizer(config.optimizer, config.schedule.steps)
+        prepare_workdir(workdir)
+        checkpoints = Checkpoints(workdir, config.schedule.keep)
+        stack.callback(checkpoints.close)
+        _check_and_write_config(config, workdir, checkpoints)
+
+        rows = {"synthetic": config.batch.synthetic, "real": config.batch.real}
+        say(describe_devices(micro_batches, rows, config.mesh.fsdp))
+        _prepare_data(config)
+        say(f"data       {pipeline.describe(config)}")
+        fingerprint = json.loads(json.dumps(pipeline.fingerprint(config)))
+
+        stack.enter_context(jax.set_mesh(mesh))
+        frozen = _load_frozen(config, mesh)
+        restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
+        if restored is None:
+            checkpoints.forget_best()
+            state, results = initial_state(config, model, optimizer, mesh, workdir), {}
+            say(f"start      from {config.init_from or 'random parameters'}, in {workdir}")
+        else:
+            state, records = restored
+            _check_same_data(records["data"]["fingerprint"], fingerprint, workdir)
+            results = records["run"]
+            say(f"start      resumed after step {int(state.step)}, in {workdir}")
+        say(describe_parameters(state))
+
+        start = int(state.step)
+        batches = pipeline.train_batches(
+            config, start_step=start, process_index=jax.process_index(), process_count=jax.process_count()
+        )
+        key = root_key(config.seed, mesh)
+        step = functools.partial(
+            _step_with_counters,
+            schedule=schedule,
+            model=model,
+            config=config,
+            optimizer=optimizer,
+            micro_batches=micro_batches,
+        )
+        reporter = Reporter(
+            workdir, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every
+        )
+        stack.callback(reporter.close)
+        yield Run(
+            config=config,
+            workdir=workdir,
+            mesh=mesh,
+            state=state,
+            step_fn=jax.jit(
+                step, donate_argnums=0, out_shardings=(state_shardings(state, mesh), replicated(mesh))
+            ),
+            preview_fn=jax.jit(
+                functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)
+            ),
+            frozen=frozen,
+            key=key,
+            batches=batches,
+            validator=_make_validator(config, model, mesh),
+            checkpoints=checkpoints,
+            reporter=reporter,
+            fingerprint=fingerprint,
+            results=results,
+            best_psnr=checkpoints.best_psnr(),
+            started=started,
+        )
+
+
+def compile_step(run: Run, batch: TrainBatch) -> None:
+    """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took."""
+    with timed("compiling the training step"):
+        compiled: Any = run.step_fn
+        run.step_fn = compiled.lower(run.state, batch, run.frozen, run.key).compile()
+
+
+def _step_with_counters(state, batch, frozen, key, *, schedule, **settings):
+    """The training step, with the learning rate it used and the counts of skipped updates among its metrics."""
+    rate = schedule(state.step - state.skipped)
+    state, metrics = train_step(state, batch, frozen, key, **settings)
+    counters = {"learning_rate": rate, "skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
+    return state, metrics | counters
+
+
+def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> None:
+    path, tree = workdir / "config.json", json.loads(json.dumps(config_files.to_tree(config)))
+    if path.exists() and checkpoints.steps():
+        try:
+            saved = json.loads(path.read_text())
+        except json.JSONDecodeError as error:
+            raise UserError(f"'{path}' is not valid JSON any more: restore it, or use another --workdir.") from error
+        for change in check_same_run(saved, tree, workdir):
+            say(f"changed    {change}")
+    if jax.process_index() == 0:
+        path.write_text(json.dumps(tree, indent=1) + "\n")
+
+
+def _prepare_data(config: Config) -> None:
+    """Makes the embedded data sets that are missing, on the first host; the others wait (the folder is shared)."""
+    if config.data.embedded and jax.process_index() == 0:
+        prepare_embedded(config.data)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("embedded data")
+
+
+def _check_same_data(saved: Any, current: Any, workdir: Path) -> None:
+    if saved != current:
+        raise UserError(
+            f"The workdir '{workdir}' was trained on other data or batches than the config names now: use another "
+            "--workdir, or restore the data and the config."
+        )
+
+
+def _load_frozen(config: Config, mesh: Mesh) -> Any:
+    frozen = load_frozen(
+        config.perceptual,
+        need_clip=bool(config.batch.real and config.losses.semantic.weight),
+        need_lpips=uses_lpips(config.losses),
+        seed=config.seed,
+    )
+    return put_same(frozen, replicated(mesh))
+
+
+def _make_validator(config: Config, model: Any, mesh: Mesh) -> Validator | None:
+    if not (config.data.validation and config.schedule.validation_objects and config.schedule.validation_views):
+        return None
+    return Validator(pipeline.validation_sets(config), functools.partial(render_objects, model=model, config=config), mesh)

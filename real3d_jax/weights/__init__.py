@@ -1,0 +1,1 @@
+"""Weights: from foreign checkpoints to our parameters and back."""

@@ -1,0 +1,58 @@
+"""Compositing: the properties of volume rendering."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from real3d_jax.rendering.compositing import composite, compositing_weights
+
+STEP = 1 / 8
+DENSITIES = st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=8, max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(DENSITIES)
+def test_weights_are_the_textbook_product(density):
+    density = np.array(density)
+    alpha = 1 - np.exp(-density * STEP)
+    transmittance = np.concatenate([[1.0], np.cumprod(1 - alpha)[:-1]])
+    weights = np.asarray(compositing_weights(jnp.asarray(density, jnp.float32), STEP))
+    np.testing.assert_allclose(weights, alpha * transmittance, atol=2e-6)
+    assert weights.min() >= 0
+    assert weights.sum() <= 1 + 1e-6
+
+
+def test_empty_ray_is_the_background():
+    rgb, opacity = composite(jnp.zeros((2, 8)), jnp.ones((2, 8, 3)) * 0.3, step=STEP, background=0.7)
+    np.testing.assert_array_equal(opacity, 0.0)
+    np.testing.assert_allclose(rgb, 0.7)
+
+
+def test_one_dense_sample_gives_its_colour_and_hides_what_lies_behind():
+    density = jnp.zeros((1, 8)).at[0, 3].set(1e6).at[0, 5].set(1e6)
+    rgb = jnp.zeros((1, 8, 3)).at[0, 3].set(jnp.array([0.2, 0.5, 0.9])).at[0, 5].set(1.0)
+    colour, opacity = composite(density, rgb, step=STEP, background=1.0)
+    np.testing.assert_allclose(colour[0], [0.2, 0.5, 0.9], atol=1e-6)
+    np.testing.assert_allclose(opacity, 1.0, atol=1e-6)
+
+
+def test_half_transparent_sample_mixes_with_the_background():
+    density = jnp.zeros((1, 8)).at[0, 2].set(np.log(2) / STEP)
+    colour, opacity = composite(density, jnp.full((1, 8, 3), 0.2), step=STEP, background=1.0)
+    np.testing.assert_allclose(opacity, 0.5, atol=1e-6)
+    np.testing.assert_allclose(colour, 0.6, atol=1e-6)
+
+
+@pytest.mark.parametrize("density", [0.0, 1e-30, 1.0, 1e10, 1e30])
+def test_values_and_gradients_stay_finite(density):
+    def loss(density, rgb):
+        colour, opacity = composite(density, rgb, step=1 / 128, background=1.0)
+        return jnp.sum(colour) + jnp.sum(opacity)
+
+    arguments = jnp.full((3, 128), density), jnp.full((3, 128, 3), 0.4)
+    value, gradients = jax.value_and_grad(loss, argnums=(0, 1))(*arguments)
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in gradients)

@@ -1,0 +1,68 @@
+"""The triplane query against a slow, plain one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from real3d_jax.errors import UserError
+from real3d_jax.rendering.plane_query import IMPLEMENTATIONS, query_planes
+
+HEIGHT, WIDTH, CHANNELS = 5, 6, 2
+PLANES = np.random.default_rng(0).normal(size=(2, 3, HEIGHT, WIDTH, CHANNELS)).astype(np.float32)
+
+
+def _bilinear(plane, column, row):
+    """Zero-padded bilinear value of one plane at one place in [-1, 1]^2, by the definition, in float64."""
+    x, y = (column + 1) / 2 * WIDTH - 0.5, (row + 1) / 2 * HEIGHT - 0.5
+    value = np.zeros(CHANNELS)
+    for j in range(HEIGHT):
+        for i in range(WIDTH):
+            value += max(0, 1 - abs(x - i)) * max(0, 1 - abs(y - j)) * plane[j, i]
+    return value
+
+
+def _expected(planes, points):
+    return np.array(
+        [
+            [np.concatenate([_bilinear(p[0], x, y), _bilinear(p[1], x, z), _bilinear(p[2], y, z)]) for x, y, z in rows]
+            for p, rows in zip(planes, points, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_inside_at_the_rim_and_outside(implementation):
+    points = np.random.default_rng(1).uniform(-1.4, 1.4, (2, 40, 3)).astype(np.float32)
+    points[0, :4] = [[0, 0, 0], [1, 1, 1], [-1, 1, -1], [50, -50, 1e6]]
+    features = query_planes(jnp.asarray(PLANES), jnp.asarray(points), implementation=implementation)
+    np.testing.assert_allclose(features, _expected(PLANES, points), atol=1e-5)
+    assert not np.asarray(features[0, 3]).any(), "far outside is zero"
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_gradient_of_the_planes_is_the_transpose(implementation):
+    """<query(planes), g> is linear in the planes, so its gradient follows from unit planes."""
+    points = jnp.asarray(np.random.default_rng(2).uniform(-1.1, 1.1, (1, 7, 3)), jnp.float32)
+    weights = jnp.asarray(np.random.default_rng(3).normal(size=(1, 7, 3 * CHANNELS)), jnp.float32)
+
+    def product(planes):
+        return jnp.sum(query_planes(planes, points, implementation=implementation) * weights)
+
+    gradient = jax.grad(product)(jnp.asarray(PLANES[:1]))
+    direction = np.random.default_rng(4).normal(size=gradient.shape).astype(np.float32)
+    expected = np.sum(_expected(direction, np.asarray(points)) * weights)
+    np.testing.assert_allclose(np.sum(np.asarray(gradient, np.float64) * direction), expected, rtol=1e-4)
+
+
+def test_bfloat16_planes_have_a_float32_scatter():
+    """Ten thousand small addends to one texel: a bfloat16 sum would stop at 256."""
+    planes = jnp.zeros((1, 3, 4, 4, 1), jnp.bfloat16)
+    points = jnp.full((1, 10_000, 3), 0.25)
+    gradient = jax.grad(lambda p: query_planes(p, points, implementation="xla").sum())(planes)
+    np.testing.assert_allclose(float(gradient.astype(jnp.float32).max()), 10_000, rtol=0.01)
+
+
+def test_unknown_implementation_is_refused():
+    with pytest.raises(UserError, match="palas"):
+        query_planes(jnp.asarray(PLANES), jnp.zeros((2, 1, 3)), implementation="palas")
