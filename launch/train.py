@@ -1,7 +1,7 @@
 """Trains a model: `python launch/train.py --config configs/smoke.py [--workdir runs/smoke] [--config.KEY=VALUE ...]`.
 
-The same command goes on where a stopped run left off. Exit codes: 0 finished, 2 something to put right (one sentence says
-what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
+The same command goes on where a stopped run left off. Exit codes: 0 finished, 2 something to put right (one sentence
+says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
 """
 
 import argparse
@@ -19,7 +19,9 @@ def main() -> int:
         epilog="Any key of the config can be set: --config.schedule.steps=100",
         allow_abbrev=False,
     )
-    parser.add_argument("--config", required=True, help="config file, such as configs/real3d.py or configs/real3d.py:embedded")
+    parser.add_argument(
+        "--config", required=True, help="config file, such as configs/real3d.py or configs/real3d.py:embedded"
+    )
     parser.add_argument("--workdir", type=Path, help="folder of the run (default: runs/ and the config's name)")
     parser.add_argument(
         "--multihost",
@@ -27,11 +29,11 @@ def main() -> int:
         help="one process a host, on a TPU pod or under Slurm or MPI; JAX finds the others (docs/scaling.md)",
     )
     arguments, changes = parser.parse_known_args()
-    config = config_files.load(arguments.config, changes)
     if arguments.multihost:
-        jax.distributed.initialize()
+        jax.distributed.initialize()  # before anything else uses JAX
+    config = config_files.load(arguments.config, changes)
 
-    from real3d_jax.training.loop import train  # after `initialize`, which must come before JAX is used
+    from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
     return train(config, arguments.workdir or Path("runs") / config.name)
 

@@ -131,7 +131,9 @@ def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:
     old = _child(group, leaf, where)
     if isinstance(old, ml_collections.ConfigDict):
         example = next(iter(old.keys()), "KEY")
-        raise UserError(f"{where}.{leaf} is a group of keys: set one of them, such as --{where}.{leaf}.{example}=VALUE.")
+        raise UserError(
+            f"{where}.{leaf} is a group of keys: set one of them, such as --{where}.{leaf}.{example}=VALUE."
+        )
     with group.ignore_type():  # `parse` checks the types, and says more about them
         group[leaf] = text if isinstance(old, str) else _value(text)
 

@@ -83,7 +83,11 @@ class RecordSet:
         if not 0 <= record < self.counts[item]:
             raise IndexError(f"'{self.keys[item]}' has {self.counts[item]} records, there is no number {record}")
         try:
-            return records.decode(self._data[position])
+            found = records.decode(self._data[position])
+            name = found.object_id if isinstance(found, View) else found.key
+            if name != self.keys[item]:
+                raise ValueError(f"it belongs to '{name}'")
+            return found
         except Exception as error:
             raise UserError(
                 f"Record {record} of '{self.keys[item]}' in '{self._shard(position)}' cannot be read "
@@ -96,7 +100,9 @@ class RecordSet:
 
     @functools.cached_property
     def _data(self) -> Sequence[Any]:
-        return tfds.builder_from_directory(self.folder).as_data_source(self.split)
+        decoders = {"image": tfds.decode.SkipDecoding()}  # records.decode does it
+        builder: Any = tfds.builder_from_directory(self.folder)
+        return builder.as_data_source(self.split, decoders=decoders)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_data"}

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
+from tensorflow_datasets.core import dataset_info
+from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
 from real3d_jax.data import records
@@ -24,9 +26,7 @@ PLAN = "preparation.json"
 METADATA = "dataset_info.json"
 
 
-def write(
-    folder: str | os.PathLike[str], source: Source, *, items_per_shard: int = 64, progress: bool = True
-) -> None:
+def write(folder: str | os.PathLike[str], source: Source, *, items_per_shard: int = 64, progress: bool = True) -> None:
     """Makes the data set `folder`, or what is missing of it.
 
     Args:
@@ -55,7 +55,9 @@ def write(
                 bar.refresh()
         _finish(folder, source, shards)
     except OSError as error:
-        raise UserError(f"Cannot write '{folder}' ({error.strerror or error}): give a folder that can be written.") from error
+        raise UserError(
+            f"Cannot write '{folder}' ({error.strerror or error}): give a folder that can be written."
+        ) from error
 
 
 def is_complete(folder: str | os.PathLike[str]) -> bool:
@@ -148,7 +150,7 @@ def _is_whole(folder: pathlib.Path, source: Source, split: str, number: int, cou
 def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, int, range]]) -> None:
     """Writes the index and TFDS's metadata; `dataset_info.json` last."""
     template = tfds.core.ShardedFileTemplate(
-        data_dir=folder, dataset_name=source.schema, filetype_suffix="array_record"
+        data_dir=tfds.core.Path(folder), dataset_name=source.schema, filetype_suffix="array_record"
     )
     splits = []
     for split in source.splits:
@@ -165,7 +167,7 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
                 filename_template=template,
             )
         )
-    identity = tfds.core.dataset_info.DatasetIdentity(
+    identity = dataset_info.DatasetIdentity(
         name=source.schema, version=tfds.core.Version(records.VERSION), data_dir=str(folder), module_name=""
     )
     info = tfds.core.DatasetInfo(
@@ -174,7 +176,7 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
         metadata=tfds.core.MetadataDict(mask_threshold=source.mask_threshold, settings=dict(source.settings)),
     )
     info.set_file_format("array_record")
-    info.set_splits(tfds.core.splits.SplitDict(splits))
+    info.set_splits(SplitDict(splits))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".metadata-") as temporary:
         info.write_to_directory(temporary)
         names = sorted(os.listdir(temporary), key=lambda name: name == METADATA)
@@ -182,7 +184,7 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
             os.replace(os.path.join(temporary, name), folder / name)
 
 
-def _counted(items: Iterable[Item], bar: "tqdm[None]") -> Iterator[Item]:
+def _counted(items: Iterable[Item], bar: tqdm) -> Iterator[Item]:
     for item in items:
         yield item
         bar.update()

@@ -1,7 +1,7 @@
 """The two record schemas, and how a record becomes bytes.
 
 Multi-view data keep one record a view, so that reading four views of an object reads nothing of its others. Photographs
-are one record each. `docs/data.md` describes the folder around them; `record_writer` and `record_reader` write and read it.
+are one record each. `docs/data.md` describes the folder around them, which `record_writer` and `record_reader` handle.
 """
 
 import dataclasses
@@ -114,15 +114,19 @@ def encode(record: View | Photograph, schema_features: tfds.features.FeaturesDic
 
 
 def decode(fields: Mapping[str, Any]) -> View | Photograph:
-    """A record from the fields that TFDS gives for it."""
+    """A record from the fields that TFDS gives for it, the image still as PNG bytes."""
 
     def text(name: str) -> str:
         value = fields[name]
         return value.decode() if isinstance(value, bytes) else str(value)
 
+    with Image.open(io.BytesIO(fields["image"])) as png:
+        if png.mode != "RGBA":
+            raise ValueError(f"its image is {png.mode}, not RGBA")
+        image = np.asarray(png)
     if "key" in fields:
-        return Photograph(text("key"), fields["image"], json.loads(text("provenance")))
-    return View(text("object_id"), text("view"), fields["image"], fields["c2w"], fields["intrinsics"])
+        return Photograph(text("key"), image, json.loads(text("provenance")))
+    return View(text("object_id"), text("view"), image, fields["c2w"], fields["intrinsics"])
 
 
 def _png(image: UInt8[np.ndarray, "H W 4"]) -> io.BytesIO:

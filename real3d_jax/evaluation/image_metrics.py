@@ -6,9 +6,7 @@ from jaxtyping import Array, Float
 _LEAST_MSE = 1e-10
 
 
-def psnr(
-    prediction: Float[Array, "*views h w 3"], target: Float[Array, "*#views h w 3"]
-) -> Float[Array, "*views"]:
+def psnr(prediction: Float[Array, "*views h w 3"], target: Float[Array, "*#views h w 3"]) -> Float[Array, "*views"]:
     """Peak signal-to-noise ratio of each view in dB, colours in [0, 1]; identical views have 100 dB."""
     return psnr_from_mse(jnp.mean(jnp.square(prediction - target), axis=(-3, -2, -1)))
 

@@ -28,7 +28,7 @@ def lpips(params: dict, a: Float[Array, "B H W 3"], b: Float[Array, "B H W 3"]) 
     distance = jnp.zeros(a.shape[0])
     features = zip(vgg_features(params["vgg"], _scale(a)), vgg_features(params["vgg"], _scale(b)), strict=True)
     for head, (of_a, of_b) in zip(params["heads"], features, strict=True):
-        difference = (_unit_length(of_a) - _unit_length(of_b)) ** 2
+        difference = (unit_length(of_a) - unit_length(of_b)) ** 2
         distance += jnp.mean(jnp.sum(difference * head, axis=-1), axis=(1, 2))
     return distance
 
@@ -44,7 +44,8 @@ def _scale(images: Float[Array, "B H W 3"]) -> Float[Array, "B H W 3"]:
     return (2 * images - 1 - _SHIFT) / _SCALE
 
 
-def _unit_length(features: Float[Array, "B h w C"]) -> Float[Array, "B h w C"]:
+def unit_length(features: Float[Array, "B h w C"]) -> Float[Array, "B h w C"]:
+    """Features scaled to length 1 at every pixel; zero ones stay zero, with a finite gradient."""
     squared = jnp.sum(features**2, axis=-1, keepdims=True)
     # Where every feature is zero the root has an infinite slope, and 0 * inf would make the gradient NaN.
     vanishes = squared == 0

@@ -22,6 +22,7 @@ from real3d_jax.config_files import differences as config_differences
 from real3d_jax.errors import UserError
 from real3d_jax.training.reporting import say
 from real3d_jax.training.state import TrainState
+from real3d_jax.weights.loading import check_shapes
 
 LATEST = "checkpoints"
 BEST = "best"
@@ -41,7 +42,9 @@ def prepare_workdir(workdir: Path) -> None:
             pass
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UserError(f"The workdir '{workdir}' cannot be written ({reason}): choose another by --workdir.") from error
+        raise UserError(
+            f"The workdir '{workdir}' cannot be written ({reason}): choose another by --workdir."
+        ) from error
 
 
 class Checkpoints:
@@ -101,12 +104,14 @@ class Checkpoints:
         """
         wanted = _arrays(abstract)
         metadata = self._latest.item_metadata(step)
-        check_same_shapes(flat_shapes(metadata["params"]), flat_shapes(wanted["params"]), f"The checkpoint {self.path(step)}")
-        if "ema" in wanted and metadata["ema"] is None:
-            raise UserError(f"The checkpoint {self.path(step)} has no averaged parameters: set optimizer.ema_decay to 0.")
+        check_shapes(metadata["params"].tree, wanted["params"], where=f"The checkpoint '{self.path(step)}'")
+        if "ema" in wanted and not (self.path(step) / "ema").is_dir():
+            raise UserError(
+                f"The checkpoint {self.path(step)} has no averaged parameters: set optimizer.ema_decay to 0."
+            )
         items = {name: ocp.args.StandardRestore(tree) for name, tree in wanted.items()}
         restored = self._latest.restore(step, args=ocp.args.Composite(**items))
-        return abstract.replace(
+        return TrainState(
             params=restored["params"],
             ema=restored["ema"] if "ema" in wanted else None,
             **restored["progress"],
@@ -130,7 +135,10 @@ class Checkpoints:
                 say(f"warning: {self.path(step)} cannot be read ({_first_line(error)}); trying the one before.")
                 self._set_aside(step)
         if (self.workdir / "unreadable").exists() and not self.steps():
-            raise UserError(f"No checkpoint in '{self.workdir}' can be read: start again with another --workdir.")
+            raise UserError(
+                f"No checkpoint in '{self.workdir}' can be read (they lie in its folder 'unreadable' now): start again "
+                "with another --workdir."
+            )
         return None
 
     def best_psnr(self) -> float:
@@ -213,7 +221,9 @@ def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
             target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), metadata.tree)
             return reader.restore(item, target)
     except Exception as error:
-        raise UserError(f"The checkpoint '{folder}' cannot be read ({_first_line(error)}): use another step.") from error
+        raise UserError(
+            f"The checkpoint '{folder}' cannot be read ({_first_line(error)}): use another step."
+        ) from error
 
 
 def load_config_tree(path: Path | str) -> dict[str, Any]:
@@ -241,40 +251,10 @@ def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir
     for change in changed:
         if change.startswith(("config.model", "config.seed")):
             raise UserError(
-                f"The workdir '{workdir}' was trained with another config ({change}): use another --workdir, or that config."
+                f"The workdir '{workdir}' was trained with another config ({change}): use another --workdir, "
+                "or that config."
             )
     return changed
-
-
-def check_same_shapes(found: Mapping[str, tuple], expected: Mapping[str, tuple], where: str) -> None:
-    """Compares parameters by name.
-
-    Args:
-      found: shapes by name, such as 'backbone/norm/bias'.
-      expected: the same, of the model that is to take them.
-      where: what holds the found ones, to start the message with.
-
-    Raises:
-      UserError: names one parameter of each kind of fault and counts the others.
-    """
-    faults = []
-    shaped = [f"{k} is {found[k]}, not {expected[k]}" for k in sorted(expected) if found.get(k, expected[k]) != expected[k]]
-    for what, names in (
-        ("mis-shaped", shaped),
-        ("missing", sorted(set(expected) - set(found))),
-        ("surplus", sorted(set(found) - set(expected))),
-    ):
-        if names:
-            faults.append(f"{len(names)} {what} parameters ({names[0]}{', ...' if len(names) > 1 else ''})")
-    if faults:
-        raise UserError(f"{where} belongs to another model: {'; '.join(faults)}; use the config it was trained with.")
-
-
-def flat_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    """Shapes of a tree of arrays by name, such as 'backbone/norm/bias'."""
-    tree = getattr(tree, "tree", tree)  # Orbax wraps the tree in its metadata
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {"/".join(str(key.key) for key in path): tuple(leaf.shape) for path, leaf in leaves}
 
 
 def _step_folder(path: Path) -> Path | None:

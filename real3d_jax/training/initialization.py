@@ -12,10 +12,10 @@ from jax.sharding import Mesh
 from real3d_jax.config import Config
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import LRM, init_params
-from real3d_jax.training.checkpoints import check_same_shapes, flat_shapes, is_training_folder, load_params
+from real3d_jax.training.checkpoints import is_training_folder, load_params
 from real3d_jax.training.sharding import put_same, replicated, state_shardings
 from real3d_jax.training.state import TrainState, create, new_state
-from real3d_jax.weights.loading import load_params_for
+from real3d_jax.weights.loading import check_shapes, load_params_for
 
 UNUSED = "unused.safetensors"  # weights of a published checkpoint that the model does not use, kept for the way back
 
@@ -25,14 +25,14 @@ def initial_state(
 ) -> TrainState:
     """The state of step 0, on the mesh: parameters as `config.init_from` says, a fresh optimiser.
 
+    Converted weights may be those of an image tokenizer alone.
+
     Weights that came with converted ones but have no place in the model are copied into `workdir`.
 
     Raises:
       UserError: `init_from` is missing or belongs to another model.
     """
-    create_on_mesh = functools.partial(
-        create, optimizer=optimizer, keep_ema=config.optimizer.ema_decay > 0, mesh=mesh
-    )
+    create_on_mesh = functools.partial(create, optimizer=optimizer, keep_ema=config.optimizer.ema_decay > 0, mesh=mesh)
     key = root_key(config.seed, mesh)
     if not config.init_from:
         return create_on_mesh(functools.partial(init_params, model), key)
@@ -42,14 +42,18 @@ def initial_state(
     abstract = abstract_params(model)
     if is_training_folder(source):
         params = load_params(source)
-        check_same_shapes(flat_shapes(params), flat_shapes(abstract), f"config.init_from = '{source}'")
+        check_shapes(params, abstract, where=f"config.init_from = '{source}'")
         folders = (source, source.parent, source.parent.parent)  # a step's folder lies two below its workdir
     else:
         params, _ = load_params_for(source, abstract)
         folders = (source,)
     if jax.process_index() == 0:
         _copy_unused(folders, workdir)
-    return create_on_mesh(lambda params: params, put_same(params, state_shardings(abstract, mesh)))
+    given = put_same(params, state_shardings({name: abstract[name] for name in params}, mesh))
+    if set(given) == set(abstract):
+        return create_on_mesh(lambda given: given, given)
+    # The image tokenizer alone was given; the rest is random.
+    return create_on_mesh(lambda key, given: init_params(model, key) | given, key, given)
 
 
 def abstract_params(model: LRM) -> dict:
@@ -57,9 +61,7 @@ def abstract_params(model: LRM) -> dict:
     return jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))
 
 
-def abstract_state(
-    config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh
-) -> TrainState:
+def abstract_state(config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
     """Shapes, types and shardings of a run's state, made without memory."""
 
     def make(key):

@@ -1,11 +1,12 @@
 """The loop around the training step: reads, reports, scores, saves. It knows no maths.
 
-A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `tensorboard/`, `pictures/` and, once it is
-finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
+A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `tensorboard/`, `pictures/` and, once it
+is finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
 """
 
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config import Config
 from real3d_jax.errors import UserError
 from real3d_jax.training.pictures import picture_grid, save_picture
-from real3d_jax.training.reporting import peak_rss_gib, say, timed
+from real3d_jax.training.reporting import peak_rss_gib, say
 from real3d_jax.training.sharding import put_batch, put_same, replicated
 from real3d_jax.training.startup import Run, compile_step, prepared
 from real3d_jax.training.stopping import StopRequest
@@ -46,7 +47,7 @@ def train(config: Config, workdir: Path) -> int:
             run.results["psnr_constant"] = run.validator.constant_psnr()
             run.results["psnr_before"] = _validate(run, start)
         batch = _take_steps(run, start, stop)
-        if stop.requested(int(run.state.step)) and int(run.state.step) < steps:
+        if stop.stopped and int(run.state.step) < steps:
             _save(run)
             say(f"stopped by {stop.name} after step {int(run.state.step)}; the same command goes on from there")
             return stop.exit_code
@@ -104,11 +105,15 @@ def _validate(run: Run, step: int) -> float | None:
     """Scores the parameters, and keeps them as the best ones if they are."""
     if run.validator is None:
         return None
-    with timed(f"scoring {run.validator.views} held-out novel views at step {step}"):
-        scores = run.validator(run.state.params)
-        if run.state.ema is not None:
-            scores["psnr_ema"] = run.validator(run.state.ema)["psnr"]
-    say(f"step {step}  held-out novel views: " + ", ".join(f"{k} {v:.2f} dB" for k, v in scores.items()))
+    started = time.monotonic()
+    scores = run.validator(run.state.params)
+    if run.state.ema is not None:
+        scores["psnr_ema"] = run.validator(run.state.ema)["psnr"]
+    numbers = ", ".join(f"{name} {value:.2f} dB" for name, value in scores.items())
+    seconds = time.monotonic() - started
+    say(
+        f"step {step}/{run.config.schedule.steps}  {run.validator.views} held-out novel views: {numbers} ({seconds:.1f} s)"
+    )
     run.reporter.scalars(step, {f"validation/{name}": value for name, value in scores.items()})
     run.results["psnr"] = scores["psnr"]
     if scores["psnr"] > run.best_psnr:
@@ -126,7 +131,7 @@ def _draw(run: Run, step: int, batch: TrainBatch) -> Path:
     """Writes a grid of pictures: held-out objects (if any), and photographs of the current batch with their cycle."""
     rows = jax.tree.map(lambda x: np.asarray(x[:_PICTURE_ROWS]), batch)
     if run.validator is not None and batch.synthetic is not None:
-        rows = rows.replace(synthetic=run.validator.some_objects(_PICTURE_ROWS))
+        rows = TrainBatch(synthetic=run.validator.some_objects(_PICTURE_ROWS), real=rows.real)
     if jax.process_count() > 1:
         rows = multihost_utils.broadcast_one_to_all(rows)
     strips = run.preview_fn(run.state.params, put_same(rows, replicated(run.mesh)), run.key, run.state.step)
@@ -143,8 +148,7 @@ def _finish(run: Run, batch: TrainBatch) -> None:
     step = int(run.state.step)
     after = _validate(run, step)
     _save(run)
-    with timed("drawing pictures"):
-        picture = _draw(run, step, batch)
+    picture = _draw(run, step, batch)
     run.checkpoints.wait()
     summary = {
         "psnr_before": run.results.get("psnr_before"),
@@ -170,4 +174,6 @@ def _matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:
     try:
         return jax.default_matmul_precision(name)
     except ValueError as error:
-        raise UserError(f"config.compute.matmul_precision has no value '{name}': use 'default' or 'highest'.") from error
+        raise UserError(
+            f"config.compute.matmul_precision has no value '{name}': use 'default' or 'highest'."
+        ) from error

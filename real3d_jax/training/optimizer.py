@@ -19,7 +19,8 @@ def learning_rate_schedule(config: OptimizerConfig, steps: int) -> optax.Schedul
     """
     if config.warmup_steps >= steps:
         raise UserError(
-            f"config.optimizer.warmup_steps ({config.warmup_steps}) must be smaller than config.schedule.steps ({steps})."
+            f"config.optimizer.warmup_steps ({config.warmup_steps}) must be smaller than config.schedule.steps "
+            f"({steps})."
         )
     return optax.warmup_cosine_decay_schedule(
         init_value=0.0 if config.warmup_steps else config.learning_rate,

@@ -4,26 +4,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 from jaxtyping import Float
+from PIL import Image, ImageDraw
 
 _LABEL = 14  # pixels of the line of text above a strip
 _GAP = 4
+_ORDER = ("synthetic", "real", "input", "target", "rendered")
 
 
 def picture_grid(strips: Mapping[str, Float[np.ndarray, "rows *views h w 3"]], *, cell: int) -> np.ndarray:
     """Arranges labelled strips of images side by side, one example a row.
 
     Args:
-      strips: images in [0, 1] by label, each (rows, h, w, 3) or, for several views of an example, (rows, views, h, w, 3).
-        Labels 'a/b' and 'a/c' stand side by side; another first part begins a new block below.
+      strips: images in [0, 1] by label, each (rows, h, w, 3) or, for several views of an example,
+        (rows, views, h, w, 3). Labels 'a/b' and 'a/c' stand side by side; another first part begins a new block below.
+        Inputs come first, then targets, renders, and all others.
       cell: pixels per side of an image in the grid.
 
     Returns:
       (H, W, 3) uint8.
     """
     blocks: dict[str, list[np.ndarray]] = {}
-    for label, images in strips.items():
+    for label, images in sorted(strips.items(), key=_reading_order):
         blocks.setdefault(label.split("/")[0], []).append(_strip(label, np.asarray(images, np.float32), cell))
     rows = [np.concatenate(_padded(block, axis=0), axis=1) for block in blocks.values()]
     return np.concatenate(_padded(rows, axis=1), axis=0)
@@ -33,6 +35,11 @@ def save_picture(path: Path, picture: np.ndarray) -> None:
     """Writes an (H, W, 3) uint8 array as PNG, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
+
+
+def _reading_order(strip: tuple[str, object]) -> tuple[int, ...]:
+    """Known parts of a label first, in `_ORDER`; `jit` returns strips sorted by the alphabet."""
+    return tuple(_ORDER.index(part) if part in _ORDER else len(_ORDER) for part in strip[0].split("/"))
 
 
 def _strip(label: str, images: np.ndarray, cell: int) -> np.ndarray:

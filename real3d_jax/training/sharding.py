@@ -1,7 +1,7 @@
 """Where arrays live on a mesh of devices, and how a batch is divided. The models know nothing of it.
 
-The mesh has two axes, 'data' and 'fsdp'. A batch's rows are spread over both. Large parameters are split over 'fsdp' and
-repeated along 'data'; the optimiser's moments have the shapes of their parameters and so lie with them.
+The mesh has two axes, 'data' and 'fsdp'. A batch's rows are spread over both. Large parameters are split over 'fsdp'
+and repeated along 'data'; the optimiser's moments have the shapes of their parameters and so lie with them.
 """
 
 import math

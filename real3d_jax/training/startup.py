@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
@@ -24,11 +23,19 @@ from real3d_jax.models.lrm import make_model
 from real3d_jax.perceptual.loading import load_frozen
 from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
+from real3d_jax.training.objective import uses_lpips
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
+from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters, say, timed
-from real3d_jax.training.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
+from real3d_jax.training.sharding import (
+    count_micro_batches,
+    make_mesh,
+    put_same,
+    replicated,
+    state_shardings,
+)
 from real3d_jax.training.state import TrainState
-from real3d_jax.training.step import preview, render_objects, train_step, uses_lpips
+from real3d_jax.training.step import train_step
 from real3d_jax.training.validation import Validator
 
 
@@ -133,28 +140,22 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         )
         key = root_key(config.seed, mesh)
         step = functools.partial(
-            _step_with_counters,
+            _step_with_rate,
             schedule=schedule,
             model=model,
             config=config,
             optimizer=optimizer,
             micro_batches=micro_batches,
         )
-        reporter = Reporter(
-            workdir, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every
-        )
+        reporter = Reporter(workdir, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
         yield Run(
             config=config,
             workdir=workdir,
             mesh=mesh,
             state=state,
-            step_fn=jax.jit(
-                step, donate_argnums=0, out_shardings=(state_shardings(state, mesh), replicated(mesh))
-            ),
-            preview_fn=jax.jit(
-                functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)
-            ),
+            step_fn=jax.jit(step, donate_argnums=0, out_shardings=(state_shardings(state, mesh), replicated(mesh))),
+            preview_fn=jax.jit(functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)),
             frozen=frozen,
             key=key,
             batches=batches,
@@ -175,12 +176,11 @@ def compile_step(run: Run, batch: TrainBatch) -> None:
         run.step_fn = compiled.lower(run.state, batch, run.frozen, run.key).compile()
 
 
-def _step_with_counters(state, batch, frozen, key, *, schedule, **settings):
-    """The training step, with the learning rate it used and the counts of skipped updates among its metrics."""
+def _step_with_rate(state, batch, frozen, key, *, schedule, **settings):
+    """The training step, with the learning rate it used among its metrics."""
     rate = schedule(state.step - state.skipped)
     state, metrics = train_step(state, batch, frozen, key, **settings)
-    counters = {"learning_rate": rate, "skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
-    return state, metrics | counters
+    return state, metrics | {"learning_rate": rate}
 
 
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> None:
@@ -225,4 +225,6 @@ def _load_frozen(config: Config, mesh: Mesh) -> Any:
 def _make_validator(config: Config, model: Any, mesh: Mesh) -> Validator | None:
     if not (config.data.validation and config.schedule.validation_objects and config.schedule.validation_views):
         return None
-    return Validator(pipeline.validation_sets(config), functools.partial(render_objects, model=model, config=config), mesh)
+    return Validator(
+        pipeline.validation_sets(config), functools.partial(render_objects, model=model, config=config), mesh
+    )

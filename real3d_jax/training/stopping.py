@@ -11,8 +11,8 @@ from jax.experimental import multihost_utils
 class StopRequest:
     """A context in which the two signals ask for a stop between two steps.
 
-    Until `begin` is called there is nothing to save, and a signal ends the process at once. A second Ctrl-C always does.
-    The exit code is 128 + the signal's number: 143 for SIGTERM, 130 for SIGINT.
+    Until `begin` is called there is nothing to save, and a signal ends the process at once. A second Ctrl-C always
+    does. The exit code is 128 + the signal's number: 143 for SIGTERM, 130 for SIGINT.
 
     With several hosts SIGTERM is left to JAX, whose service makes all of them stop after the same step, whichever of
     them was told.
@@ -38,9 +38,14 @@ class StopRequest:
         self._began = True
 
     def requested(self, step: int) -> bool:
-        """Whether to stop after `step`; all hosts get the same answer."""
+        """Whether to stop after `step`; to be asked once a step, and all hosts get the same answer."""
         if self._several_hosts and multihost_utils.reached_preemption_sync_point(step):
             self._signal = signal.SIGTERM
+        return self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop has been requested."""
         return self._signal is not None
 
     @property

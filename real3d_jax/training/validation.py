@@ -20,8 +20,11 @@ RenderFn = Callable[[PyTree, MultiviewBatch], tuple[Array, Array]]
 
 def novel_views(objects: MultiviewBatch) -> MultiviewBatch:
     """The same objects without view 0 among their views."""
-    return objects.replace(
-        rgb=objects.rgb[:, 1:], mask=objects.mask[:, 1:], cameras=jax.tree.map(lambda x: x[:, 1:], objects.cameras)
+    return MultiviewBatch(
+        image=objects.image,
+        rgb=objects.rgb[:, 1:],
+        mask=objects.mask[:, 1:],
+        cameras=jax.tree.map(lambda x: x[:, 1:], objects.cameras),
     )
 
 
@@ -61,8 +64,8 @@ class Validator:
         return jax.tree.map(lambda x: x[:count], self._first)
 
     def constant_psnr(self) -> float:
-        """The score of one colour for every pixel: the mean of all pixels scored, which has their least squared error."""
-        return constant_colour_psnr([objects.rgb for objects in self._sets.values()])
+        """The score of one colour for every pixel: the mean of all pixels scored, which has the least MSE."""
+        return constant_colour_psnr([np.asarray(objects.rgb) for objects in self._sets.values()])
 
     def _score_set(self, params: PyTree, objects: MultiviewBatch) -> Float[np.ndarray, "objects views"]:
         count, devices = objects.image.shape[0], self._mesh.size

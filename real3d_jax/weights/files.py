@@ -108,8 +108,11 @@ def read_safetensors(path: pathlib.Path) -> Tensors:
 def _read_torch(path: pathlib.Path) -> Tensors:
     torch = import_torch(f"'{path}' is a PyTorch file")
     try:
-        with _numpy_scalars(torch):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        # torch.load believes the ending .safetensors, but not that of an open file; it can map only a named file.
+        misnamed = path.suffix == ".safetensors"
+        mapped = not misnamed and zipfile.is_zipfile(path)
+        with _numpy_scalars(torch), path.open("rb") as file:
+            content = torch.load(file if misnamed else path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # a damaged pickle can fail in any way
         refused = str(error).partition("GLOBAL ")[2].split(" ")[0]
         if refused:

@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from flax import traverse_util
@@ -78,12 +79,12 @@ class Rule:
         return moved.reshape((1,) * lead + moved.shape)
 
     def backward(self, tensor: np.ndarray) -> np.ndarray:
-        """Our layout to the foreign one. Raises ValueError if the number of axes is wrong."""
+        """Our layout to the foreign one, as a view. Raises ValueError if the number of axes is wrong."""
         axes, lead = _TRANSFORMS[self.transform]
         if tensor.shape[:lead] != (1,) * lead:
             raise ValueError
         tensor = tensor.reshape(tensor.shape[lead:])
-        return np.ascontiguousarray(np.transpose(tensor, np.argsort(axes or range(tensor.ndim))))
+        return np.transpose(tensor, np.argsort(axes or range(tensor.ndim)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,12 +180,12 @@ def import_tensors(
 def export_tensors(
     table: Table, params: Mapping, unused: Mapping[str, np.ndarray], *, where: str
 ) -> dict[str, np.ndarray]:
-    """Converts our tree to foreign tensors, with the kept ones written back; those that never were are zero.
+    """Converts our tree to foreign tensors (views), with the kept ones written back; those that never were are zero.
 
     Raises:
       UserError: `params` is not what the table describes.
     """
-    flat = {path: np.asarray(x) for path, x in traverse_util.flatten_dict(dict(params), sep="/").items()}
+    flat = {path: np.asarray(array) for path, array in flatten(params).items()}
     tensors, malformed = {}, []
     for rule in table.rules:
         for layer, path, tensor in _take(rule, flat):
@@ -237,9 +238,7 @@ def _expand(table: Table, depths: Mapping[str, int]) -> Iterator[tuple[Rule, int
             yield rule, layer
 
 
-def _symbols(
-    table: Table, expected: Mapping[str, tuple[Rule, int]], depths: Mapping[str, int]
-) -> dict[str, list[str]]:
+def _symbols(table: Table, expected: Mapping[str, tuple[Rule, int]], depths: Mapping[str, int]) -> dict[str, list[str]]:
     shapes = {name: rule.shape_of(layer, depths.get(rule.group, 1)) for name, (rule, layer) in expected.items()}
     return shapes | {name: shape.split() for name, shape in table.kept.items()}
 
@@ -258,11 +257,16 @@ def _check_shapes(
     sizes = {letter: counter.most_common(1)[0][0] for letter, counter in votes.items()}
     misshaped = []
     for name, tensor in tensors.items():
-        factors = [_factor(symbol) for symbol in symbols[name]]
-        shape = tuple(factor * sizes.get(letter, 1) for factor, letter in factors)
+        shape = tuple(_size(symbol, sizes) for symbol in symbols[name])
         if tensor.shape != shape:
-            misshaped.append(f"{name} is {tensor.shape} instead of {shape}")
+            misshaped.append(f"{name} is {tensor.shape} instead of ({', '.join(map(str, shape))})")
     return sizes, misshaped
+
+
+def _size(symbol: str, sizes: Mapping[str, int]) -> int | str:
+    """The size a symbol stands for; the symbol itself if no tensor tells."""
+    factor, letter = _factor(symbol)
+    return factor * sizes[letter] if letter in sizes else symbol if letter else factor
 
 
 def _factor(symbol: str) -> tuple[int, str]:
@@ -281,14 +285,21 @@ def _as_float32(tensor: np.ndarray, name: str, where: str) -> np.ndarray:
     )
 
 
-def _refuse(
-    table: Table, where: str, missing: Sequence[str], surplus: Sequence[str], misshaped: Sequence[str]
-) -> None:
-    found = {"missing": missing, "surplus": surplus, "mis-shaped": misshaped}
-    parts = [f"{len(names)} {what} ({_some(names)})" for what, names in found.items() if names]
-    if parts:
-        raise UserError(f"{where} is no whole {table.title}, of whose tensors {'; '.join(parts)}: get a complete file.")
+def _refuse(table: Table, where: str, missing: Sequence[str], surplus: Sequence[str], misshaped: Sequence[str]) -> None:
+    problems = list_problems({"missing": missing, "surplus": surplus, "mis-shaped": misshaped})
+    if problems:
+        raise UserError(f"{where} is no whole {table.title}, of whose tensors {problems}: get a complete file.")
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+def flatten(tree: Mapping) -> dict[str, Any]:
+    """A nested dictionary as one, by paths such as 'backbone/norm/bias'."""
+    return {str(path): leaf for path, leaf in traverse_util.flatten_dict(dict(tree), sep="/").items()}
+
+
+def list_problems(problems: Mapping[str, Sequence[str]]) -> str:
+    """'2 missing (a, b); 5 surplus (c, d, e, ...)', leaving out what there is none of; '' if there is nothing."""
+    return "; ".join(
+        f"{len(names)} {what} ({', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''})"
+        for what, names in problems.items()
+        if names
+    )

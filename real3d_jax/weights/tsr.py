@@ -1,11 +1,13 @@
 """The names of TripoSR's checkpoint, which are Real3D's too."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
+from real3d_jax.models.presets import PRESETS
 from real3d_jax.weights.mapping import Rule, Table
-from real3d_jax.weights.vit import POOLER, depth_key, dense_rules, norm_rules, sizes_to_vit, vit_rules
+from real3d_jax.weights.vit import POOLER, dense_rules, depth_key, norm_rules, sizes_to_vit, vit_rules
 
 VIT_PREFIX = "image_tokenizer.model."
 _VIT_LAYERS = depth_key(VIT_PREFIX)
@@ -54,14 +56,17 @@ TABLE = Table(
 
 
 def published_depths(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """The published numbers of layers, if the file has TripoSR's triplane tokens: a file cut short lacks whole layers."""
+    """The published numbers of layers, for a file with TripoSR's triplane tokens: one cut short lacks whole layers."""
     tokens = tensors.get("tokenizer.embeddings")
     return _PUBLISHED_DEPTHS if tokens is not None and tokens.shape == _PUBLISHED_TOKENS else {}
 
 
 def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
-    """The fields of `config.ModelConfig` that shapes tell: not the numbers of heads nor the image size."""
-    return {
+    """The fields of `config.ModelConfig` that shapes tell; all of them if these are TripoSR's own.
+
+    Shapes do not tell the numbers of heads, nor the image size.
+    """
+    told = {
         "vit": sizes_to_vit(sizes, depths[_VIT_LAYERS]),
         "plane_tokens": sizes["T"],
         "token_width": sizes["C"],
@@ -70,3 +75,5 @@ def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
         "decoder_width": sizes["D"],
         "decoder_layers": depths[_DECODER] - 1,
     }
+    published = dataclasses.asdict(PRESETS["base"])
+    return published if {**published, **told, "vit": {**published["vit"], **told["vit"]}} == published else told

@@ -1,25 +1,33 @@
 """Ray marching of procedural objects, vectorised over rays and views.
 
-A ray steps by the signed distance to the nearest surface. First one wide cone for each tile of 8 x 8 rays advances until
-it might touch something. Only the tiles whose cones did not leave the scene are marched ray by ray, from where the cone
-stopped, and shaded; the empty rest of a picture costs next to nothing.
+A ray steps by the signed distance to the nearest surface. First one wide cone for each tile of 8 x 8 rays advances
+until it might touch something. Only the tiles whose cones did not leave the scene are marched ray by ray, from where
+the cone stopped, and shaded; the empty rest of a picture costs next to nothing.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
 from real3d_jax.cameras import Cameras, camera_rays
-from real3d_jax.data.sources.procedural_objects import MAX_PRIMITIVES, Light, Primitives, ProceduralObject, Textures
+from real3d_jax.data.sources.procedural_objects import (
+    MAX_PRIMITIVES,
+    PATTERNS,
+    Light,
+    Primitives,
+    ProceduralObject,
+    Textures,
+)
 
 _TILE = 8  # rays per side of a tile
 _CONE_STEPS = 24
 _RAY_STEPS = 80
 _SHADOW_STEPS = 6
 _STEP = 0.95  # of the distance; blends and tapers make the field steeper than 1 in places
-_HIT = 1.5e-3  # distance at which a ray has arrived, world units
+_HIT = 0.35  # of the distance between neighbouring rays: so near a surface, a ray has arrived
 _BEHIND = 0.6  # a ray this far beyond the origin's distance has left the scene
 _FAR = 10.0
 
@@ -60,20 +68,23 @@ def render_views(
     return jax.lax.map(one, (objects, cameras), batch_size=views_at_once)
 
 
-def _norm(*components: Array) -> Array:
+_Values = Any  # arrays that broadcast with each other; a point is a list of three
+
+
+def _norm(*components: _Values) -> Array:
     return jnp.sqrt(sum(c * c for c in components))
 
 
-def _mirrored(point: list[Array], mirror: Array) -> list[Array]:
+def _mirrored(point: list[_Values], mirror: _Values) -> list[_Values]:
     return [jnp.where(mirror > 0, jnp.abs(point[0]), point[0]), point[1], point[2]]
 
 
-def _local(p: Primitives, k: int, point: list[Array]) -> list[Array]:
+def _local(p: Primitives, k: int, point: list[_Values]) -> list[_Values]:
     offset = [point[i] - p.centre[k, i] for i in range(3)]
     return [sum(p.rotation[k, i, j] * offset[j] for j in range(3)) for i in range(3)]
 
 
-def _solid_distance(p: Primitives, k: int, local: list[Array]) -> Array:
+def _solid_distance(p: Primitives, k: int, local: list[_Values]) -> _Values:
     """Signed distance to solid k (a bound near tapers), by the construction that `Primitives` describes."""
     x, y, z = (jnp.abs(c) for c in local)
     a, b, h = (p.half[k, i] for i in range(3))
@@ -94,7 +105,7 @@ def _solid_distance(p: Primitives, k: int, local: list[Array]) -> Array:
     return jnp.where(p.active[k] > 0, distance, _FAR)
 
 
-def signed_distance(o: ProceduralObject, point: list[Array]) -> Array:
+def signed_distance(o: ProceduralObject, point: list[_Values]) -> _Values:
     """Distance from points (three coordinate arrays) to one object's surface; negative inside."""
     point = _mirrored(point, o.mirror)
     distance = jnp.full_like(point[0], _FAR)
@@ -114,6 +125,7 @@ def _trace(o: ProceduralObject, origin: Float[Array, "3"], tiles: Float[Array, "
     chunk = round(count**0.5)
     chunks = (occupied.sum() + chunk - 1) // chunk
     ray_o = [origin[i] for i in range(3)]
+    near = jnp.maximum(_HIT * jnp.linalg.norm(origin) * jnp.linalg.norm(tiles[0, 1] - tiles[0, 0]), 2e-4)
 
     def march(carry):
         i, out = carry
@@ -122,16 +134,16 @@ def _trace(o: ProceduralObject, origin: Float[Array, "3"], tiles: Float[Array, "
 
         def step(carry):
             i, t, distance = carry
-            t = jnp.where(distance > 0.3 * _HIT, jnp.minimum(t + _STEP * distance, _leave(origin)), t)
+            t = jnp.where(distance > 0.2 * near, jnp.minimum(t + _STEP * distance, _leave(origin)), t)
             return i + 1, t, signed_distance(o, _along(ray_o, ray_d, t))
 
         def underway(carry):
             i, t, distance = carry
-            return (i < _RAY_STEPS) & jnp.any((distance > _HIT) & (t < _leave(origin)))
+            return (i < _RAY_STEPS) & jnp.any((distance > near) & (t < _leave(origin)))
 
         t = jnp.broadcast_to(start[chosen, None], ray_d[0].shape)
         _, t, distance = jax.lax.while_loop(underway, step, (0, t, signed_distance(o, _along(ray_o, ray_d, t))))
-        hit = (distance < _HIT).astype(jnp.float32)
+        hit = (distance <= near).astype(jnp.float32)
         colour = _shade(o, _along(ray_o, ray_d, t), ray_d)
         return i + 1, out.at[chosen].set(jnp.stack([*(hit * c for c in colour), hit], -1))
 
@@ -143,7 +155,7 @@ def _leave(origin: Float[Array, "3"]) -> Float[Array, ""]:
     return jnp.linalg.norm(origin) + _BEHIND
 
 
-def _along(origin: list[Array], direction: list[Array], t: Array) -> list[Array]:
+def _along(origin: list[_Values], direction: list[_Values], t: _Values) -> list[_Values]:
     return [a + t * d for a, d in zip(origin, direction, strict=True)]
 
 
@@ -162,7 +174,7 @@ def _cone_start(o: ProceduralObject, origin: Float[Array, "3"], tiles: Float[Arr
     return jax.lax.fori_loop(0, _CONE_STEPS, step, start)
 
 
-def _shade(o: ProceduralObject, point: list[Array], view: list[Array]) -> list[Array]:
+def _shade(o: ProceduralObject, point: list[_Values], view: list[_Values]) -> list[_Values]:
     """Colour of surface points: painted albedo under lamp, sky and ground, with soft shadow and a highlight."""
     light: Light = o.light
     normal = _normal(o, point)
@@ -184,7 +196,7 @@ def _shade(o: ProceduralObject, point: list[Array], view: list[Array]) -> list[A
     return colour
 
 
-def _normal(o: ProceduralObject, point: list[Array]) -> list[Array]:
+def _normal(o: ProceduralObject, point: list[_Values]) -> list[_Values]:
     """The field's gradient, from its values at the corners of a small tetrahedron."""
     corners = jnp.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], jnp.float32)
 
@@ -198,7 +210,7 @@ def _normal(o: ProceduralObject, point: list[Array]) -> list[Array]:
     return [g / length for g in gradient]
 
 
-def _visibility(o: ProceduralObject, point: list[Array], lamp: list[Array]) -> Array:
+def _visibility(o: ProceduralObject, point: list[_Values], lamp: list[_Values]) -> _Values:
     """How much of the lamp is seen, by the narrowest passage on the way to it."""
 
     def step(_, carry):
@@ -210,34 +222,42 @@ def _visibility(o: ProceduralObject, point: list[Array], lamp: list[Array]) -> A
     return jnp.clip(jax.lax.fori_loop(0, _SHADOW_STEPS, step, start)[1], 0, 1)
 
 
-def _albedo(p: Primitives, textures: Textures, mirror: Array, point: list[Array], seam: Array) -> list[Array]:
-    """The paint of the nearest solids, mixed over the width `seam`."""
+def _albedo(p: Primitives, textures: Textures, mirror: _Values, point: list[_Values], seam: _Values) -> list[_Values]:
+    """The nearest solid's pattern, between two colours that change from solid to solid over the width `seam`."""
     point = _mirrored(point, mirror)
     locals_ = [_local(p, k, point) for k in range(MAX_PRIMITIVES)]
     distances = [_solid_distance(p, k, local) for k, local in enumerate(locals_)]
-    nearest = functools.reduce(jnp.minimum, distances)
+    nearest, pattern, phase = distances[0], textures.pattern[0], _phase(textures, 0, locals_[0])
+    for k in range(1, MAX_PRIMITIVES):
+        closer = distances[k] < nearest
+        nearest = jnp.where(closer, distances[k], nearest)
+        pattern = jnp.where(closer, textures.pattern[k], pattern)
+        phase = [jnp.where(closer, a, b) for a, b in zip(_phase(textures, k, locals_[k]), phase, strict=True)]
+    mix = _pattern(pattern, phase)
     weights = [jnp.exp((nearest - d) / seam) for d in distances]
     total = sum(weights)
-    mixes = [_pattern(textures, k, local) for k, local in enumerate(locals_)]
-    first, second = textures.colours[:, 0], textures.colours[:, 1]
-    return [
-        sum(w * (first[k, c] + (second[k, c] - first[k, c]) * m) for k, (w, m) in enumerate(zip(weights, mixes, strict=True)))
-        / total
-        for c in range(3)
-    ]
+
+    def colour(i, c):
+        return sum(w * textures.colours[k, i, c] for k, w in enumerate(weights)) / total
+
+    return [colour(0, c) * (1 - mix) + colour(1, c) * mix for c in range(3)]
 
 
-def _pattern(textures: Textures, k: int, local: list[Array]) -> Array:
-    """Share of the second colour, in [0, 1]; the order is that of PATTERNS."""
-    x, y, z = (textures.frequency[k] * c + textures.warp[k, i] for i, c in enumerate(local))
+def _phase(textures: Textures, k: int, local: list[_Values]) -> list[_Values]:
+    return [textures.frequency[k] * c + textures.warp[k, i] for i, c in enumerate(local)]
+
+
+def _pattern(pattern: _Values, phase: list[_Values]) -> _Values:
+    """Share of the second colour, in [0, 1]; `pattern` counts in PATTERNS."""
+    x, y, z = phase
     wave_x, wave_y, wave_z = jnp.sin(x), jnp.sin(y), jnp.sin(z)
     crisp = 6.0  # how steep the change between the colours is
-    values = (
-        jnp.zeros_like(x),
-        0.5 + 0.5 * jnp.clip(crisp * wave_z, -1, 1),
-        0.5 + 0.5 * jnp.clip(2 * crisp * wave_x * wave_y * wave_z, -1, 1),
-        jnp.clip(crisp * (wave_x * wave_x + wave_y * wave_y + wave_z * wave_z - 2.1), 0, 1),
-        0.5 + 0.5 * jnp.sin(0.4 * x + 2 * jnp.sin(0.5 * y) + 1.5 * jnp.sin(0.6 * z + wave_x)),
-        0.5 + 0.5 * jnp.sin(0.2 * z),
-    )
-    return sum(textures.pattern[k, i] * value for i, value in enumerate(values))
+    values = {
+        "plain": jnp.zeros_like(x),
+        "stripes": 0.5 + 0.5 * jnp.clip(crisp * wave_z, -1, 1),
+        "checker": 0.5 + 0.5 * jnp.clip(2 * crisp * wave_x * wave_y * wave_z, -1, 1),
+        "dots": jnp.clip(crisp * (wave_x * wave_x + wave_y * wave_y + wave_z * wave_z - 2.1), 0, 1),
+        "marble": 0.5 + 0.5 * jnp.sin(0.4 * x + 2 * jnp.sin(0.5 * y) + 1.5 * jnp.sin(0.6 * z + wave_x)),
+        "gradient": 0.5 + 0.5 * jnp.sin(0.2 * z),
+    }
+    return jnp.select([pattern == i for i in range(len(PATTERNS))], [values[name] for name in PATTERNS])

@@ -1,0 +1,60 @@
+"""The data sets that the package makes itself, so that a first run needs no download."""
+
+import os
+
+from real3d_jax.config import DataConfig, EmbeddedSourceConfig
+from real3d_jax.data import record_writer
+from real3d_jax.data.pipeline import dataset_path
+from real3d_jax.data.records import Source
+from real3d_jax.data.sources.photographs import photographs
+from real3d_jax.data.sources.procedural import procedural_single, procedural_views
+from real3d_jax.errors import UserError, did_you_mean
+
+KINDS = ("procedural_views", "procedural_single", "photographs")
+
+
+def embedded_source(
+    kind: str, *, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int
+) -> Source:
+    """The source of an embedded data set; the arguments are the fields of `config.EmbeddedSourceConfig`.
+
+    Raises:
+      UserError: there is no such kind, or an argument is out of range.
+    """
+    if kind == "procedural_views":
+        return procedural_views(
+            family=family, objects=objects, held_out=held_out, views=views, image_size=image_size, seed=seed
+        )
+    if kind == "procedural_single":
+        return procedural_single(family=family, objects=objects, held_out=held_out, image_size=image_size, seed=seed)
+    if kind == "photographs":
+        return photographs(image_size=image_size)
+    raise UserError(f"There is no embedded data set '{kind}': {did_you_mean(kind, KINDS)}")
+
+
+def prepare(folder: str | os.PathLike[str], config: EmbeddedSourceConfig, *, progress: bool = True) -> None:
+    """Makes one embedded data set, or what is missing of it.
+
+    Raises:
+      UserError: the settings are out of range, or the folder holds other data or cannot be written.
+    """
+    source = embedded_source(
+        config.kind,
+        family=config.family,
+        objects=config.objects,
+        held_out=config.held_out,
+        views=config.views,
+        image_size=config.image_size,
+        seed=config.seed,
+    )
+    record_writer.write(folder, source, progress=progress)
+
+
+def prepare_embedded(config: DataConfig, *, progress: bool = True) -> None:
+    """Makes every set of `config.embedded` whose folder is missing or unfinished.
+
+    Raises:
+      UserError: a folder holds data made with other settings, or cannot be written.
+    """
+    for source in config.embedded.values():
+        prepare(dataset_path(config.root, source.path), source, progress=progress)

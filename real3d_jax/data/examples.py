@@ -1,0 +1,146 @@
+"""Turns records into single examples: chooses views, decodes only those, and prepares images and cameras.
+
+An example is a dict of arrays with the fields of `MultiviewBatch` or `SingleViewBatch` without the batch axis, the
+cameras as `c2w` and `intrinsics`. The classes below are what Grain sends to its reader processes.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from real3d_jax.config import MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.data import frames, transforms
+from real3d_jax.data.record_reader import RecordSet
+from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Photograph, View
+from real3d_jax.errors import UserError
+
+Example = dict[str, np.ndarray]
+
+_VALIDATION = 2024  # seed of the views that are scored, of every run
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSizes:
+    """Pixels per side of the model's input and of the targets, and how targets are shrunk."""
+
+    input: int
+    target: int
+    target_antialias: bool
+
+    def target_images(self, rgba: np.ndarray, threshold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Colours on white, and the mask."""
+        rgb = transforms.composite(rgba, size=self.target, background=transforms.WHITE, antialias=self.target_antialias)
+        mask = transforms.object_mask(rgba, threshold=threshold, size=self.target, antialias=self.target_antialias)
+        return rgb, mask
+
+    def input_image(self, rgba: np.ndarray) -> np.ndarray:
+        """The object on grey."""
+        return transforms.composite(rgba, size=self.input, background=transforms.GREY)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiviewExamples:
+    """Makes examples of a multi-view data set. `views` counts the input view too."""
+
+    data: RecordSet
+    source: MultiviewSourceConfig
+    sizes: ImageSizes
+    views: int
+
+    def __post_init__(self):
+        _check_schema(self.data, MULTIVIEW)
+        needed = 2 if self.source.replacement else self.views
+        if len(self.data) and self.views > 1 and (fewest := int(self.data.counts.min())) < needed:
+            name = self.data.keys[int(self.data.counts.argmin())]
+            raise UserError(
+                f"'{name}' in '{self.data.folder}' has {fewest} views where {needed} are needed: prepare more views, "
+                "or use fewer in the config."
+            )
+
+    def __call__(self, item: int, rng: np.random.Generator) -> Example:
+        """An input view and other views of an object, at random."""
+        count = int(self.data.counts[item])
+        among = min(count, self.source.input_views or count)
+        first = int(rng.integers(among))
+        others = np.delete(np.arange(count), first)
+        if self.views == 1:
+            return self.chosen(item, [first])
+        rest = rng.choice(others, self.views - 1, replace=self.source.replacement)
+        return self.chosen(item, [first, *rest.tolist()])
+
+    def held_out(self, item: int) -> Example:
+        """The same input view and other views of an object whenever it is asked."""
+        return self(item, np.random.default_rng([_VALIDATION, item]))
+
+    def chosen(self, item: int, views: Sequence[int]) -> Example:
+        """The example of the given views, the first of which is the input."""
+        read = {view: self._view(item, view) for view in dict.fromkeys(views)}
+        shots = [read[view] for view in views]
+        targets = [self.sizes.target_images(shot.image, self.data.mask_threshold) for shot in shots]
+        poses = np.stack([shot.c2w for shot in shots])
+        return {
+            "image": self.sizes.input_image(shots[0].image),
+            "rgb": np.stack([rgb for rgb, _ in targets]),
+            "mask": np.stack([mask for _, mask in targets]),
+            "c2w": frames.to_input_frame(poses[0], poses, self.source.distance),
+            "intrinsics": np.stack([shot.intrinsics for shot in shots]).astype(np.float32),
+        }
+
+    def _view(self, item: int, view: int) -> View:
+        shot = self.data.read(item, view)
+        assert isinstance(shot, View)
+        where = f"View '{shot.view}' of '{shot.object_id}' in '{self.data.folder}'"
+        if not frames.is_pose(shot.c2w):
+            raise UserError(f"{where} has a camera that is no rotation and position: prepare it again without it.")
+        if not np.isfinite(shot.intrinsics).all() or (shot.intrinsics[:2] <= 0).any():
+            raise UserError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
+        if shot.image.shape[0] != shot.image.shape[1]:
+            raise UserError(f"{where} is not square ({shot.image.shape[:2]}): prepare it again with square images.")
+        return shot
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleViewExamples:
+    """Makes examples of a set of photographs."""
+
+    data: RecordSet
+    source: SingleViewSourceConfig
+    sizes: ImageSizes
+
+    def __post_init__(self):
+        _check_schema(self.data, SINGLE_VIEW)
+        low, high = self.source.crop_ratio
+        if not 0 < low <= high:
+            raise UserError(
+                f"crop_ratio of '{self.source.path}' must be two growing numbers above 0, not {low}, {high}."
+            )
+
+    def __call__(self, item: int, rng: np.random.Generator) -> Example:
+        """The photograph cropped around its object, seen by the assumed camera."""
+        photograph = self.data.read(item)
+        assert isinstance(photograph, Photograph)
+        threshold = self.data.mask_threshold
+        try:
+            crop = transforms.square_crop(
+                photograph.image, threshold=threshold, ratio=rng.uniform(*self.source.crop_ratio)
+            )
+        except UserError as error:
+            raise UserError(f"Photograph '{photograph.key}' in '{self.data.folder}': {error}") from error
+        rgb, mask = self.sizes.target_images(crop, threshold)
+        return {
+            "image": self.sizes.input_image(crop),
+            "rgb": rgb,
+            "mask": mask,
+            "c2w": frames.canonical_c2w(self.source.distance),
+            "intrinsics": frames.centred_intrinsics(self.source.fov_y),
+        }
+
+
+def _check_schema(data: RecordSet, schema: str) -> None:
+    if data.schema != schema:
+        wanted = "multi-view" if schema == MULTIVIEW else "single-view"
+        raise UserError(
+            f"'{data.folder}' does not hold {wanted} records (its schema is '{data.schema}'): "
+            "give the path of another data set."
+        )

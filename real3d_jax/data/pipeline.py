@@ -1,0 +1,219 @@
+"""Batches of training, read by Grain, and the held-out objects of validation.
+
+The batch of step k follows from (seed, k) and the data alone: not from where a run was resumed, nor from the number
+of reader processes or hosts. Shuffling, mixing and the choice of views are done on numbered examples; a host then takes
+its rows of each batch, and only those are read.
+"""
+
+import dataclasses
+import os
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import grain
+import numpy as np
+from absl import flags
+
+from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
+from real3d_jax.cameras import Cameras
+from real3d_jax.config import Config, MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
+from real3d_jax.data.record_reader import RecordSet
+from real3d_jax.errors import UserError
+
+_SourceConfig = MultiviewSourceConfig | SingleViewSourceConfig
+_T = TypeVar("_T", MultiviewSourceConfig, SingleViewSourceConfig)
+
+
+def train_batches(
+    config: Config, *, start_step: int = 0, process_index: int = 0, process_count: int = 1
+) -> Iterator[TrainBatch]:
+    """The endless batches of training, from step `start_step` on.
+
+    Host p of P gets rows p*B/P to (p+1)*B/P of each half of the global batch. Images are uint8 numpy arrays.
+
+    Raises:
+      UserError: a data set is missing, empty or broken, or a half of the batch does not divide among the hosts.
+    """
+    sizes = _sizes(config)
+    halves = []
+    if config.batch.synthetic:
+        views = config.losses.supervised_views
+        sets = [
+            (name, source, MultiviewExamples(data, source, sizes, views))
+            for name, source, data in _open_all(config, config.data.synthetic, "synthetic")
+        ]
+        halves.append(_half(config, sets, config.batch.synthetic, process_index, process_count))
+    if config.batch.real:
+        sets = [
+            (name, source, SingleViewExamples(data, source, sizes))
+            for name, source, data in _open_all(config, config.data.real, "real")
+        ]
+        halves.append(_half(config, sets, config.batch.real, process_index, process_count))
+    if not halves:
+        raise UserError("config.batch asks for no examples: set `synthetic` or `real` above 0.")
+    length = min(len(half) for half in halves)  # astronomical, and slightly different
+    steps = grain.experimental.ZipMapDataset([half.slice(slice(length)) for half in halves])
+    return _train_iterator(config, steps, start_step)
+
+
+def validation_sets(config: Config) -> dict[str, MultiviewBatch]:
+    """The held-out objects of every validation set, the same on every host and whenever it is asked.
+
+    The first `schedule.validation_objects` objects of each 'test' split, with `validation_views` novel views after the
+    input view, which is view 0 and not among them. Images are uint8 numpy arrays.
+
+    Raises:
+      UserError: a data set is missing, empty, broken, or has too few views.
+    """
+    views = 1 + config.schedule.validation_views
+    found = {}
+    for name, source in config.data.validation.items():
+        examples = MultiviewExamples(
+            _open(config, source, "test"), dataclasses.replace(source, replacement=False), _sizes(config), views
+        )
+        count = min(len(examples.data), config.schedule.validation_objects)
+        found[name] = _multiview(_stacked([examples.held_out(item) for item in range(count)]))
+    return found
+
+
+def describe(config: Config) -> str:
+    """How many objects, views and photographs every data set of a run has, for people."""
+    return ", ".join(f"{name}: {count}" for name, count in _counts(config).items())
+
+
+def fingerprint(config: Config) -> str:
+    """A line that changes when the data of training do; kept with checkpoints."""
+    counts = {name: count for name, count in _counts(config).items() if not name.startswith("validation ")}
+    return "; ".join([f"seed {config.seed}", *(f"{name}: {counts[name]}" for name in sorted(counts))])
+
+
+def _counts(config: Config) -> dict[str, str]:
+    found = {}
+    for kind, sources in _used(config).items():
+        for name, source in sources.items():
+            data = _open(config, source, "test" if kind == "validation" else "train")
+            if isinstance(source, MultiviewSourceConfig):
+                found[f"{kind} {name}"] = f"{len(data)} objects of {data.records} views"
+            else:
+                found[f"{kind} {name}"] = f"{len(data)} photographs"
+    return found
+
+
+def dataset_path(config_root: str, path: str) -> pathlib.Path:
+    """Where a data set is: `path`, relative to the config's `data.root`."""
+    return pathlib.Path(os.path.expanduser(config_root)) / os.path.expanduser(path)
+
+
+def _used(config: Config) -> dict[str, Mapping[str, _SourceConfig]]:
+    return {
+        "synthetic": config.data.synthetic if config.batch.synthetic else {},
+        "real": config.data.real if config.batch.real else {},
+        "validation": config.data.validation,
+    }
+
+
+def _sizes(config: Config) -> ImageSizes:
+    return ImageSizes(config.model.image_size, config.render.resolution, config.data.target_antialias)
+
+
+def _open(config: Config, source: _SourceConfig, split: str) -> RecordSet:
+    data = RecordSet(dataset_path(config.data.root, source.path), split)
+    if not len(data):
+        raise UserError(f"The '{split}' split of '{data.folder}' is empty: prepare it with more objects.")
+    return data
+
+
+def _open_all(config: Config, sources: Mapping[str, _T], kind: str) -> list[tuple[str, _T, RecordSet]]:
+    if not sources:
+        raise UserError(f"config.data.{kind} names no data set: add one, or set config.batch.{kind} to 0.")
+    return [(name, source, _open(config, source, "train")) for name, source in sources.items()]
+
+
+def _half(
+    config: Config,
+    sets: Sequence[tuple[str, _SourceConfig, Callable[[int, np.random.Generator], Example]]],
+    batch_size: int,
+    process_index: int,
+    process_count: int,
+) -> grain.MapDataset:
+    """This host's rows of one half of every batch."""
+    rows = _host_rows(batch_size, process_index, process_count)
+    mixed = []
+    for name, _, examples in sets:
+        # Each set has its own stream, which adding another set does not disturb.
+        order, choice = np.random.SeedSequence([config.seed, zlib.crc32(name.encode())]).generate_state(2)
+        items = grain.MapDataset.range(len(examples.data)).shuffle(seed=int(order)).repeat()
+        mixed.append(items.random_map(examples, seed=int(choice)))
+    weights = _weights([(source.weight, len(examples.data)) for _, source, examples in sets])
+    stream = grain.MapDataset.mix(mixed, weights) if len(mixed) > 1 else mixed[0]
+    return _HostRows(stream, batch_size, rows).batch(rows.stop - rows.start, batch_fn=_stacked)
+
+
+def _weights(sets: Sequence[tuple[float, int]]) -> list[float]:
+    """Shares of the sets, each a weight and a size: as given, or all in proportion to their sizes."""
+    given = [weight for weight, _ in sets]
+    if min(given) < 0 or (min(given) == 0 and max(given) > 0):
+        raise UserError(f"The weights of mixed data sets must all be 0 or all be above 0, not {given}.")
+    shares = given if max(given) > 0 else [size for _, size in sets]
+    return [share / sum(shares) for share in shares]
+
+
+def _host_rows(batch_size: int, process_index: int, process_count: int) -> slice:
+    if batch_size % process_count:
+        raise UserError(
+            f"A batch of {batch_size} does not divide among {process_count} hosts: "
+            f"choose a multiple of {process_count}."
+        )
+    share = batch_size // process_count
+    return slice(process_index * share, (process_index + 1) * share)
+
+
+class _HostRows(grain.MapDataset):
+    """Of every `batch_size` elements of the parent, the given rows."""
+
+    def __init__(self, parent: grain.MapDataset, batch_size: int, rows: slice):
+        super().__init__(parent)
+        self._batch_size, self._rows = batch_size, rows
+        self._share = rows.stop - rows.start
+
+    def __len__(self) -> int:
+        return len(self._parent) // self._batch_size * self._share
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return self.slice(index)
+        step, row = divmod(index, self._share)
+        return self._parent[step * self._batch_size + self._rows.start + row]
+
+
+def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) -> Iterator[TrainBatch]:
+    ahead = max(1, config.data.prefetch)
+    reading = grain.ReadOptions(num_threads=min(ahead, os.cpu_count() or 1), prefetch_buffer_size=ahead)
+    batches = steps.slice(slice(start_step, None)).to_iter_dataset(reading)
+    if config.data.workers:
+        if not flags.FLAGS.is_parsed():  # Grain's processes are set up by absl's flags
+            flags.FLAGS.mark_as_parsed()
+        batches = batches.mp_prefetch(grain.MultiprocessingOptions(config.data.workers))
+    for parts in batches:
+        # Copies, because arrays from reader processes live in shared memory that Grain reclaims.
+        halves = [{name: np.array(value) for name, value in part.items()} for part in parts]
+        synthetic = _multiview(halves.pop(0)) if config.batch.synthetic else None
+        real = _single_view(halves.pop(0)) if config.batch.real else None
+        yield TrainBatch(synthetic=synthetic, real=real)
+
+
+def _stacked(examples: Sequence[Example]) -> Example:
+    return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def _multiview(fields: dict[str, Any]) -> MultiviewBatch:
+    cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
+    return MultiviewBatch(image=fields["image"], rgb=fields["rgb"], mask=fields["mask"], cameras=cameras)
+
+
+def _single_view(fields: dict[str, Any]) -> SingleViewBatch:
+    cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
+    return SingleViewBatch(image=fields["image"], rgb=fields["rgb"], mask=fields["mask"], cameras=cameras)

@@ -1,0 +1,84 @@
+"""Image functions of the pipeline, in plain numpy and Pillow. Images are uint8, RGBA with straight alpha."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from real3d_jax.errors import UserError
+
+GREY = 0.5  # behind the model's input
+WHITE = 1.0  # behind targets
+
+
+def composite(
+    rgba: UInt8[np.ndarray, "H W 4"], *, size: int, background: float, antialias: bool = True
+) -> UInt8[np.ndarray, "size size 3"]:
+    """The object on a plain background, resized with its colours premultiplied.
+
+    Args:
+      rgba: square, straight alpha.
+      size: pixels per side of the result.
+      background: grey value in [0, 1].
+      antialias: averages when shrinking; otherwise each pixel mixes its four nearest, whatever the scale.
+    """
+    resized = np.asarray(_resized(Image.fromarray(rgba).convert("RGBa"), size, antialias), np.float32)
+    premultiplied, alpha = resized[..., :3], resized[..., 3:]
+    return np.clip(np.round(premultiplied + background * (255 - alpha)), 0, 255).astype(np.uint8)
+
+
+def object_mask(
+    rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, size: int, antialias: bool = True
+) -> UInt8[np.ndarray, "size size 1"]:
+    """255 where alpha > threshold, else 0, then resized: by area with `antialias`, else to the nearest pixel."""
+    mask = Image.fromarray(binary_mask(rgba, threshold=threshold))
+    resized = _resized(mask, size, antialias) if antialias else mask.resize((size, size), Image.Resampling.NEAREST)
+    return np.asarray(resized)[..., None]
+
+
+def binary_mask(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int) -> UInt8[np.ndarray, "H W"]:
+    """255 where alpha > threshold, else 0."""
+    return np.where(rgba[..., 3] > threshold, 255, 0).astype(np.uint8)
+
+
+def square_crop(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, ratio: float) -> UInt8[np.ndarray, "side side 4"]:
+    """A square around the object, transparent beyond the image's border.
+
+    Args:
+      rgba: straight alpha.
+      threshold: the object is where alpha is greater.
+      ratio: side of the square relative to the longer side of the object's box; both have the same centre, to the
+        pixel.
+
+    Raises:
+      UserError: no alpha is above the threshold.
+    """
+    top, bottom = _span(rgba[..., 3].max(1) > threshold)
+    left, right = _span(rgba[..., 3].max(0) > threshold)
+    side = max(1, round(ratio * max(bottom - top, right - left)))
+    y, x = (top + bottom - side) // 2, (left + right - side) // 2
+    height, width = rgba.shape[:2]
+    crop = np.zeros((side, side, 4), np.uint8)
+    y0, y1, x0, x1 = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
+    crop[y0 - y : y1 - y, x0 - x : x1 - x] = rgba[y0:y1, x0:x1]
+    return crop
+
+
+def _span(occupied: np.ndarray) -> tuple[int, int]:
+    """First occupied place, and the one after the last."""
+    (places,) = np.nonzero(occupied)
+    if not len(places):
+        raise UserError("An image shows nothing: no alpha is above the mask threshold, so take the record out.")
+    return int(places[0]), int(places[-1]) + 1
+
+
+def _resized(image: Image.Image, size: int, antialias: bool) -> Image.Image:
+    width, height = image.size
+    if (width, height) == (size, size):
+        return image
+    if antialias:
+        # Shrinking averages the area that a pixel covers; enlarging interpolates.
+        smaller = size <= min(width, height)
+        return image.resize((size, size), Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR)
+    # `resize` widens its filter when shrinking, `transform` does not.
+    scale = (width / size, 0, 0, 0, height / size, 0)
+    return image.transform((size, size), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)

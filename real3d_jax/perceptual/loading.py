@@ -1,0 +1,169 @@
+"""The frozen networks: from a local path, from the model hub, or random."""
+
+import logging
+import pathlib
+import re
+from collections.abc import Sequence
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from real3d_jax.config import PerceptualConfig, VitConfig
+from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.perceptual.clip import Clip, ClipVision, clip_embed
+from real3d_jax.perceptual.lpips import published_heads
+from real3d_jax.perceptual.vgg import random_vgg
+from real3d_jax.weights.convert import convert_checkpoint
+from real3d_jax.weights.converted import Weights, is_converted, load_weights
+
+RANDOM = "random"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_CLIP_VIT_B16 = VitConfig(
+    width=768,
+    layers=12,
+    heads=12,
+    mlp_width=3072,
+    patch_size=16,
+    position_grid=14,
+    activation="quick_gelu",
+    layer_norm_eps=1e-5,
+    patch_bias=False,
+    pre_norm=True,
+)
+_CLIP_TINY = VitConfig(
+    width=64,
+    layers=2,
+    heads=4,
+    mlp_width=128,
+    patch_size=16,
+    position_grid=4,
+    activation="quick_gelu",
+    layer_norm_eps=1e-5,
+    patch_bias=False,
+    pre_norm=True,
+)
+_RANDOM_CLIPS = {"base": ClipVision(_CLIP_VIT_B16, projection=512), "tiny": ClipVision(_CLIP_TINY, projection=32)}
+
+
+@flax.struct.dataclass
+class FrozenNetworks:
+    """What the losses judge images with. Parameters are leaves, so it goes through `jit` as an argument.
+
+    (Captured as a constant instead, the compiler would fold the weights, which takes minutes.)
+
+    Attributes:
+      clip: the semantic judge; None where no loss needs it.
+      lpips_params: of `lpips.lpips`; None where no loss needs it.
+    """
+
+    clip: Clip | None
+    lpips_params: dict | None
+
+    def clip_embed(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B D"]:
+        """CLIP embeddings of unit length; images in [0, 1], of any size."""
+        assert self.clip is not None, "the semantic loss needs CLIP"
+        return clip_embed(self.clip, images)
+
+
+def load_frozen(config: PerceptualConfig, *, need_clip: bool, need_lpips: bool, seed: int = 0) -> FrozenNetworks:
+    """Loads the networks that are needed.
+
+    Args:
+      config: where each comes from: a local path (foreign or converted), a hub name, or 'random'.
+      need_clip: whether the semantic loss is on.
+      need_lpips: whether an LPIPS term is on.
+      seed: of random networks.
+
+    Raises:
+      UserError: a network cannot be found, reached or read, or is another network.
+    """
+    return FrozenNetworks(
+        clip=load_clip(config.clip, random_size=config.clip_random_size, seed=seed) if need_clip else None,
+        lpips_params=load_lpips(config.vgg, seed=seed) if need_lpips else None,
+    )
+
+
+def load_clip(source: str, *, random_size: str = "base", seed: int = 0) -> Clip:
+    """A CLIP vision tower; `random_size` ('base' or 'tiny') and `seed` count if `source` is 'random'."""
+    if source == RANDOM:
+        _warn_random("CLIP")
+        if random_size not in _RANDOM_CLIPS:
+            raise UserError(
+                f"config.perceptual.clip_random_size has no size '{random_size}': "
+                f"{did_you_mean(random_size, _RANDOM_CLIPS)}"
+            )
+        module = _RANDOM_CLIPS[random_size]
+        size = module.vit.patch_size * module.vit.position_grid
+        return Clip(_random_params(module, size, seed), module, size)
+    weights = _load(source, kind="clip", key="config.perceptual.clip", others=("config.json",))
+    module = ClipVision(VitConfig(**weights.architecture["vit"]), weights.architecture["projection"])
+    return Clip(_on_device(weights.params), module, weights.architecture["image_size"])
+
+
+def load_lpips(source: str, *, seed: int = 0) -> dict:
+    """Parameters of `lpips.lpips`: a VGG16 and the published linear heads; `seed` counts if `source` is 'random'."""
+    if source == RANDOM:
+        _warn_random("VGG16")
+        vgg = random_vgg(seed)
+    else:
+        vgg = _on_device(_load(source, kind="vgg", key="config.perceptual.vgg", others=()).params)
+    return {"vgg": vgg, "heads": published_heads()}
+
+
+def _load(source: str, *, kind: str, key: str, others: Sequence[str]) -> Weights:
+    path = pathlib.Path(source).expanduser()
+    if not path.exists():
+        path = _download(source, key, others)
+    weights = load_weights(path) if is_converted(path) else convert_checkpoint(path).weights
+    if weights.kind != kind:
+        raise UserError(f"{key} = '{source}' holds a network of kind '{weights.kind}' instead of '{kind}'.")
+    return weights
+
+
+def _download(source: str, key: str, others: Sequence[str]) -> pathlib.Path:
+    """The folder with the weights of a repository of the hub and `others`, downloaded if they are not in the cache."""
+    if not _HUB_NAME.fullmatch(source):
+        raise UserError(f"{key} = '{source}' is neither a path that exists nor a hub name: give one, or 'random'.")
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        for file in others:
+            huggingface_hub.hf_hub_download(source, file)
+        try:
+            weights = huggingface_hub.hf_hub_download(source, "model.safetensors")
+        except EntryNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError):  # the hub was not reached at all
+                raise
+            weights = huggingface_hub.hf_hub_download(source, "pytorch_model.bin")
+    except (HfHubHTTPError, EntryNotFoundError, OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".:")
+        raise UserError(
+            f"{key} = '{source}' cannot be downloaded from the hub ({reason}): download "
+            f"{' and '.join([*others, 'model.safetensors'])} on another machine and give the path of their folder."
+        ) from error
+    return pathlib.Path(weights).parent
+
+
+def _on_device(params: dict) -> dict:
+    return jax.tree.map(jnp.asarray, params)
+
+
+def _random_params(module: ClipVision, size: int, seed: int) -> dict:
+    """Normal weights of deviation 0.02, identity norms, no biases; made without compiling the tower's `init`."""
+    shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))["params"]
+    rng = np.random.default_rng(seed)
+
+    def leaf(path, shape):
+        if path[-1].key in ("scale", "bias"):
+            return jnp.full(shape.shape, float(path[-1].key == "scale"))
+        return jnp.asarray(rng.standard_normal(shape.shape, np.float32) * np.float32(0.02))
+
+    return jax.tree_util.tree_map_with_path(leaf, shapes)
+
+
+def _warn_random(network: str) -> None:
+    logging.getLogger(__name__).warning("%s has random weights: its loss means nothing.", network)

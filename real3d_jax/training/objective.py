@@ -1,0 +1,149 @@
+"""The training target L = L_RECON + L_SELF as a pure function of parameters, batch and poses (Section 4.1)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
+from real3d_jax.cameras import Cameras, cycle_return_pose
+from real3d_jax.config import Config, LossConfig, RenderConfig
+from real3d_jax.losses.reconstruction import View, reconstruction_loss
+from real3d_jax.losses.self_training import intermediate_input, self_training_loss, semantic_loss
+from real3d_jax.models.lrm import LRM, make_decoder
+from real3d_jax.perceptual.loading import FrozenNetworks
+from real3d_jax.pose_sampling import NovelPoses
+from real3d_jax.rendering import TriplaneField, render_views
+
+
+def batch_loss(
+    params: dict,
+    batch: TrainBatch,
+    poses: NovelPoses | None,
+    *,
+    frozen: FrozenNetworks,
+    model: LRM,
+    config: Config,
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """L = L_RECON on the synthetic part + L_SELF on the real part (end of Section 4.1), each averaged over examples."""
+    batch = as_float(batch)
+    total, metrics = jnp.zeros(()), {}
+    if batch.synthetic is not None:
+        loss, terms = _synthetic_loss(params, batch.synthetic, frozen=frozen, model=model, config=config)
+        total += loss
+        metrics |= {f"synthetic/{name}": term for name, term in terms.items()}
+    if batch.real is not None:
+        assert poses is not None, "photographs need the poses of their novel views"
+        loss, terms = _real_loss(params, batch.real, poses, frozen=frozen, model=model, config=config)
+        total += loss
+        metrics |= {f"real/{name}": term for name, term in terms.items()}
+    return total, metrics
+
+
+def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) -> TriplaneField:
+    """T = LRM(I) (Eq. 2), with its decoder."""
+    planes = model.apply({"params": params}, images)
+    assert isinstance(planes, jax.Array)
+    return TriplaneField(planes, params["decoder"], make_decoder(model.config, model.dtype))
+
+
+def _synthetic_loss(params, batch: MultiviewBatch, *, frozen: FrozenNetworks, model: LRM, config: Config):
+    """L_RECON (Eq. 1) of objects with known views."""
+    field = reconstruct(params, batch.image, model=model)
+    rendered = View(*render_views(field, batch.cameras, config.render))
+    return reconstruction_loss(
+        rendered, View(batch.rgb, batch.mask), weights=config.losses.supervised, lpips_params=frozen.lpips_params
+    )
+
+
+def _real_loss(
+    params, batch: SingleViewBatch, poses: NovelPoses, *, frozen: FrozenNetworks, model: LRM, config: Config
+):
+    """L_SELF (Eq. 10) of photographs."""
+    field = reconstruct(params, batch.image, model=model)
+    input_view, novel = _input_and_semantic_views(field, batch, poses, config)
+    semantic = None
+    if config.losses.semantic.weight:
+        images = jnp.concatenate([batch.rgb[:, None], novel.rgb], axis=1)
+        embeddings = frozen.clip_embed(images.reshape(-1, *images.shape[2:]))
+        embeddings = embeddings.reshape(*images.shape[:2], -1)
+        semantic = semantic_loss(embeddings[:, 1:], embeddings[:, 0], naive=config.losses.semantic.naive)
+    returned = None
+    if uses_cycle(config.losses):
+        _, returned = close_cycle(params, field, batch.cameras, poses.cycle, model=model, config=config)
+    return self_training_loss(
+        target=View(batch.rgb, batch.mask),
+        input_view=input_view,
+        returned=returned,
+        semantic=semantic,
+        config=config.losses,
+        lpips_params=frozen.lpips_params,
+    )
+
+
+def _input_and_semantic_views(
+    field: TriplaneField, batch: SingleViewBatch, poses: NovelPoses, config: Config
+) -> tuple[View, View]:
+    """The input view, and the m views of Eq. 7 (none if the semantic loss has no weight), in one rendering."""
+    c2w = batch.cameras.c2w[:, None]
+    if config.losses.semantic.weight:
+        c2w = jnp.concatenate([c2w, poses.semantic], axis=1)
+    rgb, opacity = render_views(field, with_intrinsics(c2w, batch.cameras), config.render)
+    return View(rgb[:, 0], opacity[:, 0]), View(rgb[:, 1:], opacity[:, 1:])
+
+
+def close_cycle(
+    params: dict,
+    field: TriplaneField,
+    cameras: Cameras,
+    novel_c2w: Float[Array, "B 4 4"],
+    *,
+    model: LRM,
+    config: Config,
+) -> tuple[Float[Array, "B S S 3"], View]:
+    """Eq. 3 and 4: renders a novel view, reconstructs from it, and looks back from where the first input was.
+
+    Args:
+      params: of the model.
+      field: the first reconstruction.
+      cameras: of the input views, leading shape (B,).
+      novel_c2w: the sampled poses Phi.
+      model: the module.
+      config: rendering and cycle settings.
+
+    Returns:
+      The intermediate view as it entered the model again, and the view that closes the cycle.
+    """
+    cycle = config.losses.cycle
+    source = field if cycle.end_to_end else jax.lax.stop_gradient(field)
+    rendered = _render_one(source, novel_c2w, cameras, config.render, cycle.rerender or config.render.resolution)
+    image = intermediate_input(
+        rendered,
+        image_size=model.config.image_size,
+        mask_threshold=cycle.mask_threshold,
+        end_to_end=cycle.end_to_end,
+    )
+    second = reconstruct(params, image, model=model)
+    return_c2w = cycle_return_pose(novel_c2w, cameras.c2w)
+    return image, _render_one(second, return_c2w, cameras, config.render, config.render.resolution)
+
+
+def uses_cycle(losses: LossConfig) -> bool:
+    """Whether the cycle has any weight."""
+    return bool(losses.cycle.weights.mse or losses.cycle.weights.lpips or losses.cycle.weights.mask)
+
+
+def uses_lpips(losses: LossConfig) -> bool:
+    """Whether any loss has an LPIPS term."""
+    return bool(losses.supervised.lpips or losses.input_view.lpips or losses.cycle.weights.lpips)
+
+
+def _render_one(field, c2w, cameras: Cameras, config: RenderConfig, resolution: int) -> View:
+    """One view of each field, with the intrinsics of `cameras`."""
+    rgb, opacity = render_views(field, with_intrinsics(c2w[:, None], cameras), config, resolution=resolution)
+    return View(rgb[:, 0], opacity[:, 0])
+
+
+def with_intrinsics(c2w: Float[Array, "B V 4 4"], cameras: Cameras) -> Cameras:
+    """Several poses for each example, all with that example's intrinsics."""
+    intrinsics = jnp.broadcast_to(cameras.intrinsics[:, None], (*c2w.shape[:2], 4))
+    return Cameras(c2w, intrinsics)

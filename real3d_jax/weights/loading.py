@@ -1,0 +1,55 @@
+"""Converted weights as the start of a model."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from real3d_jax.errors import UserError
+from real3d_jax.weights.converted import load_weights
+from real3d_jax.weights.mapping import flatten, list_problems
+
+
+def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, dict[str, np.ndarray]]:
+    """Converted weights to start a model from, checked against its shapes.
+
+    Args:
+      path: a converted folder of kind 'lrm', or 'vit' for the image tokenizer alone.
+      expected: the model's parameter tree; its leaves need a `shape` only.
+
+    Returns:
+      The parameters, float32, and the unused tensors by their names in TripoSR's file (to be kept with what is
+      trained). Of kind 'vit' the tree has the key `image_tokenizer` alone; the caller keeps the rest of its own.
+
+    Raises:
+      UserError: there are no such weights, or they belong to a model of another size.
+    """
+    weights = load_weights(path)
+    if weights.kind not in ("lrm", "vit"):
+        raise UserError(f"'{path}' holds weights of kind '{weights.kind}', which no model starts from: give an lrm.")
+    params = weights.params
+    if weights.kind == "vit":
+        params, expected = {"image_tokenizer": params}, {"image_tokenizer": expected["image_tokenizer"]}
+    check_shapes(params, expected, where=f"'{path}'")
+    return params, dict(weights.unused)
+
+
+def check_shapes(params: Mapping, expected: Mapping, *, where: str) -> None:
+    """Raises UserError, naming what is missing, surplus and mis-shaped, unless the trees have the same shapes."""
+    have, want = flatten(params), flatten(expected)
+    problems = list_problems(
+        {
+            "missing": sorted(want.keys() - have.keys()),
+            "surplus": sorted(have.keys() - want.keys()),
+            "mis-shaped": [
+                f"{name} is {tuple(have[name].shape)} instead of {tuple(want[name].shape)}"
+                for name in sorted(have.keys() & want.keys())
+                if tuple(have[name].shape) != tuple(want[name].shape)
+            ],
+        }
+    )
+    if problems:
+        raise UserError(
+            f"{where} belongs to a model of another size, with parameters {problems}: "
+            "match config.model to it, or give other weights."
+        )

@@ -1,0 +1,235 @@
+"""What the batches of training and validation hold, and what they depend on."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from real3d_jax import cameras
+from real3d_jax.data import pipeline, record_writer
+from real3d_jax.data.examples import ImageSizes, MultiviewExamples
+from real3d_jax.data.record_reader import RecordSet
+from real3d_jax.errors import UserError
+from tests.data.samples import VIEWS, multiview_source, photograph_source, pose
+
+
+def with_data(config, **changes):
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **changes))
+
+
+def with_source(config, **changes):
+    source = dataclasses.replace(config.data.synthetic["objects"], **changes)
+    return with_data(config, synthetic={"objects": source})
+
+
+def take(config, count, **arguments):
+    batches = pipeline.train_batches(config, **arguments)
+    taken = [next(batches) for _ in range(count)]
+    batches.close()
+    return taken
+
+
+def assert_equal(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def identities(rgb):
+    """Object and view of each picture, from its colour in the middle."""
+    middle = rgb[..., rgb.shape[-3] // 2, rgb.shape[-2] // 2, :].astype(int)
+    return np.round(middle[..., 0] / 10).astype(int), np.round(middle[..., 1] / 40).astype(int)
+
+
+def test_batches_have_the_contracts_shapes(config):
+    (batch,) = take(config, 1)
+    shapes = jax.tree.map(np.shape, dataclasses.asdict(batch))
+    assert shapes["synthetic"] == {
+        "image": (4, 12, 12, 3),
+        "rgb": (4, 3, 8, 8, 3),
+        "mask": (4, 3, 8, 8, 1),
+        "cameras": {"c2w": (4, 3, 4, 4), "intrinsics": (4, 3, 4)},
+    }
+    assert shapes["real"] == {
+        "image": (4, 12, 12, 3),
+        "rgb": (4, 8, 8, 3),
+        "mask": (4, 8, 8, 1),
+        "cameras": {"c2w": (4, 4, 4), "intrinsics": (4, 4)},
+    }
+    for half in (batch.synthetic, batch.real):
+        assert half.image.dtype == half.rgb.dtype == half.mask.dtype == np.uint8
+        assert (half.image[:, 0, 0] == 128).all()
+        assert (half.rgb[..., 0, 0, :] == 255).all()
+        assert half.cameras.c2w.dtype == half.cameras.intrinsics.dtype == np.float32
+
+
+def test_views_match_their_cameras(config):
+    for batch in take(config, 3):
+        objects, views = identities(batch.synthetic.rgb)
+        assert (objects == objects[:, :1]).all()
+        input_object, input_view = identities(batch.synthetic.image)
+        np.testing.assert_array_equal(input_object, objects[:, 0])
+        np.testing.assert_array_equal(input_view, views[:, 0])
+        for b in range(4):
+            assert len(set(views[b])) == 3
+            poses = jnp.stack([pose(objects[b, 0], v) for v in views[b]])
+            expected = cameras.to_input_frame(poses[0], poses, 2.4)
+            np.testing.assert_allclose(batch.synthetic.cameras.c2w[b], expected, atol=1e-5)
+
+
+def test_an_epoch_shows_every_object_once(config):
+    config = dataclasses.replace(config, batch=dataclasses.replace(config.batch, synthetic=5))
+    for batch in take(config, 3):
+        assert sorted(identities(batch.synthetic.image)[0]) == [0, 1, 2, 3, 4]
+
+
+def test_input_view_is_among_the_first(config):
+    batches = take(with_source(config, input_views=2), 8)
+    inputs = np.concatenate([identities(b.synthetic.rgb)[1][:, 0] for b in batches])
+    others = np.concatenate([identities(b.synthetic.rgb)[1][:, 1:].ravel() for b in batches])
+    assert set(inputs) == {0, 1}
+    assert set(others) == set(range(VIEWS))
+
+
+def test_replacement_repeats_targets_but_never_the_input(config):
+    repeated = 0
+    for batch in take(with_source(config, replacement=True), 8):
+        views = identities(batch.synthetic.rgb)[1]
+        assert (views[:, 1:] != views[:, :1]).all()
+        repeated += (views[:, 1] == views[:, 2]).sum()
+    assert repeated > 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_resumed_stream_is_the_unbroken_one(config, workers):
+    unbroken = take(config, 5)
+    resumed = take(with_data(config, workers=workers), 3, start_step=2)
+    for a, b in zip(resumed, unbroken[2:], strict=True):
+        assert_equal(a, b)
+
+
+def test_seed_and_step_change_the_batch(config):
+    first, second = take(config, 2)
+    (other,) = take(dataclasses.replace(config, seed=config.seed + 1), 1)
+    for batch in (second, other):
+        assert (batch.synthetic.rgb != first.synthetic.rgb).any()
+
+
+def test_hosts_have_rows_of_the_global_batch(config):
+    whole = take(config, 3)
+    for process in range(2):
+        for part, batch in zip(take(config, 3, process_index=process, process_count=2), whole, strict=True):
+            rows = slice(2 * process, 2 * process + 2)
+            assert_equal(part, jax.tree.map(lambda x, rows=rows: x[rows], batch))
+
+
+def test_batch_must_divide_among_hosts(config):
+    with pytest.raises(UserError, match="multiple of 3"):
+        take(config, 1, process_count=3)
+
+
+@pytest.mark.parametrize(("weights", "share"), [((0.0, 0.0), 8 / 12), ((3.0, 1.0), 1 / 4)])
+def test_mixture_proportions(config, weights, share):
+    photographs = config.data.real["photographs"]
+    real = {
+        "photographs": dataclasses.replace(photographs, weight=weights[0]),
+        "more": dataclasses.replace(photographs, path="more", weight=weights[1]),
+    }
+    config = dataclasses.replace(config, batch=dataclasses.replace(config.batch, real=12))
+    numbers = np.stack([identities(b.real.image)[0] for b in take(with_data(config, real=real), 4)])
+    np.testing.assert_allclose((numbers >= 10).mean(), share, atol=0.02)
+
+
+def test_weights_of_both_kinds_are_refused(config):
+    photographs = config.data.real["photographs"]
+    real = {"a": photographs, "b": dataclasses.replace(photographs, path="more", weight=1.0)}
+    with pytest.raises(UserError, match="all be 0 or all be above 0"):
+        take(with_data(config, real=real), 1)
+
+
+def test_photographs_are_cropped_by_the_ratio(config):
+    for batch in take(config, 4):
+        side = np.sqrt((batch.real.mask / 255).mean((1, 2, 3)))
+        assert (side > 1 / 1.7 - 0.05).all()
+        assert (side < 1 / 1.4 + 0.05).all()
+        np.testing.assert_allclose(batch.real.cameras.c2w[0], cameras.canonical_c2w(2.4), atol=1e-6)
+
+
+def test_only_needed_views_are_read(config, monkeypatch):
+    data = RecordSet(pipeline.dataset_path(config.data.root, "objects"), "train")
+    source, read = data._data, []
+
+    class Noted:
+        def __getitem__(self, position):
+            read.append(position)
+            return source[position]
+
+    monkeypatch.setitem(data.__dict__, "_data", Noted())
+    examples = MultiviewExamples(data, config.data.synthetic["objects"], ImageSizes(12, 8, True), views=3)
+    examples(2, np.random.default_rng(0))
+    assert len(read) == len(set(read)) == 3
+    assert all(2 * VIEWS <= position < 3 * VIEWS for position in read)
+
+
+def test_one_half_only(config):
+    (batch,) = take(dataclasses.replace(config, batch=dataclasses.replace(config.batch, real=0)), 1)
+    assert batch.real is None
+    (batch,) = take(dataclasses.replace(config, batch=dataclasses.replace(config.batch, synthetic=0)), 1)
+    assert batch.synthetic is None
+
+
+def test_validation_is_held_out_fixed_and_without_the_input(config):
+    ((name, first),) = pipeline.validation_sets(config).items()
+    again = pipeline.validation_sets(dataclasses.replace(config, seed=config.seed + 1))[name]
+    assert_equal(first, again)
+    objects, views = identities(first.rgb)
+    assert objects[:, 0].tolist() == [5, 6]
+    for chosen in views:
+        assert len(set(chosen)) == 5
+    np.testing.assert_array_equal(identities(first.image)[1], views[:, 0])
+
+
+def test_validation_with_too_many_views(config):
+    config = dataclasses.replace(config, schedule=dataclasses.replace(config.schedule, validation_views=VIEWS))
+    with pytest.raises(UserError, match="has 6 views where 7 are needed"):
+        pipeline.validation_sets(config)
+
+
+def test_describe_and_fingerprint(config):
+    assert "synthetic objects: 5 objects of 30 views" in pipeline.describe(config)
+    assert "validation objects: 3 objects of 18 views" in pipeline.describe(config)
+    before = pipeline.fingerprint(config)
+    photographs = config.data.real["photographs"]
+    more = with_data(config, real={"photographs": dataclasses.replace(photographs, path="more")})
+    assert len({before, pipeline.fingerprint(more), pipeline.fingerprint(dataclasses.replace(config, seed=1))}) == 3
+
+
+def test_missing_data_set(config):
+    with pytest.raises(UserError, match="launch/prepare_data"):
+        take(with_source(config, path="nowhere"), 1)
+
+
+def test_data_of_the_other_kind(config):
+    with pytest.raises(UserError, match="does not hold multi-view records"):
+        take(with_source(config, path="photographs"), 1)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_camera_names_the_record(config, tmp_path, workers):
+    def broken(number, view):
+        c2w = pose(number, view)
+        c2w[0, 3] = np.nan
+        return c2w
+
+    record_writer.write(tmp_path / "d", multiview_source(c2w=broken), progress=False)
+    with pytest.raises(UserError, match=r"View '0000\d' of 'object\d'.*no rotation and position"):
+        take(with_data(with_source(config, path=str(tmp_path / "d")), workers=workers), 1)
+
+
+def test_a_photograph_of_nothing_names_the_record(config, tmp_path):
+    source = photograph_source()
+    empty = dataclasses.replace(source, mask_threshold=255)
+    record_writer.write(tmp_path / "d", empty, progress=False)
+    real = dataclasses.replace(config.data.real["photographs"], path=str(tmp_path / "d"))
+    with pytest.raises(UserError, match=r"Photograph 'photograph\d'.*shows nothing"):
+        take(with_data(config, real={"photographs": real}), 1)

@@ -1,0 +1,141 @@
+"""Procedural objects: the same ones every time, in their box, and where their cameras see them."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from real3d_jax.data.sources import procedural, procedural_objects
+from real3d_jax.data.sources.procedural_render import signed_distance
+from real3d_jax.errors import UserError
+
+SIZE = 32
+SETTINGS = {"held_out": 1, "image_size": SIZE, "seed": 3}
+
+
+@pytest.fixture(scope="module", params=["a", "b"])
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def items(family):
+    """Three training objects of four views."""
+    source = procedural.procedural_views(family=family, objects=3, views=4, **SETTINGS)
+    return list(source.items("train", range(3)))
+
+
+def distances(family, number, points):
+    o = jax.tree.map(jnp.asarray, procedural_objects.sample_object(family, 3, number))
+    return np.asarray(jax.jit(signed_distance)(o, [jnp.asarray(points[:, i], jnp.float32) for i in range(3)]))
+
+
+def project(view, points):
+    """Pixel rows and columns of world points."""
+    local = (points - view.c2w[:3, 3]) @ view.c2w[:3, :3]
+    fx, fy, cx, cy = view.intrinsics
+    u = cx + fx * local[:, 0] / -local[:, 2]
+    v = cy - fy * local[:, 1] / -local[:, 2]
+    return np.floor(v * SIZE).astype(int), np.floor(u * SIZE).astype(int)
+
+
+def test_objects_fill_their_box(family):
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=(20_000, 3))
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+    inside = rng.uniform(-0.55, 0.55, (20_000, 3))
+    for number in range(12):
+        shell = distances(family, number, direction * (procedural_objects.BOUNDING_RADIUS + 0.012))
+        assert shell.min() > 0, number
+        solid = inside[distances(family, number, inside) < 0]
+        assert np.abs(solid).max() < 0.51
+        assert np.ptp(solid, axis=0).max() > 0.65
+
+
+def test_inner_points_are_seen_in_every_view(family, items):
+    points = np.random.default_rng(1).uniform(-0.5, 0.5, (100_000, 3))
+    for number, item in enumerate(items):
+        depth = -distances(family, number, points)
+        assert (depth > 0.02).sum() > 20
+        for view in item.records:
+            alpha = view.image[..., 3]
+            assert (alpha[project(view, points[depth > 0.02])] > 0).all()
+            # And the object's points cover what is seen, but for the rim and thin parts.
+            covered = np.zeros((SIZE, SIZE), bool)
+            covered[project(view, points[depth > 0])] = True
+            assert covered.sum() > 0.6 * (alpha > 127).sum()
+
+
+def test_pictures_are_whole_and_antialiased(items):
+    images = np.stack([view.image for item in items for view in item.records])
+    alpha = images[..., 3]
+    assert set(np.unique(alpha)) == {0, 64, 128, 191, 255}
+    for border in (alpha[:, 0], alpha[:, -1], alpha[:, :, 0], alpha[:, :, -1]):
+        assert (border == 0).all()
+    assert 0.08 < (alpha > 0).mean() < 0.6
+    assert images[..., :3][alpha == 255].std() > 20
+
+
+def test_cameras_are_in_their_ranges_and_look_at_the_origin(family):
+    poses = np.concatenate([procedural.camera_poses(family, 0, number, 20) for number in range(5)])
+    position = poses[:, :3, 3]
+    distance = np.linalg.norm(position, axis=-1)
+    assert (np.abs(distance - 1.645) < 0.05).all()
+    elevation = np.degrees(np.arcsin(position[:, 2] / distance))
+    assert elevation.min() > -20.1
+    assert elevation.max() < 60.1
+    assert np.ptp(elevation) > 60
+    np.testing.assert_allclose(poses[:, :3, 2], position / distance[:, None], atol=1e-5)
+
+
+def test_an_object_does_not_depend_on_the_others(family, items):
+    source = procedural.procedural_views(family=family, objects=9, views=4, **SETTINGS)
+    (alone,) = source.items("train", range(2, 3))
+    assert alone.key == items[2].key
+    for ours, theirs in zip(alone.records, items[2].records, strict=True):
+        for field in dataclasses.fields(ours):
+            np.testing.assert_array_equal(getattr(ours, field.name), getattr(theirs, field.name))
+
+
+def test_single_view_is_view_0(family, items):
+    source = procedural.procedural_single(family=family, objects=3, **SETTINGS)
+    for photograph, item in zip(source.items("train", range(3)), items, strict=True):
+        (record,) = photograph.records
+        np.testing.assert_array_equal(record.image, item.records[0].image)
+        assert record.provenance["object_id"] == item.key
+        assert record.provenance["view"] == item.records[0].view
+
+
+def test_held_out_objects_come_after(family):
+    source = procedural.procedural_views(family=family, objects=2, views=4, **SETTINGS)
+    (held_out,) = source.items("test", range(1))
+    assert held_out.key == procedural.object_name(family, 3, 2)
+    (third,) = procedural.procedural_views(family=family, objects=3, views=4, **SETTINGS).items("train", range(2, 3))
+    np.testing.assert_array_equal(held_out.records[1].image, third.records[1].image)
+
+
+def test_families_differ():
+    a, b = ([procedural_objects.sample_object(f, 0, i) for i in range(40)] for f in "ab")
+    assert not any(o.primitives.ellipsoid.any() for o in a)
+    assert any(o.primitives.ellipsoid.any() for o in b)
+    assert max(o.blend for o in a) < min(o.blend for o in b)
+    patterns = [{procedural_objects.PATTERNS[int(k)] for o in f for k in o.textures.pattern} for f in (a, b)]
+    assert patterns[0] & {"stripes", "checker"}
+    assert not patterns[1] & {"stripes", "checker"}
+    assert min(o.light.direction[2] for o in a) > max(o.light.direction[2] for o in b)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "c"}, "choose 'a' or 'b'"),
+        ({"image_size": 30}, "multiple of 4"),
+        ({"views": 0}, "at least one view"),
+        ({"objects": 0, "held_out": 0}, "at least one object"),
+    ],
+)
+def test_bad_settings(change, message):
+    with pytest.raises(UserError, match=message):
+        procedural.procedural_views(**{"family": "a", "objects": 1, "views": 1, **SETTINGS, **change})

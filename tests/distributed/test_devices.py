@@ -1,0 +1,51 @@
+"""The training step on several devices and processes gives what it gives on one."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def run(out, *, devices, fsdp, processes=1):
+    """Two steps; parameters and metrics by name."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), *map(str, (out, devices, fsdp, processes, process, port))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for process in range(processes)
+    ]
+    for worker in workers:
+        text, _ = worker.communicate()
+        assert worker.returncode == 0, text[-3000:]
+    with np.load(out) as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def one_device(tmp_path_factory):
+    found = run(tmp_path_factory.mktemp("one") / "one.npz", devices=1, fsdp=1)
+    assert found.pop("split") == 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("devices", "fsdp", "processes"),
+    [(8, 2, 1), pytest.param(4, 2, 2, marks=pytest.mark.slow)],
+)
+def test_as_on_one_device(one_device, tmp_path, devices, fsdp, processes):
+    found = run(tmp_path / "several.npz", devices=devices, fsdp=fsdp, processes=processes)
+    assert found.pop("split") > 20
+    assert set(found) == set(one_device)
+    for name, value in one_device.items():
+        np.testing.assert_allclose(found[name], value, rtol=2e-4, atol=2e-6, err_msg=name)

@@ -1,0 +1,68 @@
+"""Two training steps on fake devices; run by test_devices.py as `worker.py OUT DEVICES FSDP [PROCESSES PROCESS PORT]`."""
+
+import dataclasses
+import functools
+import os
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+out, devices, fsdp, processes, process, port = (*sys.argv[1:], "1", "0", "0")[:6]
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={int(devices) // int(processes)}"
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import optax  # noqa: E402
+
+sys.path.append(str(TESTS))
+from miniature import random_batch, shrink  # noqa: E402
+
+from real3d_jax import config_files  # noqa: E402
+from real3d_jax.config import BatchConfig, MeshConfig  # noqa: E402
+from real3d_jax.models.lrm import init_params, make_model  # noqa: E402
+from real3d_jax.perceptual.loading import FrozenNetworks  # noqa: E402
+from real3d_jax.training import sharding  # noqa: E402
+from real3d_jax.training.initialization import root_key  # noqa: E402
+from real3d_jax.training.state import create  # noqa: E402
+from real3d_jax.training.step import train_step  # noqa: E402
+
+
+def tiny_config():
+    """The smoke config shrunk, without the networks that judge: they take long to compile and add nothing here."""
+    changes = [f"--config.losses.{name}.lpips=0" for name in ("supervised", "input_view", "cycle.weights")]
+    changes += ["--config.losses.semantic.weight=0", "--config.schedule.steps=100"]
+    config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py"), changes))
+    return dataclasses.replace(config, batch=BatchConfig(synthetic=8, real=8, micro_batches=1))
+
+
+def main():
+    """Writes parameters and metrics after two steps, and the number of arrays that were split."""
+    if int(processes) > 1:
+        jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
+    sharding._MIN_SPLIT = 1  # so that small arrays are split too
+    config = tiny_config()
+    model, optimizer = make_model(config.model, config.compute), optax.sgd(0.1, momentum=0.9)
+    mesh = sharding.make_mesh(MeshConfig(int(fsdp)))
+    key = root_key(0, mesh)
+    with jax.set_mesh(mesh), jax.default_matmul_precision("highest"):
+        init = functools.partial(init_params, model)
+        state = create(init, key, optimizer=optimizer, keep_ema=True, mesh=mesh)
+        step = functools.partial(train_step, model=model, config=config, optimizer=optimizer, micro_batches=1)
+        shardings = (sharding.state_shardings(state, mesh), sharding.replicated(mesh))
+        step = jax.jit(step, donate_argnums=0, out_shardings=shardings)
+        for number in range(2):
+            batch = jax.tree.map(np.asarray, random_batch(config, seed=number))
+            share = 8 // int(processes)
+            rows = slice(int(process) * share, (int(process) + 1) * share)
+            batch = sharding.put_batch(jax.tree.map(lambda x, rows=rows: x[rows], batch), mesh)
+            state, metrics = step(state, batch, FrozenNetworks(None, None), key)
+        split = sum(not leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state))
+        gather = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))
+        leaves, _ = jax.tree_util.tree_flatten_with_path(gather((state.params, metrics)))
+    if process == "0":
+        found = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+        np.savez(out, split=split, **found)
+
+
+main()

@@ -1,0 +1,118 @@
+"""Every file in configs/: it parses, builds at full size without memory, and runs one step once shrunk."""
+
+import functools
+import importlib
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from miniature import random_batch, shrink
+
+from real3d_jax.config import parse
+from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.perceptual.loading import load_frozen
+from real3d_jax.training.objective import uses_lpips
+from real3d_jax.training.optimizer import make_optimizer
+from real3d_jax.training.state import new_state
+from real3d_jax.training.step import train_step
+
+NAMES = sorted(path.stem for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
+
+
+def _load(name):
+    return parse(importlib.import_module(f"configs.{name}").get_config())
+
+
+def _prepare(config):
+    model = make_model(config.model, config.compute)
+    optimizer = make_optimizer(config.optimizer, config.schedule.steps)
+    step = functools.partial(
+        train_step, model=model, config=config, optimizer=optimizer, micro_batches=config.batch.micro_batches or 1
+    )
+
+    def make_state(key):
+        return new_state(init_params(model, key), optimizer, keep_ema=config.optimizer.ema_decay > 0)
+
+    return step, make_state
+
+
+def _frozen(config):
+    return load_frozen(config.perceptual, need_clip=config.batch.real > 0, need_lpips=uses_lpips(config.losses), seed=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_shrunk_step(name):
+    config = shrink(_load(name))
+    step, make_state = _prepare(config)
+    state = jax.jit(make_state)(jax.random.key(0))
+    state, metrics = jax.jit(step)(state, random_batch(config), _frozen(config), jax.random.key(1))
+    assert np.isfinite(metrics["loss"])
+    assert int(state.step) == 1
+    assert int(state.skipped) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_full_size_has_shapes(name):
+    config = _load(name)
+    step, make_state = _prepare(config)
+    state = jax.eval_shape(make_state, jax.random.key(0))
+    batch = jax.eval_shape(lambda: random_batch(config))
+    frozen = jax.eval_shape(lambda: _frozen(shrink(config)))
+    with jax.default_matmul_precision(config.compute.matmul_precision):
+        after, metrics = jax.eval_shape(step, state, batch, frozen, jax.random.key(0))
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
+    assert metrics["loss"].shape == ()
+
+
+def test_paper_numbers():
+    """Section 5 and Appendix A."""
+    config = _load("real3d")
+    losses, optimizer = config.losses, config.optimizer
+    assert config.model.image_size == 512
+    assert 2 * config.model.plane_tokens == 64
+    assert (config.render.resolution, config.render.samples) == (128, 128)
+    assert (losses.supervised_views, losses.semantic.views) == (4, 4)
+    assert (losses.supervised.mse, losses.supervised.lpips) == (1.0, 1.0)
+    assert (losses.input_view.mse, losses.cycle.weights.mse, losses.semantic.weight) == (0.3, 5.0, 1.0)
+    curriculum = losses.cycle.curriculum
+    assert (curriculum.azimuth_start, curriculum.azimuth_end) == (15.0, 90.0)
+    assert (curriculum.elevation_start, curriculum.elevation_end) == (15.0, 90.0)
+    assert (losses.semantic.azimuth_max, losses.semantic.elevation_max) == (120.0, 45.0)
+    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.clip_norm) == (4e-5, 0.05, 1.0)
+    assert (optimizer.b1, optimizer.b2, optimizer.eps) == (0.9, 0.96, 1e-6)
+    assert (config.batch.synthetic, config.batch.real) == (40, 40)
+    assert config.schedule.steps == curriculum.steps == 40_000
+    assert all(source.crop_ratio == (1.45, 1.7) for source in config.data.real.values())
+    finetune = _load("finetune_tsr")
+    assert (finetune.optimizer.learning_rate, finetune.optimizer.warmup_steps) == (4e-5, 3000)
+    assert (finetune.batch.synthetic, finetune.batch.real) == (80, 0)
+
+
+def test_a_pair_of_the_paper_renders_eleven_views_ten_of_them_with_gradient(monkeypatch):
+    """4 supervised views; input view, 4 semantic, 1 curriculum (no gradient) and 1 cycle view of the photograph."""
+    from real3d_jax.training import objective
+
+    config = shrink(_load("real3d"))
+    rendered = []
+    render_views = objective.render_views
+
+    def counting(field, cameras, *args, **kwargs):
+        rgb, opacity = render_views(field, cameras, *args, **kwargs)
+        rendered.append(cameras.c2w.shape[1])
+        return rgb, opacity
+
+    monkeypatch.setattr(objective, "render_views", counting)
+    batch = random_batch(config)
+    step, make_state = _prepare(config)
+    state = jax.eval_shape(make_state, jax.random.key(0))
+    poses = objective.NovelPoses(
+        cycle=jnp.zeros((4, 4, 4)), semantic=jnp.zeros((4, config.losses.semantic.views, 4, 4))
+    )
+    model = make_model(config.model, config.compute)
+    jax.eval_shape(
+        functools.partial(objective.batch_loss, frozen=_frozen(config), model=model, config=config),
+        state.params, batch, poses,
+    )  # fmt: skip
+    assert sorted(rendered) == [1, 1, 4, 5]

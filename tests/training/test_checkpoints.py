@@ -1,0 +1,164 @@
+"""Checkpoints: what is saved comes back; other sizes, damage and unwritable folders are told."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from real3d_jax.config import MeshConfig
+from real3d_jax.errors import UserError
+from real3d_jax.training.checkpoints import (
+    Checkpoints,
+    check_same_run,
+    is_training_folder,
+    load_config_tree,
+    load_params,
+    prepare_workdir,
+)
+from real3d_jax.training.sharding import make_mesh, state_shardings
+from real3d_jax.training.state import create
+
+RECORDS = {"data": {"batches_read": 3}, "config": {"name": "x"}, "run": {"psnr": 20.5}}
+MESH = make_mesh(MeshConfig(1), 1)
+
+
+def make_params(key):
+    return {"a": {"kernel": jax.random.normal(key, (4, 3)), "bias": jnp.zeros(3)}, "b": jnp.arange(5.0)}
+
+
+def make_state(step=0, *, keep_ema=True, make=make_params):
+    state = create(make, jax.random.key(step), optimizer=optax.adamw(1e-3), keep_ema=keep_ema, mesh=MESH)
+    return state.replace(step=jnp.array(step, jnp.int32), skipped=jnp.array(2, jnp.int32))
+
+
+def abstract(state):
+    return jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), state, state_shardings(state, MESH)
+    )
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    yield checkpoints
+    checkpoints.close()
+
+
+def assert_equal(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.mark.parametrize("keep_ema", [True, False])
+def test_a_state_comes_back_with_its_records(checkpoints, keep_ema):
+    state = make_state(3, keep_ema=keep_ema)
+    checkpoints.save(state, RECORDS)
+    checkpoints.wait()
+    restored, records = checkpoints.restore_latest(abstract(state))
+    assert_equal(restored, state)
+    assert records == RECORDS
+
+
+def test_the_last_ones_and_the_best_are_kept(checkpoints, tmp_path):
+    for step in (1, 2, 3, 4):
+        checkpoints.save(make_state(step), RECORDS)
+        if step == 2:
+            checkpoints.save(make_state(step), RECORDS, best=True)
+    checkpoints.wait()
+    assert checkpoints.steps() == [3, 4]
+    assert checkpoints.best_psnr() == 20.5
+    assert_equal(load_params(tmp_path / "best"), make_state(2).params)
+    checkpoints.forget_best()
+    assert checkpoints.best_psnr() == -np.inf
+
+
+def test_nothing_to_restore(checkpoints):
+    assert checkpoints.restore_latest(abstract(make_state())) is None
+    assert checkpoints.best_psnr() == -np.inf
+
+
+def test_parameters_are_read_alone(checkpoints, tmp_path):
+    state = make_state(3).replace(ema=make_params(jax.random.key(9)))
+    checkpoints.save(state, RECORDS)
+    checkpoints.wait()
+    for path in (tmp_path, tmp_path / "checkpoints", tmp_path / "checkpoints" / "3"):
+        assert is_training_folder(path)
+        params = load_params(path)
+        assert_equal(params, state.params)
+        assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(params))
+        assert load_config_tree(path) == {"name": "x"}
+    assert_equal(load_params(tmp_path, ema=True), state.ema)
+
+
+def test_reading_what_is_not_there_is_told(checkpoints, tmp_path):
+    with pytest.raises(UserError, match="There is no checkpoint in"):
+        load_params(tmp_path)
+    assert not is_training_folder(tmp_path / "nowhere")
+    checkpoints.save(make_state(3, keep_ema=False), RECORDS)
+    checkpoints.wait()
+    with pytest.raises(UserError, match="has no averaged parameters"):
+        load_params(tmp_path, ema=True)
+    with pytest.raises(UserError, match=r"set optimizer\.ema_decay to 0"):
+        checkpoints.restore_latest(abstract(make_state(3)))
+
+
+def test_a_checkpoint_of_another_size_names_the_parameter(checkpoints):
+    checkpoints.save(make_state(3), RECORDS)
+    checkpoints.wait()
+
+    def wider(key):
+        params = make_params(key)
+        return {**params, "a": {"kernel": jnp.zeros((4, 7)), "bias": jnp.zeros(3)}}
+
+    with pytest.raises(UserError, match=r"mis-shaped.*a/kernel is \(4, 3\) instead of \(4, 7\)"):
+        checkpoints.restore_latest(abstract(make_state(3, make=wider)))
+    assert checkpoints.steps() == [3]
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(checkpoints, tmp_path, capsys):
+    for step in (1, 2):
+        checkpoints.save(make_state(step), RECORDS)
+    checkpoints.wait()
+    (tmp_path / "checkpoints" / "2" / "params" / "manifest.ocdbt").write_bytes(b"")
+    restored, _ = checkpoints.restore_latest(abstract(make_state()))
+    assert_equal(restored, make_state(1))
+    assert "checkpoints/2 cannot be read" in capsys.readouterr().out
+    checkpoints.save(make_state(2), RECORDS)  # the step can be saved again
+    checkpoints.wait()
+    assert checkpoints.steps() == [1, 2]
+
+
+def test_if_all_are_damaged_the_run_does_not_silently_begin_anew(checkpoints, tmp_path):
+    checkpoints.save(make_state(2), RECORDS)
+    checkpoints.wait()
+    (tmp_path / "checkpoints" / "2" / "params" / "manifest.ocdbt").write_bytes(b"")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_params(tmp_path)
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"No checkpoint in .* can be read"):
+            checkpoints.restore_latest(abstract(make_state()))
+
+
+def test_half_a_checkpoint_is_no_checkpoint(checkpoints, tmp_path):
+    checkpoints.save(make_state(1), RECORDS)
+    checkpoints.wait()
+    (tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp-7" / "params").mkdir(parents=True)
+    again = Checkpoints(tmp_path, keep=2)
+    assert again.steps() == [1]
+    assert_equal(load_params(tmp_path), make_state(1).params)
+    again.close()
+
+
+def test_an_unwritable_workdir_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"workdir .* cannot be written \(Not a directory\)"):
+        prepare_workdir(tmp_path / "file" / "run")
+
+
+def test_only_some_keys_may_change_between_tries(tmp_path):
+    saved = {"seed": 1, "model": {"layers": 3}, "schedule": {"steps": 5}}
+    assert check_same_run(saved, {**saved, "schedule": {"steps": 9}}, tmp_path) == ["config.schedule.steps: 5 -> 9"]
+    for change in ({"seed": 2}, {"model": {"layers": 4}}):
+        with pytest.raises(UserError, match="was trained with another config"):
+            check_same_run(saved, {**saved, **change}, tmp_path)

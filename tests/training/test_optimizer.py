@@ -1,0 +1,115 @@
+"""The optimiser against PyTorch's formula, the decay mask on the real tree, and the schedule."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from real3d_jax.config import OptimizerConfig
+from real3d_jax.errors import UserError
+from real3d_jax.models.lrm import LRM, init_params
+from real3d_jax.models.presets import PRESETS
+from real3d_jax.training.optimizer import decay_mask, learning_rate_schedule, make_optimizer
+
+CONFIG = OptimizerConfig(
+    learning_rate=1e-2,
+    warmup_steps=4,
+    end_learning_rate=1e-4,
+    b1=0.9,
+    b2=0.96,
+    eps=1e-6,
+    weight_decay=0.05,
+    clip_norm=1.0,
+    ema_decay=0.0,
+    max_skipped=3,
+)
+
+
+def mask_by_name():
+    shapes = jax.eval_shape(functools.partial(init_params, LRM(PRESETS["tiny"])), jax.random.key(0))
+    leaves, _ = jax.tree_util.tree_flatten_with_path(decay_mask(shapes))
+    return {"/".join(k.key for k in path): value for path, value in leaves}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "image_tokenizer/cls_token",
+        "image_tokenizer/position_embedding",
+        "image_tokenizer/patch_embedding/kernel",
+        "image_tokenizer/layers/attention/query/kernel",
+        "triplane_tokens/embeddings",
+        "backbone/proj_in/kernel",
+        "upsampler/kernel",
+    ],
+)
+def test_kernels_and_tables_decay(name):
+    assert mask_by_name()[name] is True
+
+
+def test_biases_and_norms_do_not_decay_and_everything_else_does():
+    mask = mask_by_name()
+    exempt = {name for name, decays in mask.items() if not decays}
+    assert {"image_tokenizer/layers/norm1/scale", "image_tokenizer/norm/bias", "backbone/norm/scale"} <= exempt
+    assert {"upsampler/bias", "image_tokenizer/layers/mlp/up/bias"} <= exempt
+    assert all(name.endswith(("/bias", "/scale")) for name in exempt)
+    assert not any(name.endswith(("/bias", "/scale")) for name in set(mask) - exempt)
+
+
+def test_learning_rate_warms_up_falls_and_stays():
+    rate = learning_rate_schedule(CONFIG, 20)
+    np.testing.assert_allclose([rate(0), rate(2), rate(4)], [0.0, 5e-3, 1e-2], rtol=1e-6)
+    middle = (CONFIG.learning_rate + CONFIG.end_learning_rate) / 2
+    np.testing.assert_allclose([rate(12), rate(20), rate(500)], [middle, 1e-4, 1e-4], rtol=1e-5)
+
+
+def test_without_warm_up_the_first_rate_is_the_peak():
+    rate = learning_rate_schedule(dataclasses.replace(CONFIG, warmup_steps=0), 20)
+    np.testing.assert_allclose(rate(0), 1e-2, rtol=1e-6)
+
+
+def test_a_warm_up_longer_than_the_run_is_refused():
+    with pytest.raises(UserError, match=r"warmup_steps \(4\) must be smaller"):
+        learning_rate_schedule(CONFIG, 4)
+
+
+def adamw_as_in_pytorch(params, gradients, rates, config, decays):
+    """torch.optim.AdamW and clip_grad_norm_, written out."""
+    p = {k: v.astype(np.float64) for k, v in params.items()}
+    m = {k: np.zeros_like(v) for k, v in p.items()}
+    v = {k: np.zeros_like(x) for k, x in p.items()}
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        norm = np.sqrt(sum(np.sum(x.astype(np.float64) ** 2) for x in g.values()))
+        scale = min(1.0, config.clip_norm / norm)
+        for k in p:
+            x = g[k] * scale
+            if decays[k]:
+                p[k] = p[k] * (1 - rate * config.weight_decay)
+            m[k] = config.b1 * m[k] + (1 - config.b1) * x
+            v[k] = config.b2 * v[k] + (1 - config.b2) * x**2
+            bias1, bias2 = 1 - config.b1**t, 1 - config.b2**t
+            p[k] = p[k] - rate / bias1 * m[k] / (np.sqrt(v[k]) / np.sqrt(bias2) + config.eps)
+    return p
+
+
+def test_updates_equal_pytorchs_formula():
+    rng = np.random.default_rng(0)
+    shapes = {"kernel": (3, 4), "bias": (2, 5)}
+    params = {k: rng.normal(size=s).astype(np.float32) for k, s in shapes.items()}
+    gradients = [
+        {k: (size * rng.normal(size=s)).astype(np.float32) for k, s in shapes.items()}
+        for size in (1.0, 0.01, 0.1, 1.0, 3.0)
+    ]
+    optimizer = make_optimizer(CONFIG, 20)
+    ours = jax.tree.map(jnp.asarray, params)
+    state = optimizer.init(ours)
+    for g in gradients:
+        updates, state = optimizer.update(g, state, ours)
+        ours = jax.tree.map(jnp.add, ours, updates)
+    rates = [0.0, 2.5e-3, 5e-3, 7.5e-3, 1e-2]
+    expected = adamw_as_in_pytorch(params, gradients, rates, CONFIG, {"kernel": True, "bias": False})
+    for k in params:
+        np.testing.assert_allclose(ours[k], expected[k], rtol=2e-6, atol=2e-6)

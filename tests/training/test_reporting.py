@@ -1,0 +1,78 @@
+"""metrics.jsonl across tries, the summary's lines, and picture grids."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from real3d_jax.training.pictures import picture_grid, save_picture
+from real3d_jax.training.reporting import Reporter, peak_rss_gib
+
+
+def lines(path):
+    return [json.loads(text) for text in (path / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_metrics_are_means_between_lines_and_counters_are_not(tmp_path, capsys):
+    reporter = Reporter(tmp_path, steps=5, start=0, log_every=2)
+    for step, loss in enumerate([1.0, 3.0, 5.0, 7.0, 2.0], start=1):
+        metrics = {"loss": loss, "learning_rate": step / 10, "skipped": step, "skipped_in_a_row": 1}
+        reporter.step(step, metrics)
+    reporter.close()
+    found = lines(tmp_path)
+    assert [(line["step"], line["loss"], line["skipped"]) for line in found] == [(2, 2.0, 2), (4, 6.0, 4), (5, 2.0, 5)]
+    assert found[0]["learning_rate"] == 0.2
+    assert "skipped_in_a_row" not in found[0]
+    assert "step 4/5  loss 6.0000" in capsys.readouterr().out
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_numbers_that_are_not_finite_stay_valid_json(tmp_path):
+    reporter = Reporter(tmp_path, steps=1, start=0, log_every=1)
+    reporter.step(1, {"loss": float("nan")})
+    reporter.close()
+    assert lines(tmp_path)[0]["loss"] is None
+
+
+def test_a_resumed_run_drops_the_lines_it_will_write_again(tmp_path):
+    text = '{"step": 1, "loss": 1}\n{"step": 2, "loss": 2}\n{"step": 3, "loss": 3}\n{"step": 4, "lo'
+    (tmp_path / "metrics.jsonl").write_text(text)
+    reporter = Reporter(tmp_path, steps=4, start=2, log_every=1)
+    reporter.step(3, {"loss": 9.0})
+    reporter.close()
+    assert [(line["step"], line["loss"]) for line in lines(tmp_path)] == [(1, 1), (2, 2), (3, 9.0)]
+    Reporter(tmp_path, steps=4, start=0, log_every=1).close()
+    assert lines(tmp_path) == []
+
+
+def test_peak_memory_is_in_gib():
+    before = peak_rss_gib()
+    block = np.ones(2**28, np.uint8)  # 0.25 GiB
+    assert 0.05 < before < 64
+    assert peak_rss_gib() >= before
+    del block
+
+
+def test_a_grid_holds_every_image_under_its_label(tmp_path):
+    strips = {
+        "real/cycle": np.full((2, 3, 7, 7, 3), 0.5),
+        "real/input": np.zeros((2, 5, 5, 3)),
+        "synthetic/input": np.ones((1, 5, 5, 3)),
+    }
+    grid = picture_grid(strips, cell=20)
+    assert grid.dtype == np.uint8
+    top, left = 14 + 24 + 14, max(24, 7 * len("real/input"))  # the synthetic block stands above
+    assert (grid[top : top + 20, :20] == 0).all()
+    for column in range(3):
+        x = left + 24 * column
+        assert (grid[top + 24 : top + 44, x : x + 20] == 128).all()
+    assert (grid[:12, :60] < 128).any(), "the label"
+    assert grid.shape[0] == 14 + 2 * 24 + 14 + 24
+    save_picture(tmp_path / "a" / "b.png", grid)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a" / "b.png")), grid)
+
+
+@pytest.mark.parametrize("value", [np.nan, -3.0, 7.0])
+def test_a_grid_survives_bad_pixels(value):
+    assert picture_grid({"x": np.full((1, 4, 4, 3), value)}, cell=8).shape == (26, 12, 3)

@@ -1,0 +1,157 @@
+"""Whole runs of the loop with the real modules: stopped and resumed, finished, refused."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_run import make_tiny_config
+
+from real3d_jax.data import pipeline
+from real3d_jax.errors import UserError
+from real3d_jax.training import startup
+from real3d_jax.training.checkpoints import load_params
+from real3d_jax.training.loop import train
+from real3d_jax.training.state import apply_gradients
+
+STOPPED = 128 + signal.SIGTERM
+
+
+def stop_at(monkeypatch, batch):
+    """Sends SIGTERM to this process while batch number `batch` (from 1) is read."""
+    read = pipeline.train_batches
+
+    def interrupted(config, *, start_step, **hosts):
+        for number, rows in enumerate(read(config, start_step=start_step, **hosts), start=start_step + 1):
+            if number == batch:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield rows
+
+    monkeypatch.setattr(pipeline, "train_batches", interrupted)
+
+
+def metrics(workdir):
+    volatile = ("steps_per_second",)
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in volatile} for line in lines]
+
+
+def assert_equal(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory):
+    """A folder for the embedded data, made once."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_compilations(tmp_path_factory):
+    """These tests compile one program again and again."""
+    former = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    yield
+    jax.config.update("jax_compilation_cache_dir", former)
+
+
+@pytest.fixture(scope="module")
+def unbroken(data_root, tmp_path_factory):
+    """A run of five steps."""
+    workdir = tmp_path_factory.mktemp("unbroken")
+    assert train(make_tiny_config(data_root), workdir) == 0
+    return workdir
+
+
+def test_a_run_leaves_what_it_promises(unbroken):
+    summary = json.loads((unbroken / "summary.json").read_text())
+    assert set(summary) == {"psnr_before", "psnr_after", "psnr_constant", "steps", "seconds", "peak_rss_gib"}
+    assert summary["steps"] == 5
+    assert all(value > 0 for value in summary.values())
+    assert (unbroken / "pictures" / "step_000005.png").stat().st_size > 500
+    steps = [line["step"] for line in metrics(unbroken) if "loss" in line]
+    assert steps == [1, 2, 3, 4, 5]
+    assert [line["step"] for line in metrics(unbroken) if "validation/psnr" in line] == [0, 2, 4, 5]
+    assert sorted(int(p.name) for p in (unbroken / "checkpoints").iterdir()) == [4, 5]
+    assert len(list((unbroken / "best").iterdir())) == 1
+
+
+def test_a_stopped_and_resumed_run_equals_an_unbroken_one(unbroken, data_root, tmp_path, monkeypatch, capsys):
+    config = make_tiny_config(data_root)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 4)  # the step on batch 4 is still taken, or not: either way nothing is lost
+        assert train(config, tmp_path) == STOPPED
+    assert "stopped by SIGTERM after step" in capsys.readouterr().out
+    assert not (tmp_path / "summary.json").exists()
+    assert train(config, tmp_path) == 0
+    assert "resumed after step" in capsys.readouterr().out
+    assert_equal(load_params(tmp_path), load_params(unbroken))
+    assert_equal(load_params(tmp_path, ema=True), load_params(unbroken, ema=True))
+    assert metrics(tmp_path) == metrics(unbroken)
+    ours, theirs = (json.loads((w / "summary.json").read_text()) for w in (tmp_path, unbroken))
+    for key in ("psnr_before", "psnr_after", "psnr_constant", "steps"):
+        assert ours[key] == theirs[key]
+
+
+def test_a_finished_run_says_so(unbroken, data_root, capsys):
+    before = (unbroken / "metrics.jsonl").read_text()
+    assert train(make_tiny_config(data_root), unbroken) == 0
+    assert "This run is finished: 5 steps" in capsys.readouterr().out
+    assert (unbroken / "metrics.jsonl").read_text() == before
+
+
+def test_another_model_or_other_data_cannot_go_on_in_a_workdir(unbroken, data_root, monkeypatch):
+    with pytest.raises(UserError, match=r"trained with another config \(config\.model\.layers: 2 -> 3\)"):
+        train(make_tiny_config(data_root, model__layers=3), unbroken)
+    monkeypatch.setattr(pipeline, "fingerprint", lambda config: "another")
+    with pytest.raises(UserError, match="was trained on other data"):
+        train(make_tiny_config(data_root), unbroken)
+
+
+def test_init_from_a_run_takes_its_parameters_only(unbroken, data_root, tmp_path):
+    (unbroken / "unused.safetensors").write_bytes(b"kept")
+    config = make_tiny_config(data_root, init_from=str(unbroken))
+    with startup.prepared(config, tmp_path) as run:
+        assert_equal(run.state.params, load_params(unbroken))
+        assert_equal(run.state.ema, load_params(unbroken))
+        assert int(run.state.step) == 0
+        assert all(not np.any(leaf) for leaf in jax.tree.leaves(run.state.opt_state))
+    assert (tmp_path / "unused.safetensors").read_bytes() == b"kept"
+
+
+def test_init_from_is_checked(unbroken, data_root, tmp_path):
+    with pytest.raises(
+        UserError, match=r"init_from = .* belongs to a model of another size.*decoder/layer_0/kernel is"
+    ):
+        train(make_tiny_config(data_root, init_from=str(unbroken), model__plane_channels=8), tmp_path / "a")
+    with pytest.raises(UserError, match=r"config\.init_from = 'nowhere' does not exist"):
+        train(make_tiny_config(data_root, init_from="nowhere"), tmp_path / "b")
+
+
+def test_updates_that_are_not_finite_stop_the_run(data_root, tmp_path, monkeypatch):
+    def broken_step(state, batch, frozen, key, *, optimizer, **settings):
+        gradients = jax.tree.map(jnp.zeros_like, state.params)
+        state = apply_gradients(state, gradients, jnp.array(jnp.nan), optimizer, 0.0)
+        counts = {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
+        return state, {"loss": jnp.array(jnp.nan)} | counts
+
+    monkeypatch.setattr(startup, "train_step", broken_step)
+    config = make_tiny_config(data_root, optimizer__max_skipped=3, schedule__validation_objects=0)
+    with pytest.raises(UserError, match="3 updates in a row were skipped up to step 3"):
+        train(config, tmp_path)
+
+
+def test_refusals_come_before_any_work(data_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(startup, "prepare_embedded", lambda data: pytest.fail("data were prepared"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        train(make_tiny_config(data_root), tmp_path / "file" / "run")
+    config = make_tiny_config(data_root)
+    with pytest.raises(UserError, match=r"config\.mesh\.fsdp = 2"):
+        train(dataclasses.replace(config, mesh=dataclasses.replace(config.mesh, fsdp=2)), tmp_path)
+    with pytest.raises(UserError, match="matmul_precision has no value 'exact'"):
+        train(make_tiny_config(data_root, compute__matmul_precision="exact"), tmp_path)

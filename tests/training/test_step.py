@@ -1,0 +1,142 @@
+"""The training step: what enters the loss, where gradients go, and that splitting a batch changes nothing."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from miniature import random_batch, shrink
+
+from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.perceptual.loading import load_frozen
+from real3d_jax.training.objective import batch_loss
+from real3d_jax.training.optimizer import make_optimizer
+from real3d_jax.training.state import new_state
+from real3d_jax.training.step import draw_poses, train_step
+
+KEY = jax.random.key(5)
+
+
+@pytest.fixture(scope="module")
+def config(smoke_config):
+    return shrink(smoke_config)
+
+
+@pytest.fixture(scope="module")
+def frozen(config):
+    return load_frozen(config.perceptual, need_clip=True, need_lpips=True)
+
+
+@pytest.fixture(scope="module")
+def params(config):
+    return jax.jit(lambda key: init_params(make_model(config.model, config.compute), key))(jax.random.key(0))
+
+
+def _step(config, params, frozen, batch, *, micro_batches):
+    optimizer = make_optimizer(config.optimizer, config.schedule.steps)
+    step = functools.partial(
+        train_step,
+        model=make_model(config.model, config.compute),
+        config=config,
+        optimizer=optimizer,
+        micro_batches=micro_batches,
+    )
+    state = new_state(params, optimizer, keep_ema=False).replace(step=jnp.asarray(200))
+    return jax.jit(step)(state, batch, frozen, KEY)
+
+
+def _loss_and_gradients(config, params, frozen, batch):
+    model = make_model(config.model, config.compute)
+    poses = None if batch.real is None else draw_poses(KEY, jnp.asarray(200), batch.real, config=config)
+    loss_fn = functools.partial(batch_loss, frozen=frozen, model=model, config=config)
+    return jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(params, batch, poses)
+
+
+def test_micro_batches_change_nothing(config, params, frozen):
+    batch = random_batch(config)
+    whole, metrics = _step(config, params, frozen, batch, micro_batches=1)
+    split, split_metrics = _step(config, params, frozen, batch, micro_batches=2)
+    assert int(whole.step) == 201
+    for name, value in metrics.items():
+        np.testing.assert_allclose(split_metrics[name], value, rtol=2e-4, err_msg=name)
+    first, second = (state.opt_state[1][0].mu for state in (whole, split))
+    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4 * float(np.abs(a).max()) + 1e-9)
+
+
+def test_metrics_name_every_term_and_the_loss_is_their_weighted_sum(config, params, frozen):
+    (loss, terms), _ = _loss_and_gradients(config, params, frozen, random_batch(config))
+    losses = config.losses
+    expected = losses.supervised.mse * terms["synthetic/mse"] + losses.supervised.lpips * terms["synthetic/lpips"]
+    expected += losses.input_view.mse * terms["real/input_view/mse"]
+    expected += losses.cycle.weights.mse * terms["real/cycle/mse"]
+    expected += losses.semantic.weight * terms["real/semantic"]
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    assert len(terms) == 5
+
+
+def test_synthetic_part_alone_and_real_part_alone_add_up(config, params, frozen):
+    batch = random_batch(config)
+    (both, _), _ = _loss_and_gradients(config, params, frozen, batch)
+    (synthetic, _), _ = _loss_and_gradients(config, params, frozen, batch.replace(real=None))
+    (real, _), _ = _loss_and_gradients(config, params, frozen, batch.replace(synthetic=None))
+    np.testing.assert_allclose(synthetic + real, both, rtol=1e-5)
+
+
+def _only_cycle(config, **changes):
+    none = dataclasses.replace(config.losses.input_view, mse=0.0)
+    losses = dataclasses.replace(
+        config.losses,
+        input_view=none,
+        semantic=dataclasses.replace(config.losses.semantic, weight=0.0),
+        cycle=dataclasses.replace(config.losses.cycle, **changes),
+    )
+    return dataclasses.replace(config, losses=losses)
+
+
+def test_first_pass_of_the_cycle_gets_gradient_only_end_to_end(config, params, frozen):
+    """The first reconstruction depends on the photograph; with stop-gradient the loss does not, to first order."""
+    batch = random_batch(config).replace(synthetic=None)
+    batch = jax.tree.map(lambda x: x.astype(jnp.float32) / 255 if x.dtype == jnp.uint8 else x, batch)
+    for end_to_end in (False, True):
+        variant = _only_cycle(config, end_to_end=end_to_end, mask_threshold=0.0)
+        model = make_model(variant.model, variant.compute)
+        poses = draw_poses(KEY, jnp.asarray(200), batch.real, config=variant)
+
+        def loss(image, variant=variant, model=model, poses=poses):
+            real = batch.real.replace(image=image)
+            return batch_loss(params, batch.replace(real=real), poses, frozen=frozen, model=model, config=variant)[0]
+
+        gradient = jax.jit(jax.grad(loss))(batch.real.image)
+        assert bool(jnp.any(gradient != 0)) == end_to_end
+
+
+def test_curriculum_of_the_step_reaches_the_poses(config):
+    batch = random_batch(config).real
+    still = dataclasses.replace(config.losses.cycle.curriculum, azimuth_start=0.0, elevation_start=0.0)
+    start = _only_cycle(config, curriculum=still)
+    first = draw_poses(KEY, jnp.asarray(0), batch, config=start).cycle
+    np.testing.assert_allclose(first, batch.cameras.c2w, atol=1e-6)
+    later = draw_poses(KEY, jnp.asarray(400), batch, config=start).cycle
+    assert float(jnp.abs(later - batch.cameras.c2w).max()) > 0.1
+
+
+def test_other_steps_and_other_keys_draw_other_poses(config):
+    batch = random_batch(config).real
+    draw = functools.partial(draw_poses, batch=batch, config=config)
+    base = draw(KEY, jnp.asarray(200)).semantic
+    np.testing.assert_array_equal(base, draw(KEY, jnp.asarray(200)).semantic)
+    for other in (draw(KEY, jnp.asarray(201)), draw(jax.random.key(6), jnp.asarray(200))):
+        assert float(jnp.abs(other.semantic - base).max()) > 0.1
+
+
+def test_not_a_number_in_the_batch_skips_the_update(config, params, frozen):
+    batch = random_batch(config)
+    broken = batch.synthetic.cameras.c2w.at[0, 0, 0, 0].set(jnp.nan)
+    batch = batch.replace(synthetic=batch.synthetic.replace(cameras=batch.synthetic.cameras.replace(c2w=broken)))
+    state, metrics = _step(config, params, frozen, batch, micro_batches=1)
+    assert int(metrics["skipped_in_a_row"]) == 1
+    for a, b in zip(jax.tree.leaves(state.params), jax.tree.leaves(params), strict=True):
+        np.testing.assert_array_equal(a, b)
