@@ -105,7 +105,7 @@ def test_a_pair_of_the_paper_renders_eleven_views_ten_of_them_with_gradient(monk
 
     monkeypatch.setattr(objective, "render_views", counting)
     batch = random_batch(config)
-    step, make_state = _prepare(config)
+    _, make_state = _prepare(config)
     state = jax.eval_shape(make_state, jax.random.key(0))
     poses = objective.NovelPoses(
         cycle=jnp.zeros((4, 4, 4)), semantic=jnp.zeros((4, config.losses.semantic.views, 4, 4))

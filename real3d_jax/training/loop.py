@@ -111,9 +111,8 @@ def _validate(run: Run, step: int) -> float | None:
         scores["psnr_ema"] = run.validator(run.state.ema)["psnr"]
     numbers = ", ".join(f"{name} {value:.2f} dB" for name, value in scores.items())
     seconds = time.monotonic() - started
-    say(
-        f"step {step}/{run.config.schedule.steps}  {run.validator.views} held-out novel views: {numbers} ({seconds:.1f} s)"
-    )
+    of = run.config.schedule.steps
+    say(f"step {step}/{of}  {run.validator.views} held-out novel views: {numbers} ({seconds:.1f} s)")
     run.reporter.scalars(step, {f"validation/{name}": value for name, value in scores.items()})
     run.results["psnr"] = scores["psnr"]
     if scores["psnr"] > run.best_psnr:

@@ -51,15 +51,12 @@ def train_step(
 
     def accumulate(total, part):
         (loss, metrics), gradients = gradient_fn(state.params, *part)
-        return jax.tree.map(jnp.add, total, (gradients, {"loss": loss, **metrics})), None
+        return jax.tree.map(jnp.add, total, gradients), {"loss": loss, **metrics}
 
     parts = jax.tree.map(functools.partial(_split_rows, parts=micro_batches), (batch, poses))
-    first = jax.tree.map(lambda x: x[0], parts)
-    (_, metric_shapes), gradient_shapes = jax.eval_shape(gradient_fn, state.params, *first)
-    metric_shapes = {"loss": jax.ShapeDtypeStruct((), jnp.float32), **metric_shapes}
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (gradient_shapes, metric_shapes))
-    totals, _ = jax.lax.scan(accumulate, zeros, parts)
-    gradients, metrics = jax.tree.map(lambda x: x / micro_batches, totals)
+    total, metrics = jax.lax.scan(accumulate, jax.tree.map(jnp.zeros_like, state.params), parts)
+    gradients = jax.tree.map(lambda x: x / micro_batches, total)
+    metrics = jax.tree.map(jnp.mean, metrics)
 
     metrics["gradient_norm"] = optax.global_norm(gradients)
     state = apply_gradients(state, gradients, metrics["loss"], optimizer, config.optimizer.ema_decay)

@@ -1,4 +1,4 @@
-"""Two training steps on fake devices; run by test_devices.py as `worker.py OUT DEVICES FSDP [PROCESSES PROCESS PORT]`."""
+"""Two training steps on fake devices, for test_devices.py: `worker.py OUT DEVICES FSDP [PROCESSES PROCESS PORT]`."""
 
 import dataclasses
 import functools

@@ -1,3 +1,9 @@
+"""VGG16's convolution, of which CPUs and accelerators have one each."""
+
+import jax
+import numpy as np
+
+from real3d_jax.perceptual.vgg import convolve_by_products, convolve_by_xla
 
 
 def test_both_convolutions_agree():

@@ -5,7 +5,7 @@ from pathlib import Path
 from real3d_jax import config_files
 from real3d_jax.config import Config, parse
 
-SMOKE = Path(__file__).parents[2] / "configs" / "smoke.py"
+SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"
 
 
 def make_tiny_config(root: Path, **changes) -> Config:
