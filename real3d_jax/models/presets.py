@@ -47,17 +47,17 @@ PRESETS = {
     ),
     # For a CPU.
     "tiny": ModelConfig(
-        image_size=64,
+        image_size=48,
         vit=dataclasses.replace(
-            DINO_VIT_B16, width=128, layers=3, heads=4, mlp_width=512, patch_size=8, position_grid=8
+            DINO_VIT_B16, width=64, layers=2, heads=4, mlp_width=256, patch_size=8, position_grid=6
         ),
-        plane_tokens=8,
-        token_width=128,
-        layers=3,
+        plane_tokens=6,
+        token_width=64,
+        layers=2,
         heads=4,
-        plane_channels=32,
-        decoder_width=64,
-        decoder_layers=3,
+        plane_channels=16,
+        decoder_width=32,
+        decoder_layers=2,
     ),
 }
 
