@@ -18,7 +18,7 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config import Config
 from real3d_jax.errors import UserError
 from real3d_jax.training.pictures import picture_grid, save_picture
-from real3d_jax.training.reporting import peak_rss_gib, say
+from real3d_jax.training.reporting import peak_device_gib, peak_rss_gib, say
 from real3d_jax.training.sharding import put_batch, put_same, replicated
 from real3d_jax.training.startup import Run, compile_step, prepared
 from real3d_jax.training.stopping import StopRequest
@@ -157,6 +157,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
         "seconds": round(run.seconds(), 1),
         "peak_rss_gib": round(peak_rss_gib(), 3),
     }
+    if (device := peak_device_gib()) is not None:
+        summary["peak_device_gib"] = round(device, 3)
     if jax.process_index() == 0:
         (run.workdir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     if after is not None:

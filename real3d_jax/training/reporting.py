@@ -63,7 +63,8 @@ class Reporter:
         now = time.monotonic()
         rate = (step - self._last_step) / max(now - self._last, 1e-9)
         self._last, self._last_step = now, step
-        self.scalars(step, means | {"steps_per_second": rate})
+        peak = peak_device_gib()
+        self.scalars(step, means | {"steps_per_second": rate} | ({} if peak is None else {"peak_device_gib": peak}))
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{means['loss']:.4f}")
         else:
@@ -147,6 +148,13 @@ def peak_rss_gib() -> float:
     """Greatest memory held by this process plus that of its largest ended child so far, in GiB."""
     kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return kib / 2**20 / (1024 if sys.platform == "darwin" else 1)
+
+
+def peak_device_gib() -> float | None:
+    """Greatest memory allocated so far on this host's first device, in GiB; None where the backend does not tell."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    peak = statistics.get("peak_bytes_in_use")
+    return None if peak is None else peak / 2**30
 
 
 def _reopen_metrics(path: Path, start: int) -> Any:
