@@ -1,7 +1,7 @@
 """What a training step receives: the contract between the data pipeline and the losses.
 
-Images are channels last. They travel as uint8 and become float in [0, 1] on the device (`as_float`), so that a batch
-crosses the bus in a quarter of the bytes; both forms have the same shapes.
+Images are channels last. On the host they are numpy arrays of uint8, and become float in [0, 1] on the device
+(`as_float`), so that a batch crosses the bus in a quarter of the bytes; both forms have the same shapes.
 """
 
 from typing import TypeVar
@@ -9,7 +9,6 @@ from typing import TypeVar
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Shaped
 
 from real3d_jax.cameras import Cameras
@@ -28,9 +27,9 @@ class MultiviewBatch:
       cameras: poses in the input-camera frame (view 0 canonical) and intrinsics, leading shape (B, V).
     """
 
-    image: Shaped[Array | np.ndarray, "B S S 3"]
-    rgb: Shaped[Array | np.ndarray, "B V h w 3"]
-    mask: Shaped[Array | np.ndarray, "B V h w 1"]
+    image: Shaped[Array, "B S S 3"]
+    rgb: Shaped[Array, "B V h w 3"]
+    mask: Shaped[Array, "B V h w 1"]
     cameras: Cameras
 
 
@@ -41,9 +40,9 @@ class SingleViewBatch:
     `cameras` has leading shape (B,): the canonical pose at the data set's distance, with its field of view.
     """
 
-    image: Shaped[Array | np.ndarray, "B S S 3"]
-    rgb: Shaped[Array | np.ndarray, "B h w 3"]
-    mask: Shaped[Array | np.ndarray, "B h w 1"]
+    image: Shaped[Array, "B S S 3"]
+    rgb: Shaped[Array, "B h w 3"]
+    mask: Shaped[Array, "B h w 1"]
     cameras: Cameras
 
 

@@ -12,6 +12,7 @@ from typing import no_type_check
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 _HIGHEST = jax.lax.Precision.HIGHEST
@@ -40,9 +41,9 @@ def intrinsics_from_fov(fov_y: Float[Array, "*batch"] | float, aspect: float = 1
 
 
 def spherical_c2w(
-    azimuth: Float[Array, "*batch"] | float,
-    elevation: Float[Array, "*batch"] | float,
-    distance: Float[Array, "*batch"] | float,
+    azimuth: Float[Array | np.ndarray, "*#batch"] | float,
+    elevation: Float[Array | np.ndarray, "*#batch"] | float,
+    distance: Float[Array | np.ndarray, "*#batch"] | float,
 ) -> Float[Array, "*batch 4 4"]:
     """Poses on a sphere, looking at the origin, with z up.
 

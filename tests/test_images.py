@@ -28,7 +28,7 @@ def _reference(images, height, width):
 @pytest.mark.parametrize(("source", "target"), _SIZES)
 def test_matches_the_definition(source, target):
     images = _images(*source)
-    np.testing.assert_allclose(resize_bilinear(images, *target), _reference(images, *target), atol=2e-5)
+    np.testing.assert_allclose(resize_bilinear(jnp.asarray(images), *target), _reference(images, *target), atol=2e-5)
 
 
 @pytest.mark.torch

@@ -60,11 +60,12 @@ def scan_blocks(block: type[nn.Module], layers: int, remat: str, **settings: Any
             valid = ["none", *_REMAT_POLICIES]
             raise UserError(f"config.compute.remat has no policy '{remat}': {did_you_mean(remat, valid)}")
         block = nn.remat(block, policy=_REMAT_POLICIES[remat], prevent_cse=False)
+    every_layer: Any = nn.broadcast  # the context is the same for all
     scanned = nn.scan(
         block,
         variable_axes={"params": 0},
         split_rngs={"params": True},
-        in_axes=nn.broadcast,
+        in_axes=every_layer,
         length=layers,
     )
     return scanned(**settings)

@@ -74,4 +74,4 @@ def make_model(config: ModelConfig, compute: ComputeConfig) -> LRM:
 def init_params(model: LRM, key: jax.Array) -> dict:
     """Random parameters of `model`, float32."""
     size = model.config.image_size
-    return model.init(key, jnp.zeros((1, size, size, 3)))["params"]
+    return dict(model.init(key, jnp.zeros((1, size, size, 3)))["params"])

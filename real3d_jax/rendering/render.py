@@ -55,7 +55,8 @@ def render_rays(
 
     @jax.checkpoint
     def render_chunk(rays):
-        return _render_chunk(field, *rays, config)
+        origins, directions = rays
+        return _render_chunk(field, origins, directions, config)
 
     rgb, opacity = jax.lax.map(render_chunk, (split(origins), split(directions)))
     return join(rgb), join(opacity)

