@@ -1,8 +1,9 @@
-"""The schema of a training configuration, and the reader of the files in `configs/`.
+"""The schema of a training configuration.
 
-A config file is a Python file with `get_config() -> ml_collections.ConfigDict`. `load` turns its result into the frozen
-dataclasses below, whose docstrings say what each number means. No field has a default: every number that shapes a run
-stands in the config file, and a mistyped, missing or ill-typed key is refused by name.
+A config file is a Python file with `get_config() -> ml_collections.ConfigDict`; `config_files.load` reads it, and
+`parse` turns its result into the frozen dataclasses below, whose docstrings say what each number means. No field has a
+default: every number that shapes a run stands in the config file, and a mistyped, missing or ill-typed key is refused
+by name.
 """
 
 import dataclasses
