@@ -1,5 +1,6 @@
 """The frozen networks: from a local path, from the model hub, or random."""
 
+import dataclasses
 import logging
 import pathlib
 import re
@@ -33,18 +34,7 @@ _CLIP_VIT_B16 = VitConfig(
     patch_bias=False,
     pre_norm=True,
 )
-_CLIP_TINY = VitConfig(
-    width=64,
-    layers=2,
-    heads=4,
-    mlp_width=128,
-    patch_size=16,
-    position_grid=4,
-    activation="quick_gelu",
-    layer_norm_eps=1e-5,
-    patch_bias=False,
-    pre_norm=True,
-)
+_CLIP_TINY = dataclasses.replace(_CLIP_VIT_B16, width=64, layers=2, heads=4, mlp_width=128, position_grid=4)
 _RANDOM_CLIPS = {"base": ClipVision(_CLIP_VIT_B16, projection=512), "tiny": ClipVision(_CLIP_TINY, projection=32)}
 
 
