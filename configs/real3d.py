@@ -24,7 +24,9 @@ def get_config(data: str = "paper") -> ConfigDict:
 
     # Appendix A: input 512 x 512, triplane 64 x 64 (32 x 32 tokens, upsampled twice).
     config.model = preset("base")
-    config.compute = ConfigDict({"dtype": "bfloat16", "matmul_precision": "default", "remat": "dots"})
+    config.compute = ConfigDict(
+        {"dtype": "bfloat16", "matmul_precision": "default", "remat": "dots", "attention": "auto"}
+    )
 
     config.render = ConfigDict()
     config.render.resolution = 128  # Appendix A
@@ -35,7 +37,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.render.density_bias = -1.0
     config.render.background = 1.0
     config.render.rays_per_chunk = 4096
-    config.render.plane_query = "xla"
+    config.render.implementation = "auto"
 
     config.losses = ConfigDict()
     config.losses.supervised_views = 4  # Section 5: n

@@ -16,7 +16,9 @@ def get_config() -> ConfigDict:
     """The configuration."""
     config = get_real3d_config()
     config.model = preset("tiny")
-    config.compute = ConfigDict({"dtype": "float32", "matmul_precision": "highest", "remat": "none"})
+    config.compute = ConfigDict(
+        {"dtype": "float32", "matmul_precision": "highest", "remat": "none", "attention": "auto"}
+    )
     config.render.resolution = 16
     config.render.samples = 16
     config.render.rays_per_chunk = 768

@@ -84,11 +84,13 @@ class ComputeConfig:
       matmul_precision: jax's `default_matmul_precision` ('highest' for float32 parity on accelerators, or 'default').
       remat: what a transformer block keeps for its backward pass: 'none' recomputes nothing, 'dots' keeps the
         results of matrix products, 'full' keeps only the block's input.
+      attention: 'xla' (the plain one), 'cudnn' (bfloat16 on an NVIDIA GPU), or 'auto' for the faster that runs here.
     """
 
     dtype: str
     matmul_precision: str
     remat: str
+    attention: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +106,8 @@ class RenderConfig:
       density_bias: added to the raw density before the exponential.
       background: grey value behind the object, in [0, 1].
       rays_per_chunk: rays of one object rendered at a time; bounds the memory.
-      plane_query: implementation of the triplane query; 'xla' is the plain one.
+      implementation: of triplane query and decoder: 'xla' (the plain one), 'pallas' (a fused GPU kernel), or 'auto' for
+        the faster that runs here.
     """
 
     resolution: int
@@ -115,7 +118,7 @@ class RenderConfig:
     density_bias: float
     background: float
     rays_per_chunk: int
-    plane_query: str
+    implementation: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,15 +4,53 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError, did_you_mean
 
-_REMAT_POLICIES = {
-    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
-    "full": jax.checkpoint_policies.nothing_saveable,
-}
+ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
+_CUDNN_KEYS = 128  # its kernels take odd numbers of keys slowly or not at all
+
+
+def _products_saveable(primitive: Any, *_: Any, **parameters: Any) -> Any:
+    """Keeps the results of matrix products with weights, and of cuDNN's attention."""
+    if primitive.name.startswith("dot_product_attention"):
+        return True
+    return jax.checkpoint_policies.dots_with_no_batch_dims_saveable(primitive, *_, **parameters)
+
+
+_REMAT_POLICIES = {"dots": _products_saveable, "full": jax.checkpoint_policies.nothing_saveable}
+
+
+def choose_attention(implementation: str, dtype: DTypeLike) -> str:
+    """The implementation that 'auto' stands for here: 'cudnn' for bfloat16 on an NVIDIA GPU, otherwise 'xla'.
+
+    Raises:
+      UserError: there is no such implementation, or it cannot run here.
+    """
+    if implementation not in ATTENTION_IMPLEMENTATIONS:
+        raise UserError(
+            f"config.compute.attention has no implementation '{implementation}': "
+            f"{did_you_mean(implementation, ATTENTION_IMPLEMENTATIONS)}"
+        )
+    possible = jnp.dtype(dtype) == jnp.bfloat16 and jax.default_backend() == "gpu"
+    if implementation == "auto":
+        return "cudnn" if possible else "xla"
+    if implementation == "cudnn" and not possible:
+        raise UserError(
+            "config.compute.attention = 'cudnn' needs an NVIDIA GPU and config.compute.dtype = 'bfloat16': "
+            "set it to 'auto'."
+        )
+    return implementation
+
+
+def pad_tokens(tokens: Float[Array, "B N C"], attention: str) -> Float[Array, "B M C"]:
+    """Zeros behind the last token, as many as `attention` needs to run fast; its `keys` says where they begin."""
+    if attention != "cudnn":
+        return tokens
+    return jnp.pad(tokens, ((0, 0), (0, -tokens.shape[1] % _CUDNN_KEYS), (0, 0)))
 
 
 def layer_norm(name: str, epsilon: float, dtype: DTypeLike) -> nn.LayerNorm:
@@ -27,11 +65,15 @@ class Attention(nn.Module):
       heads: number of heads; they share the queries' channels evenly.
       qkv_bias: whether the three input projections have biases.
       dtype: of the computation; the softmax is float32.
+      implementation: 'xla' or 'cudnn'.
+      keys: tokens of `context` that count, from the first; those behind them are padding.
     """
 
     heads: int
     qkv_bias: bool
     dtype: DTypeLike
+    implementation: str
+    keys: int
 
     @nn.compact
     def __call__(self, queries: Float[Array, "B N C"], context: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
@@ -42,8 +84,15 @@ class Attention(nn.Module):
             return x.reshape(*x.shape[:-1], self.heads, width // self.heads)
 
         q, k, v = project("query", queries), project("key", context), project("value", context)
-        mixed = jax.nn.dot_product_attention(q, k, v).reshape(queries.shape)
-        return nn.Dense(width, dtype=self.dtype, name="out")(mixed)
+        lengths = jnp.full(k.shape[0], self.keys, jnp.int32) if self.keys < k.shape[1] else None
+        mixed = jax.nn.dot_product_attention(
+            q,
+            k,
+            v,
+            key_value_seq_lengths=lengths,
+            implementation="cudnn" if self.implementation == "cudnn" else "xla",
+        )
+        return nn.Dense(width, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
 
 
 def scan_blocks(block: type[nn.Module], layers: int, remat: str, **settings: Any) -> nn.Module:

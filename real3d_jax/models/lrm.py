@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from real3d_jax.config import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.decoder import Decoder
+from real3d_jax.models.layers import choose_attention
 from real3d_jax.models.transformer import TriplaneTransformer
 from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.models.vit import ViT
@@ -28,12 +29,15 @@ class LRM(nn.Module):
     config: ModelConfig
     dtype: DTypeLike = jnp.float32
     remat: str = "none"
+    attention: str = "xla"
 
     def setup(self):
         config = self.config
-        self.image_tokenizer = ViT(config.vit, dtype=self.dtype, remat=self.remat)
+        self.image_tokenizer = ViT(config.vit, dtype=self.dtype, remat=self.remat, attention=self.attention)
         self.triplane_tokens = TriplaneTokens(config.plane_tokens, config.token_width)
-        self.backbone = TriplaneTransformer(config.layers, config.heads, dtype=self.dtype, remat=self.remat)
+        self.backbone = TriplaneTransformer(
+            config.layers, config.heads, dtype=self.dtype, remat=self.remat, attention=self.attention
+        )
         self.upsampler = Upsampler(config.plane_channels, dtype=self.dtype)
         self.decoder = make_decoder(config, self.dtype)
 
@@ -48,6 +52,19 @@ class LRM(nn.Module):
         image_tokens = self.tokenize(images)
         tokens = self.backbone(self.triplane_tokens(images.shape[0]), image_tokens)
         return self.upsampler(tokens)
+
+    def cast_weights(self, params: dict) -> dict:
+        """`params` with the transformers' matrices in the model's dtype.
+
+        Each use would cast them anyway; several uses in a step then share one cast, and the sum of their gradients is
+        cast back.
+        """
+
+        def cast(path, leaf):
+            return leaf.astype(self.dtype) if path[-1].key == "kernel" else leaf
+
+        names = ("image_tokenizer", "backbone")
+        return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in names}
 
     def tokenize(self, images: Float[Array, "B S S 3"]) -> Float[Array, "B M C"]:
         """The image tokens: the class token, then the patches row by row."""
@@ -68,7 +85,8 @@ def make_model(config: ModelConfig, compute: ComputeConfig) -> LRM:
             f"config.model.image_size ({config.image_size}) must be a multiple of the patch size "
             f"({config.vit.patch_size})."
         )
-    return LRM(config, dtype=jnp.dtype(compute.dtype), remat=compute.remat)
+    attention = choose_attention(compute.attention, compute.dtype)
+    return LRM(config, dtype=jnp.dtype(compute.dtype), remat=compute.remat, attention=attention)
 
 
 def init_params(model: LRM, key: jax.Array) -> dict:

@@ -1,12 +1,14 @@
 """The triplane transformer: triplane tokens attend to themselves and to the image's tokens."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from real3d_jax.models.layers import Attention, layer_norm, scan_blocks
+from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, scan_blocks
 
 _NORM_GROUPS = 32
 _GROUP_NORM_EPS = 1e-6
@@ -21,15 +23,24 @@ class TriplaneTransformer(nn.Module):
     heads: int
     dtype: DTypeLike
     remat: str
+    attention: str
 
     @nn.compact
     def __call__(self, tokens: Float[Array, "B N C"], image_tokens: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
         width = tokens.shape[-1]
         x = nn.GroupNorm(_NORM_GROUPS, epsilon=_GROUP_NORM_EPS, use_fast_variance=False, name="norm")(tokens)
         x = nn.Dense(width, dtype=self.dtype, name="proj_in")(x).astype(jnp.float32)
-        x, _ = scan_blocks(_Block, self.layers, self.remat, heads=self.heads, dtype=self.dtype, name="layers")(
-            x, image_tokens.astype(self.dtype)
+        blocks = scan_blocks(
+            _Block,
+            self.layers,
+            self.remat,
+            heads=self.heads,
+            dtype=self.dtype,
+            attention=self.attention,
+            image_tokens=image_tokens.shape[1],
+            name="layers",
         )
+        x, _ = blocks(x, pad_tokens(image_tokens.astype(self.dtype), self.attention))
         return tokens + nn.Dense(width, dtype=self.dtype, name="proj_out")(x)
 
 
@@ -38,15 +49,18 @@ class _Block(nn.Module):
 
     heads: int
     dtype: DTypeLike
+    attention: str
+    image_tokens: int
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "B N C"], image_tokens: Float[Array, "B M K"]
-    ) -> tuple[Float[Array, "B N C"], None]:
+    def __call__(self, x: Float[Array, "B N C"], context: Float[Array, "B M K"]) -> tuple[Float[Array, "B N C"], None]:
+        attention = functools.partial(
+            Attention, heads=self.heads, qkv_bias=False, dtype=self.dtype, implementation=self.attention
+        )
         y = layer_norm("norm1", _LAYER_NORM_EPS, self.dtype)(x)
-        x += Attention(heads=self.heads, qkv_bias=False, dtype=self.dtype, name="self_attention")(y, y)
+        x += attention(keys=x.shape[1], name="self_attention")(y, y)
         y = layer_norm("norm2", _LAYER_NORM_EPS, self.dtype)(x)
-        x += Attention(heads=self.heads, qkv_bias=False, dtype=self.dtype, name="cross_attention")(y, image_tokens)
+        x += attention(keys=self.image_tokens, name="cross_attention")(y, context)
         y = layer_norm("norm3", _LAYER_NORM_EPS, self.dtype)(x)
         x += _Geglu(dtype=self.dtype, name="feed_forward")(y)
         return x, None

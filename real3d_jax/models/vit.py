@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.config import VitConfig
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.models.layers import Attention, layer_norm, scan_blocks
+from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, scan_blocks
 
 _TOKEN_INIT = nn.initializers.normal(0.02)
 
@@ -31,6 +31,7 @@ class ViT(nn.Module):
     config: VitConfig
     dtype: DTypeLike = jnp.float32
     remat: str = "none"
+    attention: str = "xla"
 
     @nn.compact
     def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B N C"]:
@@ -59,8 +60,19 @@ class ViT(nn.Module):
         x += interpolate_positions(table, rows, columns)
         if config.pre_norm:
             x = layer_norm("pre_norm", config.layer_norm_eps, jnp.float32)(x)
-        x, _ = scan_blocks(_Block, config.layers, self.remat, config=config, dtype=self.dtype, name="layers")(x)
-        return layer_norm("norm", config.layer_norm_eps, jnp.float32)(x)
+        tokens = x.shape[1]
+        blocks = scan_blocks(
+            _Block,
+            config.layers,
+            self.remat,
+            config=config,
+            dtype=self.dtype,
+            attention=self.attention,
+            tokens=tokens,
+            name="layers",
+        )
+        x, _ = blocks(pad_tokens(x, self.attention))
+        return layer_norm("norm", config.layer_norm_eps, jnp.float32)(x[:, :tokens])
 
 
 class _Block(nn.Module):
@@ -68,6 +80,8 @@ class _Block(nn.Module):
 
     config: VitConfig
     dtype: DTypeLike
+    attention: str
+    tokens: int
 
     @nn.compact
     def __call__(self, x: Float[Array, "B N C"]) -> tuple[Float[Array, "B N C"], None]:
@@ -77,7 +91,15 @@ class _Block(nn.Module):
                 f"The ViT has no activation '{config.activation}': {did_you_mean(config.activation, _ACTIVATIONS)}"
             )
         y = layer_norm("norm1", config.layer_norm_eps, self.dtype)(x)
-        x += Attention(heads=config.heads, qkv_bias=True, dtype=self.dtype, name="attention")(y, y)
+        attention = Attention(
+            heads=config.heads,
+            qkv_bias=True,
+            dtype=self.dtype,
+            implementation=self.attention,
+            keys=self.tokens,
+            name="attention",
+        )
+        x += attention(y, y)
         y = layer_norm("norm2", config.layer_norm_eps, self.dtype)(x)
         x += _Mlp(config.mlp_width, config.activation, self.dtype, name="mlp")(y)
         return x, None

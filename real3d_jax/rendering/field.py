@@ -5,14 +5,21 @@ from typing import no_type_check
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 from real3d_jax.config import RenderConfig
+from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.decoder import Decoder
+from real3d_jax.rendering.fused_field import query_raw_fused
 from real3d_jax.rendering.plane_query import query_planes
+
+IMPLEMENTATIONS = ("auto", "xla", "pallas")
+RAW_OUTPUTS = "raw_outputs"  # their name among what a checkpoint may keep
 
 # exp(80) is 5e34: densities stay finite, so that their gradients do.
 _LARGEST_EXPONENT = 80.0
+_FUSED_WIDTHS = (16, 32, 64, 128)
 
 
 @no_type_check  # JAX rebuilds it around placeholders
@@ -38,8 +45,48 @@ def query_field(
 
     density = exp(raw + `density_bias`), colour = sigmoid(raw).
     """
-    features = query_planes(field.planes, points / config.radius, implementation=config.plane_query)
-    raw = field.decoder.apply({"params": field.decoder_params}, features)
-    assert isinstance(raw, jax.Array)
+    raw = checkpoint_name(query_raw(field, points / config.radius, config.implementation), RAW_OUTPUTS)
     density = jnp.exp(jnp.minimum(raw[..., 0] + config.density_bias, _LARGEST_EXPONENT))
     return density, jax.nn.sigmoid(raw[..., 1:])
+
+
+def query_raw(field: TriplaneField, points: Float[Array, "B N 3"], implementation: str) -> Float[Array, "B N 4"]:
+    """The decoder's outputs at points in [-1, 1]^3.
+
+    Args:
+      field: B fields.
+      points: float32; the fused kernel is fast where consecutive points lie close together.
+      implementation: 'xla', 'pallas' or 'auto' (see `choose_implementation`).
+    """
+    dtype = jnp.dtype(field.decoder.dtype)
+    if choose_implementation(implementation, field) == "pallas":
+        interpret = jax.default_backend() != "gpu"
+        return query_raw_fused(field.planes, field.decoder_params, points, dtype=dtype, interpret=interpret)
+    features = query_planes(field.planes, points)
+    raw = field.decoder.apply({"params": field.decoder_params}, features)
+    assert isinstance(raw, jax.Array)
+    return raw
+
+
+def choose_implementation(implementation: str, field: TriplaneField) -> str:
+    """What 'auto' stands for here: the fused kernel for bfloat16 on an NVIDIA GPU, otherwise the plain path.
+
+    Raises:
+      UserError: there is no such implementation, or the decoder's width does not fit the kernel.
+    """
+    if implementation not in IMPLEMENTATIONS:
+        raise UserError(
+            f"config.render.implementation has no value '{implementation}': "
+            f"{did_you_mean(implementation, IMPLEMENTATIONS)}"
+        )
+    fits = field.decoder.width in _FUSED_WIDTHS and field.decoder.hidden_layers > 1
+    if implementation == "pallas" and not fits:
+        raise UserError(
+            f"config.render.implementation = 'pallas' needs a decoder of at least two layers of one of the widths "
+            f"{_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of {field.decoder.width}: "
+            "set it to 'auto'."
+        )
+    if implementation != "auto":
+        return implementation
+    fast = jax.default_backend() == "gpu" and field.decoder.dtype == jnp.bfloat16
+    return "pallas" if fits and fast else "xla"

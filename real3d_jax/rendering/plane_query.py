@@ -1,34 +1,20 @@
-"""The plane query: features of points, read from a triplane. Implementations are chosen by name."""
+"""The plane query: features of points, read from a triplane."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.errors import UserError, did_you_mean
 
-
-def query_planes(
-    planes: Float[Array, "B 3 h w K"], points: Float[Array, "B N 3"], *, implementation: str
-) -> Float[Array, "B N 3*K"]:
+def query_planes(planes: Float[Array, "B 3 h w K"], points: Float[Array, "B N 3"]) -> Float[Array, "B N 3*K"]:
     """Features of points in [-1, 1]^3: bilinear in each plane, zero outside, the planes' channels side by side.
 
-    Texel centres lie at (i + 0.5) / size along a plane's side (PyTorch's `align_corners=False`).
+    Texel centres lie at (i + 0.5) / size along a plane's side (PyTorch's `align_corners=False`). Four gathers a plane;
+    their gradient is a scatter, in float32 here: bfloat16 would lose small addends.
 
     Args:
       planes: ordered (x, y), (x, z), (y, z); the first coordinate runs along the width, the second along the height.
       points: float32 coordinates.
-      implementation: a name from `IMPLEMENTATIONS`.
     """
-    if implementation not in IMPLEMENTATIONS:
-        raise UserError(
-            f"config.render.plane_query has no implementation '{implementation}': "
-            f"{did_you_mean(implementation, IMPLEMENTATIONS)}"
-        )
-    return IMPLEMENTATIONS[implementation](planes, points)
-
-
-def _query_by_gather(planes: Float[Array, "B 3 h w K"], points: Float[Array, "B N 3"]) -> Float[Array, "B N 3*K"]:
-    """Four gathers a plane. Their gradient is a scatter, in float32 here: bfloat16 would lose small addends."""
     planes = planes.astype(jnp.float32)
     height, width = planes.shape[2:4]
     columns = jnp.stack([points[..., 0], points[..., 0], points[..., 1]], axis=1)
@@ -48,6 +34,3 @@ def _query_by_gather(planes: Float[Array, "B 3 h w K"], points: Float[Array, "B 
     features = corner(left, top) + corner(left + 1, top) + corner(left, top + 1) + corner(left + 1, top + 1)
     batch, _, count, channels = features.shape
     return jnp.moveaxis(features, 1, 2).reshape(batch, count, 3 * channels)
-
-
-IMPLEMENTATIONS = {"xla": _query_by_gather}

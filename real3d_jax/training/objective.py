@@ -26,14 +26,16 @@ def batch_loss(
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """L = L_RECON on the synthetic part + L_SELF on the real part (end of Section 4.1), each averaged over examples."""
     batch = as_float(batch)
+    params = model.cast_weights(params)
     total, metrics = jnp.zeros(()), {}
+    synthetic_field, real_field = _reconstruct_both(params, batch, model=model)
     if batch.synthetic is not None:
-        loss, terms = _synthetic_loss(params, batch.synthetic, frozen=frozen, model=model, config=config)
+        loss, terms = _synthetic_loss(synthetic_field, batch.synthetic, frozen=frozen, config=config)
         total += loss
         metrics |= {f"synthetic/{name}": term for name, term in terms.items()}
     if batch.real is not None:
         assert poses is not None, "photographs need the poses of their novel views"
-        loss, terms = _real_loss(params, batch.real, poses, frozen=frozen, model=model, config=config)
+        loss, terms = _real_loss(params, real_field, batch.real, poses, frozen=frozen, model=model, config=config)
         total += loss
         metrics |= {f"real/{name}": term for name, term in terms.items()}
     return total, metrics
@@ -46,9 +48,23 @@ def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) ->
     return TriplaneField(planes, params["decoder"], make_decoder(model.config, model.dtype))
 
 
-def _synthetic_loss(params, batch: MultiviewBatch, *, frozen: FrozenNetworks, model: LRM, config: Config):
+def _reconstruct_both(
+    params: dict, batch: TrainBatch, *, model: LRM
+) -> tuple[TriplaneField | None, TriplaneField | None]:
+    """The fields of the synthetic and of the real images; in one pass where there are as many of each."""
+    synthetic, real = (part.image if part is not None else None for part in (batch.synthetic, batch.real))
+    if synthetic is None or real is None or synthetic.shape != real.shape:
+        return tuple(
+            None if images is None else reconstruct(params, images, model=model) for images in (synthetic, real)
+        )
+    # In turns, so that rows spread over devices stay where they are.
+    images = jnp.stack([synthetic, real], axis=1).reshape(-1, *real.shape[1:])
+    field = reconstruct(params, images, model=model)
+    return field.replace(planes=field.planes[0::2]), field.replace(planes=field.planes[1::2])
+
+
+def _synthetic_loss(field, batch: MultiviewBatch, *, frozen: FrozenNetworks, config: Config):
     """L_RECON (Eq. 1) of objects with known views."""
-    field = reconstruct(params, batch.image, model=model)
     rendered = View(*render_views(field, batch.cameras, config.render))
     return reconstruction_loss(
         rendered, View(batch.rgb, batch.mask), weights=config.losses.supervised, lpips_params=frozen.lpips_params
@@ -56,10 +72,9 @@ def _synthetic_loss(params, batch: MultiviewBatch, *, frozen: FrozenNetworks, mo
 
 
 def _real_loss(
-    params, batch: SingleViewBatch, poses: NovelPoses, *, frozen: FrozenNetworks, model: LRM, config: Config
+    params, field, batch: SingleViewBatch, poses: NovelPoses, *, frozen: FrozenNetworks, model: LRM, config: Config
 ):
     """L_SELF (Eq. 10) of photographs."""
-    field = reconstruct(params, batch.image, model=model)
     input_view, novel = _input_and_semantic_views(field, batch, poses, config)
     semantic = None
     if config.losses.semantic.weight:

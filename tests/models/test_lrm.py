@@ -9,11 +9,12 @@ import pytest
 
 from real3d_jax.config import ComputeConfig
 from real3d_jax.errors import UserError
+from real3d_jax.models.layers import Attention, choose_attention, pad_tokens
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.models.presets import PRESETS, preset
 from real3d_jax.models.transformer import TriplaneTransformer, _Block
 
-FLOAT32 = ComputeConfig(dtype="float32", matmul_precision="highest", remat="none")
+FLOAT32 = ComputeConfig(dtype="float32", matmul_precision="highest", remat="none", attention="xla")
 SMALL = dataclasses.replace(
     PRESETS["tiny"],
     vit=dataclasses.replace(PRESETS["tiny"].vit, width=32, layers=2, heads=2, mlp_width=48),
@@ -79,7 +80,7 @@ def test_bfloat16_is_near_float32_with_float32_parameters_and_planes(params, ima
 def test_scanned_blocks_equal_blocks_one_after_another(params, images):
     tokens = jax.random.normal(jax.random.key(2), (2, 48, 32))
     image_tokens = jax.random.normal(jax.random.key(3), (2, 17, 32))
-    backbone = TriplaneTransformer(layers=2, heads=2, dtype=jnp.float32, remat="none")
+    backbone = TriplaneTransformer(layers=2, heads=2, dtype=jnp.float32, remat="none", attention="xla")
     scanned = backbone.apply({"params": params["backbone"]}, tokens, image_tokens)
 
     def linear(part, x):
@@ -90,14 +91,36 @@ def test_scanned_blocks_equal_blocks_one_after_another(params, images):
     x = ((groups - mean) / jnp.sqrt(variance + 1e-6)).reshape(2, 48, 32)
     x = x * params["backbone"]["norm"]["scale"] + params["backbone"]["norm"]["bias"]
     x = linear(params["backbone"]["proj_in"], x)
+    block = _Block(heads=2, dtype=jnp.float32, attention="xla", image_tokens=image_tokens.shape[1])
     for i in range(2):
         layer = jax.tree.map(lambda p, i=i: p[i], params["backbone"]["layers"])
-        x, _ = _Block(heads=2, dtype=jnp.float32).apply({"params": layer}, x, image_tokens)
+        x, _ = block.apply({"params": layer}, x, image_tokens)
     unrolled = tokens + linear(params["backbone"]["proj_out"], x)
     np.testing.assert_allclose(scanned, unrolled, atol=2e-5)
 
 
-@pytest.mark.parametrize(("field", "value"), [("dtype", "float16"), ("remat", "some")])
+def test_padded_tokens_change_nothing():
+    """The fused attention needs more tokens than there are: the ones behind the last are never looked at."""
+    context = jax.random.normal(jax.random.key(2), (2, 7, 24))
+    queries = jax.random.normal(jax.random.key(3), (2, 5, 16))
+    settings = {"heads": 2, "qkv_bias": True, "dtype": jnp.float32, "implementation": "xla", "keys": 7}
+    padded = pad_tokens(context, "cudnn")
+    assert padded.shape == (2, 128, 24)
+    assert pad_tokens(context, "xla") is context
+    params = Attention(**settings).init(jax.random.key(4), queries, context)
+    expected = Attention(**settings).apply(params, queries, context)
+    np.testing.assert_allclose(Attention(**settings).apply(params, queries, padded), expected, atol=1e-6)
+    everything = Attention(**settings | {"keys": 128}).apply(params, queries, padded)
+    assert np.abs(everything - expected).max() > 1e-3, "the number of keys counts"
+
+
+def test_cudnn_attention_is_refused_where_it_cannot_run():
+    with pytest.raises(UserError, match="needs an NVIDIA GPU"):
+        choose_attention("cudnn", jnp.float32)
+    assert choose_attention("auto", jnp.bfloat16) == "xla"
+
+
+@pytest.mark.parametrize(("field", "value"), [("dtype", "float16"), ("remat", "some"), ("attention", "cudn")])
 def test_unknown_compute_options_are_refused(params, images, field, value):
     with pytest.raises(UserError, match=value):
         make_model(SMALL, dataclasses.replace(FLOAT32, **{field: value})).apply({"params": params}, images)

@@ -33,7 +33,7 @@ RENDER = RenderConfig(
     density_bias=-1.0,
     background=1.0,
     rays_per_chunk=1000,
-    plane_query="xla",
+    implementation="xla",
 )
 
 

@@ -39,7 +39,7 @@ def test_triplane_tokens(tsr_tiny, params):
     tokens = TriplaneTokens(TINY_MODEL.plane_tokens, TINY_MODEL.token_width).apply(
         {"params": params["triplane_tokens"]}, 2
     )
-    backbone = TriplaneTransformer(TINY_MODEL.layers, TINY_MODEL.heads, dtype=jnp.float32, remat="none")
+    backbone = TriplaneTransformer(TINY_MODEL.layers, TINY_MODEL.heads, dtype=jnp.float32, remat="none", attention="xla")
     tokens = backbone.apply({"params": params["backbone"]}, tokens, jnp.asarray(tsr_tiny["image_tokens"]))
     assert relative_error(tokens, tsr_tiny["triplane_tokens"]) <= OUTPUT_TOLERANCE
 
@@ -57,7 +57,7 @@ def test_query(tsr_tiny, params):
     density, colour = query_field(field, points, RENDER)
     assert relative_error(density[0, :, None], tsr_tiny["query_density"]) <= OUTPUT_TOLERANCE
     assert relative_error(colour[0], tsr_tiny["query_color"]) <= OUTPUT_TOLERANCE
-    features = query_planes(field.planes, points / RENDER.radius, implementation="xla")
+    features = query_planes(field.planes, points / RENDER.radius)
     raw = field.decoder.apply({"params": field.decoder_params}, features)
     assert relative_error(raw[0, :, :1], tsr_tiny["query_raw_density"]) <= OUTPUT_TOLERANCE
 

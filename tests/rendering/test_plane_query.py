@@ -3,10 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from real3d_jax.errors import UserError
-from real3d_jax.rendering.plane_query import IMPLEMENTATIONS, query_planes
+from real3d_jax.rendering.plane_query import query_planes
 
 HEIGHT, WIDTH, CHANNELS = 5, 6, 2
 PLANES = np.random.default_rng(0).normal(size=(2, 3, HEIGHT, WIDTH, CHANNELS)).astype(np.float32)
@@ -31,23 +29,21 @@ def _expected(planes, points):
     )
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-def test_inside_at_the_rim_and_outside(implementation):
+def test_inside_at_the_rim_and_outside():
     points = np.random.default_rng(1).uniform(-1.4, 1.4, (2, 40, 3)).astype(np.float32)
     points[0, :4] = [[0, 0, 0], [1, 1, 1], [-1, 1, -1], [50, -50, 1e6]]
-    features = query_planes(jnp.asarray(PLANES), jnp.asarray(points), implementation=implementation)
+    features = query_planes(jnp.asarray(PLANES), jnp.asarray(points))
     np.testing.assert_allclose(features, _expected(PLANES, points), atol=1e-5)
     assert not np.asarray(features[0, 3]).any(), "far outside is zero"
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-def test_gradient_of_the_planes_is_the_transpose(implementation):
+def test_gradient_of_the_planes_is_the_transpose():
     """<query(planes), g> is linear in the planes, so its gradient follows from unit planes."""
     points = jnp.asarray(np.random.default_rng(2).uniform(-1.1, 1.1, (1, 7, 3)), jnp.float32)
     weights = jnp.asarray(np.random.default_rng(3).normal(size=(1, 7, 3 * CHANNELS)), jnp.float32)
 
     def product(planes):
-        return jnp.sum(query_planes(planes, points, implementation=implementation) * weights)
+        return jnp.sum(query_planes(planes, points) * weights)
 
     gradient = jax.grad(product)(jnp.asarray(PLANES[:1]))
     direction = np.random.default_rng(4).normal(size=gradient.shape).astype(np.float32)
@@ -59,10 +55,5 @@ def test_bfloat16_planes_have_a_float32_scatter():
     """Ten thousand small addends to one texel: a bfloat16 sum would stop at 256."""
     planes = jnp.zeros((1, 3, 4, 4, 1), jnp.bfloat16)
     points = jnp.full((1, 10_000, 3), 0.25)
-    gradient = jax.grad(lambda p: query_planes(p, points, implementation="xla").sum())(planes)
+    gradient = jax.grad(lambda p: query_planes(p, points).sum())(planes)
     np.testing.assert_allclose(float(gradient.astype(jnp.float32).max()), 10_000, rtol=0.01)
-
-
-def test_unknown_implementation_is_refused():
-    with pytest.raises(UserError, match="palas"):
-        query_planes(jnp.asarray(PLANES), jnp.zeros((2, 1, 3)), implementation="palas")

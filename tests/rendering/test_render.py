@@ -21,7 +21,7 @@ CONFIG = RenderConfig(
     density_bias=-1.0,
     background=1.0,
     rays_per_chunk=50,
-    plane_query="xla",
+    implementation="xla",
 )
 
 
