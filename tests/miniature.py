@@ -1,13 +1,7 @@
-"""A configuration shrunk until a step takes a second, and batches for it that need no data."""
+"""A configuration shrunk until a step takes a second."""
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
-from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w, to_input_frame
 from real3d_jax.config import BatchConfig, Config
 
 
@@ -37,34 +31,3 @@ def shrink(config: Config) -> Config:
         perceptual=dataclasses.replace(config.perceptual, clip="random", clip_random_size="tiny", vgg="random"),
         batch=BatchConfig(synthetic=min(config.batch.synthetic, 4), real=min(config.batch.real, 4), micro_batches=2),
     )
-
-
-def random_batch(config: Config, seed: int = 0) -> TrainBatch:
-    """Noise under valid cameras, as uint8, in the shapes that `config` asks for."""
-    rng = np.random.default_rng(seed)
-    size, side, views = config.model.image_size, config.render.resolution, config.losses.supervised_views
-
-    def noise(*shape):
-        return jnp.asarray(rng.integers(0, 256, shape, np.uint8))
-
-    synthetic = real = None
-    if count := config.batch.synthetic:
-        angles = jnp.asarray(rng.uniform(-1, 1, (2, count, views)), jnp.float32)
-        c2w = spherical_c2w(angles[0], angles[1], 1.7)
-        intrinsics = jnp.broadcast_to(intrinsics_from_fov(0.7), (count, views, 4))
-        c2w = jax.vmap(lambda views: to_input_frame(views[0], views, 2.4))(c2w)
-        synthetic = MultiviewBatch(
-            image=noise(count, size, size, 3),
-            rgb=noise(count, views, side, side, 3),
-            mask=noise(count, views, side, side, 1),
-            cameras=Cameras(c2w, intrinsics),
-        )
-    if count := config.batch.real:
-        intrinsics = jnp.broadcast_to(intrinsics_from_fov(0.7), (count, 4))
-        real = SingleViewBatch(
-            image=noise(count, size, size, 3),
-            rgb=noise(count, side, side, 3),
-            mask=noise(count, side, side, 1),
-            cameras=Cameras(jnp.broadcast_to(canonical_c2w(3.0), (count, 4, 4)), intrinsics),
-        )
-    return TrainBatch(synthetic, real)

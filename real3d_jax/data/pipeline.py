@@ -9,7 +9,7 @@ import dataclasses
 import os
 import pathlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grain
@@ -29,7 +29,7 @@ _T = TypeVar("_T", MultiviewSourceConfig, SingleViewSourceConfig)
 
 def train_batches(
     config: Config, *, start_step: int = 0, process_index: int = 0, process_count: int = 1
-) -> Iterator[TrainBatch]:
+) -> Generator[TrainBatch]:
     """The endless batches of training, from step `start_step` on.
 
     Host p of P gets rows p*B/P to (p+1)*B/P of each half of the global batch. Images are uint8 numpy arrays.
@@ -189,7 +189,7 @@ class _HostRows(grain.MapDataset):
         return self._parent[step * self._batch_size + self._rows.start + row]
 
 
-def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) -> Iterator[TrainBatch]:
+def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) -> Generator[TrainBatch]:
     ahead = max(1, config.data.prefetch)
     reading = grain.ReadOptions(num_threads=min(ahead, os.cpu_count() or 1), prefetch_buffer_size=ahead)
     batches = steps.slice(slice(start_step, None)).to_iter_dataset(reading)

@@ -95,20 +95,22 @@ class Attention(nn.Module):
         return nn.Dense(width, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
 
 
-def scan_blocks(block: type[nn.Module], layers: int, remat: str, **settings: Any) -> nn.Module:
-    """`layers` copies of `block` in sequence, compiled once; their parameters are stacked on axis 0.
+def scan_blocks(block: type[nn.Module], layers: int, remat: str, unroll: int, **settings: Any) -> nn.Module:
+    """`layers` copies of `block` in sequence; their parameters are stacked on axis 0.
 
     Args:
       block: a module with `__call__(x, *context) -> (x, None)`.
       layers: how many.
       remat: what each keeps for its backward pass: 'none', 'dots' or 'full' (see `config.ComputeConfig`).
+      unroll: copies compiled one after another in the body of the loop over the rest; 0 compiles all of them.
       **settings: the block's attributes, `name` included.
     """
     if remat != "none":
         if remat not in _REMAT_POLICIES:
             valid = ["none", *_REMAT_POLICIES]
             raise UserError(f"config.compute.remat has no policy '{remat}': {did_you_mean(remat, valid)}")
-        block = nn.remat(block, policy=_REMAT_POLICIES[remat], prevent_cse=False)
+        # Inside a loop the compiler cannot merge the second computation with the first; without one it would.
+        block = nn.remat(block, policy=_REMAT_POLICIES[remat], prevent_cse=unroll not in range(1, layers))
     every_layer: Any = nn.broadcast  # the context is the same for all
     scanned = nn.scan(
         block,
@@ -116,5 +118,6 @@ def scan_blocks(block: type[nn.Module], layers: int, remat: str, **settings: Any
         split_rngs={"params": True},
         in_axes=every_layer,
         length=layers,
+        unroll=unroll or layers,
     )
     return scanned(**settings)

@@ -30,14 +30,14 @@ class LRM(nn.Module):
     dtype: DTypeLike = jnp.float32
     remat: str = "none"
     attention: str = "xla"
+    unroll: int = 1
 
     def setup(self):
         config = self.config
-        self.image_tokenizer = ViT(config.vit, dtype=self.dtype, remat=self.remat, attention=self.attention)
+        compute = {"dtype": self.dtype, "remat": self.remat, "attention": self.attention, "unroll": self.unroll}
+        self.image_tokenizer = ViT(config.vit, **compute)
         self.triplane_tokens = TriplaneTokens(config.plane_tokens, config.token_width)
-        self.backbone = TriplaneTransformer(
-            config.layers, config.heads, dtype=self.dtype, remat=self.remat, attention=self.attention
-        )
+        self.backbone = TriplaneTransformer(config.layers, config.heads, **compute)
         self.upsampler = Upsampler(config.plane_channels, dtype=self.dtype)
         self.decoder = make_decoder(config, self.dtype)
 
@@ -86,7 +86,7 @@ def make_model(config: ModelConfig, compute: ComputeConfig) -> LRM:
             f"({config.vit.patch_size})."
         )
     attention = choose_attention(compute.attention, compute.dtype)
-    return LRM(config, dtype=jnp.dtype(compute.dtype), remat=compute.remat, attention=attention)
+    return LRM(config, dtype=jnp.dtype(compute.dtype), remat=compute.remat, attention=attention, unroll=compute.unroll)
 
 
 def init_params(model: LRM, key: jax.Array) -> dict:

@@ -32,19 +32,13 @@ class ViT(nn.Module):
     dtype: DTypeLike = jnp.float32
     remat: str = "none"
     attention: str = "xla"
+    unroll: int = 1
 
     @nn.compact
     def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B N C"]:
         config = self.config
-        patch = (config.patch_size, config.patch_size)
-        patches = nn.Conv(
-            config.width,
-            patch,
-            strides=patch,
-            padding="VALID",
-            use_bias=config.patch_bias,
-            dtype=self.dtype,
-            name="patch_embedding",
+        patches = _PatchEmbedding(
+            config.width, config.patch_size, config.patch_bias, dtype=self.dtype, name="patch_embedding"
         )(images)
         batch, rows, columns, width = patches.shape
         class_token = self.param("cls_token", _TOKEN_INIT, (1, 1, width))
@@ -65,6 +59,7 @@ class ViT(nn.Module):
             _Block,
             config.layers,
             self.remat,
+            self.unroll,
             config=config,
             dtype=self.dtype,
             attention=self.attention,
@@ -73,6 +68,27 @@ class ViT(nn.Module):
         )
         x, _ = blocks(pad_tokens(x, self.attention))
         return layer_norm("norm", config.layer_norm_eps, jnp.float32)(x[:, :tokens])
+
+
+class _PatchEmbedding(nn.Module):
+    """A convolution whose stride is its size, as a matrix product: the convolution's gradient is slow on GPUs."""
+
+    width: int
+    patch_size: int
+    bias: bool
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B h w C"]:
+        size = self.patch_size
+        batch, height, width, channels = images.shape
+        rows, columns = height // size, width // size
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (size, size, channels, self.width))
+        patches = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
+        x = jnp.einsum("bipjqc,pqcd->bijd", patches.astype(self.dtype), kernel.astype(self.dtype))
+        if self.bias:
+            x += self.param("bias", nn.initializers.zeros, (self.width,)).astype(self.dtype)
+        return x
 
 
 class _Block(nn.Module):

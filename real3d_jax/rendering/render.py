@@ -14,6 +14,8 @@ from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implem
 from real3d_jax.rendering.fused_field import TILE_RAYS, TILE_SAMPLES
 from real3d_jax.rendering.rays import intersect_box, midpoints
 
+_FUSED_CHUNKS = 4  # chunks of the plain query that the fused one takes at once: it needs a fraction of the memory
+
 
 def render_views(
     field: TriplaneField, cameras: Cameras, config: RenderConfig, *, resolution: int | None = None
@@ -49,7 +51,11 @@ def render_rays(
     """
     batch, *shape, _ = origins.shape
     count = origins[0].size // 3
-    chunk = min(config.rays_per_chunk, count)
+    # The fused query keeps four numbers a sample for the backward pass, and little else; the plain one keeps nothing.
+    fused = choose_implementation(config.implementation, field) == "pallas"
+    policies = jax.checkpoint_policies
+    kept = policies.save_only_these_names(RAW_OUTPUTS) if fused else policies.nothing_saveable
+    chunk = min(config.rays_per_chunk * (max(1, _FUSED_CHUNKS // batch) if fused else 1), count)
     chunks = -(-count // chunk)
 
     def split(rays):
@@ -59,11 +65,6 @@ def render_rays(
     def join(values):
         values = jnp.moveaxis(values, 0, 1).reshape(batch, chunks * chunk, -1)
         return values[:, :count].reshape(batch, *shape, -1)
-
-    # The plain query is computed again in the backward pass; the fused one keeps four numbers a sample instead.
-    fused = choose_implementation(config.implementation, field) == "pallas"
-    policies = jax.checkpoint_policies
-    kept = policies.save_only_these_names(RAW_OUTPUTS) if fused else policies.nothing_saveable
 
     @functools.partial(jax.checkpoint, policy=kept)
     def render_chunk(rays):

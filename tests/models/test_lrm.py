@@ -14,7 +14,7 @@ from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.models.presets import PRESETS, preset
 from real3d_jax.models.transformer import TriplaneTransformer, _Block
 
-FLOAT32 = ComputeConfig(dtype="float32", matmul_precision="highest", remat="none", attention="xla")
+FLOAT32 = ComputeConfig(dtype="float32", matmul_precision="highest", remat="none", attention="xla", unroll=1)
 SMALL = dataclasses.replace(
     PRESETS["tiny"],
     vit=dataclasses.replace(PRESETS["tiny"].vit, width=32, layers=2, heads=2, mlp_width=48),
@@ -80,7 +80,7 @@ def test_bfloat16_is_near_float32_with_float32_parameters_and_planes(params, ima
 def test_scanned_blocks_equal_blocks_one_after_another(params, images):
     tokens = jax.random.normal(jax.random.key(2), (2, 48, 32))
     image_tokens = jax.random.normal(jax.random.key(3), (2, 17, 32))
-    backbone = TriplaneTransformer(layers=2, heads=2, dtype=jnp.float32, remat="none", attention="xla")
+    backbone = TriplaneTransformer(layers=2, heads=2, dtype=jnp.float32, remat="none", attention="xla", unroll=1)
     scanned = backbone.apply({"params": params["backbone"]}, tokens, image_tokens)
 
     def linear(part, x):

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from miniature import random_batch, shrink
+from miniature import shrink
 
+from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
 from real3d_jax.training.objective import batch_loss

@@ -1,0 +1,94 @@
+"""Measures what encoding, rendering, meshes, training steps and reading cost on this machine.
+
+    python launch/benchmark.py
+    python launch/benchmark.py --suites encode,render --runs 20 --json benchmarks/mine.json
+
+On an accelerator at the paper's sizes, on a CPU at small ones. Weights and images are random.
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+
+from real3d_jax import config_files
+from real3d_jax.benchmarks import measuring, reading, suites
+from real3d_jax.cli import run
+from real3d_jax.errors import UserError
+
+_SUITES = (*suites.SUITES, "data")
+
+
+def main() -> None:
+    """Reads the command line, measures, prints a line for each case and writes the JSON file after each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--suites", default=",".join(_SUITES), help=f"which ones (default: {','.join(_SUITES)})")
+    parser.add_argument("--size", choices=["auto", *suites.SIZES], default="auto", help="the paper's, or a CPU's")
+    parser.add_argument("--runs", type=int, default=10, help="timed runs of each case")
+    parser.add_argument("--jobs", type=int, default=1, help="cases compiled at a time")
+    parser.add_argument("--json", type=Path, help="file to write")
+    options = parser.parse_args()
+    chosen = options.suites.split(",")
+    measuring.check_suites(chosen, _SUITES)
+    if options.runs < 2 or options.jobs < 1:
+        raise UserError("--runs must be at least 2 and --jobs at least 1.")
+    size = options.size if options.size != "auto" else "small" if jax.default_backend() == "cpu" else "full"
+    sizes = suites.SIZES[size]
+    config = config_files.load(sizes.config)
+
+    matrix_tflops = measuring.matrix_rate(config.compute.dtype)
+    report = {
+        "device": measuring.device(),
+        "versions": measuring.versions(),
+        "matrix_tflops": matrix_tflops,
+        "results": [],
+    }
+    _write(options.json, report)
+    print(f"device     {report['device']}")
+    print(f"versions   {report['versions']}")
+    print(f"peak       {matrix_tflops:.1f} TFLOP/s in a large {config.compute.dtype} matrix product")
+    print("           median +- interquartile range; peak memory of the program; counted work over time, share of peak")
+    with jax.default_matmul_precision(config.compute.matmul_precision):
+        for suite in (name for name in suites.SUITES if name in chosen):
+            cases = suites.make_cases(suite, config, sizes)
+            for case, result in measuring.measure(
+                cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops
+            ):
+                if isinstance(result, Exception):
+                    print(f"{case.title():90s} cannot run here: {str(result).splitlines()[0]}")
+                    continue
+                _tell(case.title(), result)
+                report["results"].append(dataclasses.asdict(result))
+                _write(options.json, report)
+    if "data" in chosen:
+        for workers in sorted({0, config.data.workers}):
+            result = reading.measure_reading(config, workers=workers, runs=options.runs)
+            _tell(f"data: batch read, {result.sizes} [grain]", result)
+            report["results"].append(dataclasses.asdict(result))
+            _write(options.json, report)
+
+
+def _tell(title: str, result: measuring.Measurement) -> None:
+    print(
+        f"{title:90s} {result.median_ms:9.2f} +- {result.spread_ms:.2f} ms  {result.peak_gib:6.2f} GiB  "
+        f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}",
+        flush=True,
+    )
+
+
+def _write(path: Path | None, report: dict) -> None:
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"--json {path} cannot be written ({error.strerror}): name another file.") from error
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,174 @@
+"""Times compiled programs, and says what machine they ran on."""
+
+import dataclasses
+import importlib.metadata
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from real3d_jax.errors import UserError
+
+_WARM_UP = 2
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A program to measure.
+
+    Attributes:
+      suite: 'encode', 'render', 'mesh', 'step' or 'data'.
+      name: what it does, the same for every size.
+      sizes: the numbers that the time depends on.
+      backend: the implementations it runs on, such as 'pallas'.
+      function: a pure function of arrays.
+      make_arguments: makes them; called once for their shapes and once to run.
+      tflop: counted work of a run, in 1e12 multiplications and additions.
+      feeds_back: the first result replaces the first argument, whose memory it takes over.
+    """
+
+    suite: str
+    name: str
+    sizes: dict[str, Any]
+    backend: str
+    function: Callable[..., Any]
+    make_arguments: Callable[[], tuple]
+    tflop: float
+    feeds_back: bool = False
+
+    def title(self) -> str:
+        """One line that says what is measured."""
+        sizes = " ".join(f"{key}={value}" for key, value in self.sizes.items())
+        return f"{self.suite}: {self.name}, {sizes} [{self.backend}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What a case took.
+
+    Attributes:
+      suite: of the case, as are `name`, `sizes` and `backend`.
+      median_ms: of a run, from call to result, milliseconds.
+      spread_ms: between the first and the third quartile.
+      peak_gib: arguments, results and temporaries of the compiled program, on one device; 0 where there is none.
+      tflops: counted work over the median, 1e12 a second.
+      peak_share: `tflops` over the rate of a large matrix product on this machine.
+      runs: how many were timed.
+    """
+
+    suite: str
+    name: str
+    sizes: dict[str, Any]
+    median_ms: float
+    spread_ms: float
+    peak_gib: float
+    tflops: float
+    peak_share: float
+    backend: str
+    runs: int
+
+
+def measure(cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float) -> Iterator[tuple[Case, Any]]:
+    """Compiles the cases, `jobs` at a time, and times them one after another.
+
+    Yields:
+      Each case with its `Measurement`, or with the error of one that cannot run here, such as too little memory.
+    """
+    pool = ThreadPoolExecutor(jobs)
+    compiled: list[Future] = [pool.submit(_compile, case) for case in cases]
+    for future in compiled:  # nothing is timed while the compiler has the processor
+        future.exception()
+    for case, future in zip(cases, compiled, strict=True):
+        try:
+            yield case, _measure(case, future.result(), runs, matrix_tflops)
+        except (jax.errors.JaxRuntimeError, NotImplementedError) as error:
+            yield case, error
+    pool.shutdown()
+
+
+def summarize(case: Case, seconds: Sequence[float], *, peak_gib: float, matrix_tflops: float) -> Measurement:
+    """The measurement of several runs."""
+    median = statistics.median(seconds)
+    quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [median, median, median]
+    tflops = case.tflop / median
+    return Measurement(
+        suite=case.suite,
+        name=case.name,
+        sizes=case.sizes,
+        median_ms=median * 1e3,
+        spread_ms=(quartiles[2] - quartiles[0]) * 1e3,
+        peak_gib=peak_gib,
+        tflops=tflops,
+        peak_share=tflops / matrix_tflops,
+        backend=case.backend,
+        runs=len(seconds),
+    )
+
+
+def matrix_rate(dtype: str) -> float:
+    """TFLOP/s of a product of two large square matrices: what this machine reaches at most."""
+    size = 8192 if jax.default_backend() != "cpu" else 1024
+    a = jax.random.normal(jax.random.key(0), (size, size)).astype(dtype)
+    product = jax.jit(jnp.matmul).lower(a, a).compile()
+    return 2 * size**3 / statistics.median(_time(product, (a, a), 20, feeds_back=False)) / 1e12
+
+
+def device() -> dict[str, Any]:
+    """The machine."""
+    first = jax.devices()[0]
+    return {"kind": first.device_kind, "platform": first.platform, "count": jax.device_count(), "host": _processor()}
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that the times depend on."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+def _compile(case: Case):
+    arguments = jax.eval_shape(case.make_arguments)
+    return jax.jit(case.function, donate_argnums=(0,) if case.feeds_back else ()).lower(*arguments).compile()
+
+
+def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Measurement:
+    memory = compiled.memory_analysis()
+    peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    seconds = _time(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
+    return summarize(case, seconds, peak_gib=(peak + memory.temp_size_in_bytes) / 2**30, matrix_tflops=matrix_tflops)
+
+
+def _time(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool) -> list[float]:
+    seconds = []
+    for run in range(_WARM_UP + runs):
+        start = time.perf_counter()
+        result = jax.block_until_ready(function(*arguments))
+        if run >= _WARM_UP:
+            seconds.append(time.perf_counter() - start)
+        if feeds_back:
+            arguments = (result[0], *arguments[1:])
+    return seconds
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return f"{len(names)} x {names[0]}" if names else platform.machine()
+
+
+def check_suites(names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuses unknown suites by name.
+
+    Raises:
+      UserError: a name is not among the known ones.
+    """
+    for name in names:
+        if name not in known:
+            raise UserError(f"--suites has no suite '{name}': use {', '.join(known)}.")
