@@ -1,22 +1,10 @@
 """The schema of a training configuration.
 
-A config file is a Python file with `get_config() -> ml_collections.ConfigDict`; `config_files.load` reads it, and
-`parse` turns its result into the frozen dataclasses below, whose docstrings say what each number means. No field has a
-default: every number that shapes a run stands in the config file, and a mistyped, missing or ill-typed key is refused
-by name.
+`config_files.load` makes these frozen dataclasses of a file in `configs/`. Their docstrings say what each number means.
+No field has a default: every number that shapes a run stands in the config file.
 """
 
 import dataclasses
-import types
-import typing
-from collections.abc import Mapping
-from typing import Any, TypeVar
-
-import ml_collections
-
-from real3d_jax.errors import UserError, did_you_mean
-
-_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -431,47 +419,3 @@ class Config:
     batch: BatchConfig
     mesh: MeshConfig
     schedule: ScheduleConfig
-
-
-def parse(tree: Mapping[str, Any] | ml_collections.ConfigDict) -> Config:
-    """Checks a config tree against the schema.
-
-    Raises:
-      UserError: a key is unknown (the nearest valid one is named), missing, or holds the wrong type.
-    """
-    if isinstance(tree, ml_collections.ConfigDict):
-        tree = tree.to_dict()
-    return build(Config, tree, "config")
-
-
-def build(schema: type[_T], tree: Any, where: str) -> _T:
-    """Builds the dataclass `schema` from nested mappings; `where` names the place in error messages."""
-    if not isinstance(tree, Mapping):
-        raise UserError(f"{where} must be a group of keys, but is {tree!r}.")
-    hints = typing.get_type_hints(schema)
-    for key in tree:
-        if key not in hints:
-            raise UserError(f"{where} has no key '{key}': {did_you_mean(key, hints)}")
-    missing = sorted(set(hints) - set(tree))
-    if missing:
-        raise UserError(f"{where} lacks the key '{missing[0]}': add it to the config file.")
-    return schema(**{key: _value(hints[key], tree[key], f"{where}.{key}") for key in hints})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return build(typing.cast(type, hint), value, where)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise UserError(f"{where} must be a group of named entries, but is {value!r}.")
-        return types.MappingProxyType({k: _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)) or len(value) != len(arguments):
-            raise UserError(f"{where} must be {len(arguments)} numbers, but is {value!r}.")
-        return tuple(_value(t, v, f"{where}[{i}]") for i, (t, v) in enumerate(zip(arguments, value, strict=True)))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise UserError(f"{where} must be of type {hint.__name__}, but is {value!r}.")
-    return value

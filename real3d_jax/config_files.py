@@ -1,21 +1,26 @@
 """Reads the Python files in `configs/`, with changes from the command line, and writes configurations back as JSON.
 
 A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word` passes the word to it. Changes are
-written `--config.schedule.steps=100`; they can set the keys that the file has, not add any.
+written `--config.schedule.steps=100`; they can set the keys that the file has, not add any. `parse` checks the result
+against the schema in `config.py`: a mistyped, missing or ill-typed key is refused by name.
 """
 
 import ast
 import dataclasses
 import importlib.util
 import sys
+import types
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ml_collections
 
-from real3d_jax.config import Config, parse
+from real3d_jax.config import Config
 from real3d_jax.errors import UserError, did_you_mean
+
+_T = TypeVar("_T")
 
 
 def load(source: str, changes: Sequence[str] = ()) -> Config:
@@ -50,6 +55,31 @@ def load_tree(source: str) -> ml_collections.ConfigDict:
     return tree
 
 
+def parse(tree: Mapping[str, Any] | ml_collections.ConfigDict) -> Config:
+    """Checks a config tree against the schema.
+
+    Raises:
+      UserError: a key is unknown (the nearest valid one is named), missing, or holds the wrong type.
+    """
+    if isinstance(tree, ml_collections.ConfigDict):
+        tree = tree.to_dict()
+    return build(Config, tree, "config")
+
+
+def build(schema: type[_T], tree: Any, where: str) -> _T:
+    """Builds the dataclass `schema` from nested mappings; `where` names the place in error messages."""
+    if not isinstance(tree, Mapping):
+        raise UserError(f"{where} must be a group of keys, but is {tree!r}.")
+    hints = typing.get_type_hints(schema)
+    for key in tree:
+        if key not in hints:
+            raise UserError(f"{where} has no key '{key}': {did_you_mean(key, hints)}")
+    missing = sorted(set(hints) - set(tree))
+    if missing:
+        raise UserError(f"{where} lacks the key '{missing[0]}': add it to the config file.")
+    return schema(**{key: _value(hints[key], tree[key], f"{where}.{key}") for key in hints})
+
+
 def to_tree(config: Any) -> Any:
     """A configuration as nested dictionaries, lists and numbers, fit for JSON; `parse` is the inverse."""
     if dataclasses.is_dataclass(config):
@@ -71,6 +101,25 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "co
         elif a != b:
             found.append(f"{name}: {a!r} -> {b!r}")
     return found
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return build(typing.cast(type, hint), value, where)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise UserError(f"{where} must be a group of named entries, but is {value!r}.")
+        return types.MappingProxyType({k: _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)) or len(value) != len(arguments):
+            raise UserError(f"{where} must be {len(arguments)} numbers, but is {value!r}.")
+        return tuple(_value(t, v, f"{where}[{i}]") for i, (t, v) in enumerate(zip(arguments, value, strict=True)))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise UserError(f"{where} must be of type {hint.__name__}, but is {value!r}.")
+    return value
 
 
 def _import_get_config(path: Path) -> Any:
@@ -135,7 +184,7 @@ def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:
             f"{where}.{leaf} is a group of keys: set one of them, such as --{where}.{leaf}.{example}=VALUE."
         )
     with group.ignore_type():  # `parse` checks the types, and says more about them
-        group[leaf] = text if isinstance(old, str) else _value(text)
+        group[leaf] = text if isinstance(old, str) else _literal(text)
 
 
 def _child(group: ml_collections.ConfigDict, name: str, where: str) -> Any:
@@ -145,7 +194,7 @@ def _child(group: ml_collections.ConfigDict, name: str, where: str) -> Any:
     return group[name]
 
 
-def _value(text: str) -> Any:
+def _literal(text: str) -> Any:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:

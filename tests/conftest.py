@@ -7,7 +7,7 @@ import pytest
 def smoke_config():
     """`configs/smoke.py`, parsed."""
     from configs.smoke import get_config
-    from real3d_jax.config import parse
+    from real3d_jax.config_files import parse
 
     return parse(get_config())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from real3d_jax import config_files
-from real3d_jax.config import parse
+from real3d_jax.config_files import parse
 from real3d_jax.errors import UserError
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import pytest
 from miniature import shrink
 
 from real3d_jax.benchmarks.random_batches import random_batch
-from real3d_jax.config import parse
+from real3d_jax.config_files import parse
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import load_frozen
 from real3d_jax.training.objective import uses_lpips

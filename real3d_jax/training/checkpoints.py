@@ -227,7 +227,7 @@ def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
 
 
 def load_config_tree(path: Path | str) -> dict[str, Any]:
-    """The configuration saved with a checkpoint, as `config.parse` takes it; `path` as in `load_params`.
+    """The configuration saved with a checkpoint, as `config_files.parse` takes it; `path` as in `load_params`.
 
     Raises:
       UserError: there is no checkpoint.
