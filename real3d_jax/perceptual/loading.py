@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.config import PerceptualConfig, VitConfig
 from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.models.presets import DINO_VIT_B16
 from real3d_jax.perceptual.clip import Clip, ClipVision, clip_embed
 from real3d_jax.perceptual.lpips import published_heads
 from real3d_jax.perceptual.vgg import random_vgg
@@ -22,17 +23,8 @@ from real3d_jax.weights.converted import Weights, is_converted, load_weights
 
 RANDOM = "random"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_CLIP_VIT_B16 = VitConfig(
-    width=768,
-    layers=12,
-    heads=12,
-    mlp_width=3072,
-    patch_size=16,
-    position_grid=14,
-    activation="quick_gelu",
-    layer_norm_eps=1e-5,
-    patch_bias=False,
-    pre_norm=True,
+_CLIP_VIT_B16 = dataclasses.replace(
+    DINO_VIT_B16, activation="quick_gelu", layer_norm_eps=1e-5, patch_bias=False, pre_norm=True
 )
 _CLIP_TINY = dataclasses.replace(_CLIP_VIT_B16, width=64, layers=2, heads=4, mlp_width=128, position_grid=4)
 _RANDOM_CLIPS = {"base": ClipVision(_CLIP_VIT_B16, projection=512), "tiny": ClipVision(_CLIP_TINY, projection=32)}
