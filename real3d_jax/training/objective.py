@@ -147,9 +147,12 @@ def uses_cycle(losses: LossConfig) -> bool:
     return bool(losses.cycle.weights.mse or losses.cycle.weights.lpips or losses.cycle.weights.mask)
 
 
-def uses_lpips(losses: LossConfig) -> bool:
-    """Whether any loss has an LPIPS term."""
-    return bool(losses.supervised.lpips or losses.input_view.lpips or losses.cycle.weights.lpips)
+def uses_lpips(config: Config) -> bool:
+    """Whether any loss has an LPIPS term, of those whose half of the batch has examples."""
+    losses = config.losses
+    synthetic = config.batch.synthetic and losses.supervised.lpips
+    real = config.batch.real and (losses.input_view.lpips or losses.cycle.weights.lpips)
+    return bool(synthetic or real)
 
 
 def _render_one(field, c2w, cameras: Cameras, config: RenderConfig, resolution: int) -> View:

@@ -216,7 +216,7 @@ def _load_frozen(config: Config, mesh: Mesh) -> Any:
     frozen = load_frozen(
         config.perceptual,
         need_clip=bool(config.batch.real and config.losses.semantic.weight),
-        need_lpips=uses_lpips(config.losses),
+        need_lpips=uses_lpips(config),
         seed=config.seed,
     )
     return put_same(frozen, replicated(mesh))

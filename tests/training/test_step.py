@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from miniature import shrink
 
+from real3d_jax import config_files
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
-from real3d_jax.training.objective import batch_loss
+from real3d_jax.training.objective import batch_loss, uses_lpips
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import draw_poses, train_step
@@ -131,3 +132,27 @@ def test_other_steps_and_other_keys_draw_other_poses(config):
     np.testing.assert_array_equal(base, draw(KEY, jnp.asarray(200)).semantic)
     for other in (draw(KEY, jnp.asarray(201)), draw(jax.random.key(6), jnp.asarray(200))):
         assert float(jnp.abs(other.semantic - base).max()) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("term", "synthetic", "real", "needed"),
+    [
+        ("supervised", 2, 0, True),
+        ("supervised", 0, 2, False),
+        ("input_view", 0, 2, True),
+        ("input_view", 2, 0, False),
+        ("cycle", 0, 2, True),
+        ("cycle", 2, 0, False),
+        (None, 2, 2, False),
+    ],
+)
+def test_lpips_is_needed_where_a_half_with_examples_has_its_term(config, term, synthetic, real, needed):
+    tree = config_files.to_tree(config)
+    for name, weights in (
+        ("supervised", tree["losses"]["supervised"]),
+        ("input_view", tree["losses"]["input_view"]),
+        ("cycle", tree["losses"]["cycle"]["weights"]),
+    ):
+        weights["lpips"] = float(name == term)
+    tree["batch"].update(synthetic=synthetic, real=real)
+    assert uses_lpips(config_files.parse(tree)) is needed
