@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -18,13 +19,16 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config import Config
 from real3d_jax.errors import UserError
 from real3d_jax.training.pictures import picture_grid, save_picture
-from real3d_jax.training.reporting import peak_device_gib, peak_rss_gib, say
+from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib, say
 from real3d_jax.training.sharding import put_batch, put_same, replicated
 from real3d_jax.training.startup import Run, compile_step, prepared
 from real3d_jax.training.stopping import StopRequest
 
 _PICTURE_ROWS = 4  # examples in a grid
 _PICTURE_CELL = 96  # pixels per side of an image in a grid
+
+# Number, metrics and the time of the end of each step whose metrics have not been fetched yet.
+_Waiting = list[tuple[int, Mapping[str, jax.Array], Future[float]]]
 
 
 def train(config: Config, workdir: Path) -> int:
@@ -64,35 +68,44 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
         compile_step(run, on_devices)
     run.reporter.begin()
     stop.begin()
-    waiting: list[tuple[int, Mapping[str, jax.Array]]] = []
-    for step in range(start + 1, schedule.steps + 1):
-        run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
-        # The metrics of the step before are fetched while this one runs, so that the devices never wait for the host.
-        _report(run, waiting)
-        waiting = [(step, metrics)]
-        events = [
-            (schedule.validate_every, lambda step=step: _validate(run, step)),
-            (schedule.pictures_every, lambda step=step, batch=batch: _draw(run, step, batch)),
-            (schedule.checkpoint_every, lambda: _save(run)),
-        ]
-        due = [event for every, event in events if every and step % every == 0 and step < schedule.steps]
-        if due:
+    waiting: _Waiting = []
+    with ThreadPoolExecutor(max_workers=1) as watch:
+        for step in range(start + 1, schedule.steps + 1):
+            run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
+            # The metrics of the step before are fetched while this one runs, so that the devices never wait for the
+            # host. `step_fn` may itself return only when the step is nearly over, so a thread notes the end of each.
+            ready = watch.submit(_ready, metrics)
             _report(run, waiting)
-            waiting = []
-        for event in due:
-            event()
-        if step == schedule.steps or stop.requested(step):
-            break
-        batch = next(run.batches)
-        on_devices = put_batch(batch, run.mesh)
+            waiting = [(step, metrics, ready)]
+            events = [
+                (schedule.validate_every, lambda step=step: _validate(run, step)),
+                (schedule.pictures_every, lambda step=step, batch=batch: _draw(run, step, batch)),
+                (schedule.checkpoint_every, lambda: _save(run)),
+            ]
+            due = [event for every, event in events if every and step % every == 0 and step < schedule.steps]
+            if due:
+                _report(run, waiting)
+                waiting = []
+            for event in due:
+                event()
+            if step == schedule.steps or stop.requested(step):
+                break
+            batch = next(run.batches)
+            on_devices = put_batch(batch, run.mesh)
     _report(run, waiting)
     return batch
 
 
-def _report(run: Run, waiting: list[tuple[int, Mapping[str, jax.Array]]]) -> None:
-    for step, metrics in waiting:
+def _ready(metrics: Mapping[str, jax.Array]) -> float:
+    """Waits until the step that gives `metrics` is over, and returns the time."""
+    jax.block_until_ready(metrics)
+    return time.monotonic()
+
+
+def _report(run: Run, waiting: _Waiting) -> None:
+    for step, metrics, ready in waiting:
         values = jax.device_get(metrics)
-        run.reporter.step(step, values)
+        run.reporter.step(step, values, ready=ready.result())
         in_a_row = int(values["skipped_in_a_row"])
         if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
             raise UserError(
@@ -157,7 +170,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
         "seconds": round(run.seconds(), 1),
         "peak_rss_gib": round(peak_rss_gib(), 3),
     }
-    if (device := peak_device_gib()) is not None:
+    device = peak_device_gib()
+    if device is not None:
         summary["peak_device_gib"] = round(device, 3)
     if jax.process_index() == 0:
         (run.workdir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
@@ -166,7 +180,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
             f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {after:.2f} dB after; "
             f"one colour for all pixels has {summary['psnr_constant']:.2f} dB"
         )
-    say(f"finished {step} steps in {summary['seconds']:.0f} s, peak memory {summary['peak_rss_gib']:.2f} GiB")
+    peaks = describe_peak_memory(summary["peak_rss_gib"], device)
+    say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
     say(f"checkpoint {run.checkpoints.path(step)}")
     say(f"picture    {picture}")
 

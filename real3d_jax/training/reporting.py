@@ -47,8 +47,14 @@ class Reporter:
         if self._active and sys.stderr.isatty():
             self._bar = tqdm(total=self._steps, initial=self._start, unit="step", dynamic_ncols=True)
 
-    def step(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Takes the metrics of one step; means over `log_every` steps are written, counters and rates as they are."""
+    def step(self, step: int, metrics: Mapping[str, Any], *, ready: float) -> None:
+        """Takes the metrics of one step; means over `log_every` steps are written, counters and rates as they are.
+
+        Args:
+          step: its number.
+          metrics: its metrics.
+          ready: when the step was over, by `time.monotonic`; they may be taken any time later.
+        """
         for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
         self._count += 1
@@ -60,15 +66,14 @@ class Reporter:
         means |= {name: float(metrics[name]) for name in ("learning_rate", "skipped") if name in metrics}
         means.pop("skipped_in_a_row", None)
         self._sums, self._count = {}, 0
-        now = time.monotonic()
-        rate = (step - self._last_step) / max(now - self._last, 1e-9)
-        self._last, self._last_step = now, step
+        rate = (step - self._last_step) / max(ready - self._last, 1e-9)
+        self._last, self._last_step = ready, step
         peak = peak_device_gib()
         self.scalars(step, means | {"steps_per_second": rate} | ({} if peak is None else {"peak_device_gib": peak}))
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{means['loss']:.4f}")
         else:
-            say(self._progress(step, means, rate, now))
+            say(self._progress(step, means, rate, ready))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers to `metrics.jsonl` and TensorBoard."""
@@ -95,8 +100,8 @@ class Reporter:
             self._file.close()
             self._board.close()
 
-    def _progress(self, step: int, means: Mapping[str, float], rate: float, now: float) -> str:
-        mean_time = (now - self._started) / max(step - self._start, 1)
+    def _progress(self, step: int, means: Mapping[str, float], rate: float, ready: float) -> str:
+        mean_time = (ready - self._started) / max(step - self._start, 1)
         left = datetime.timedelta(seconds=round(mean_time * (self._steps - step)))
         pace = f"{rate:.2f} steps/s" if rate >= 1 else f"{1 / rate:.2f} s/step"
         skipped = f"  skipped {means['skipped']:.0f}" if means.get("skipped") else ""
@@ -155,6 +160,12 @@ def peak_device_gib() -> float | None:
     statistics = jax.local_devices()[0].memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
     return None if peak is None else peak / 2**30
+
+
+def describe_peak_memory(host_gib: float, device_gib: float | None) -> str:
+    """The peaks of `peak_rss_gib` and `peak_device_gib`, for the last line of a run."""
+    host = f"peak memory {host_gib:.2f} GiB"
+    return host if device_gib is None else f"{host} host, {device_gib:.2f} GiB device"
 
 
 def _reopen_metrics(path: Path, start: int) -> Any:

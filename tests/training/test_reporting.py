@@ -1,13 +1,16 @@
 """metrics.jsonl across tries, the summary's lines, and picture grids."""
 
 import json
+import time
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.training import reporting
 from real3d_jax.training.pictures import picture_grid, save_picture
-from real3d_jax.training.reporting import Reporter, peak_rss_gib
+from real3d_jax.training.reporting import Reporter, describe_peak_memory, peak_rss_gib
 
 
 def lines(path):
@@ -18,7 +21,7 @@ def test_metrics_are_means_between_lines_and_counters_are_not(tmp_path, capsys):
     reporter = Reporter(tmp_path, steps=5, start=0, log_every=2)
     for step, loss in enumerate([1.0, 3.0, 5.0, 7.0, 2.0], start=1):
         metrics = {"loss": loss, "learning_rate": step / 10, "skipped": step, "skipped_in_a_row": 1}
-        reporter.step(step, metrics)
+        reporter.step(step, metrics, ready=time.monotonic())
     reporter.close()
     found = lines(tmp_path)
     assert [(line["step"], line["loss"], line["skipped"]) for line in found] == [(2, 2.0, 2), (4, 6.0, 4), (5, 2.0, 5)]
@@ -28,9 +31,25 @@ def test_metrics_are_means_between_lines_and_counters_are_not(tmp_path, capsys):
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
+def test_rates_and_the_time_left_follow_from_when_steps_ended_not_from_when_they_are_told(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(reporting, "time", types.SimpleNamespace(monotonic=lambda: 100.0))
+    reporter = Reporter(tmp_path, steps=6, start=1, log_every=2)
+    reporter.begin()
+    for step, ready in ((2, 120.0), (3, 150.0), (4, 150.25), (5, 150.5), (6, 160.5)):
+        reporter.step(step, {"loss": 1.0}, ready=ready)
+    reporter.close()
+    assert [line["steps_per_second"] for line in lines(tmp_path)] == [1 / 20, 2 / 30.25, 2 / 10.25]
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert "20.00 s/step  0:01:20 left" in first
+    assert "15.12 s/step  0:00:34 left" in second
+    assert "5.12 s/step  0:00:00 left" in last
+
+
 def test_numbers_that_are_not_finite_stay_valid_json(tmp_path):
     reporter = Reporter(tmp_path, steps=1, start=0, log_every=1)
-    reporter.step(1, {"loss": float("nan")})
+    reporter.step(1, {"loss": float("nan")}, ready=time.monotonic())
     reporter.close()
     assert lines(tmp_path)[0]["loss"] is None
 
@@ -39,7 +58,7 @@ def test_a_resumed_run_drops_the_lines_it_will_write_again(tmp_path):
     text = '{"step": 1, "loss": 1}\n{"step": 2, "loss": 2}\n{"step": 3, "loss": 3}\n{"step": 4, "lo'
     (tmp_path / "metrics.jsonl").write_text(text)
     reporter = Reporter(tmp_path, steps=4, start=2, log_every=1)
-    reporter.step(3, {"loss": 9.0})
+    reporter.step(3, {"loss": 9.0}, ready=time.monotonic())
     reporter.close()
     assert [(line["step"], line["loss"]) for line in lines(tmp_path)] == [(1, 1), (2, 2), (3, 9.0)]
     Reporter(tmp_path, steps=4, start=0, log_every=1).close()
@@ -52,6 +71,11 @@ def test_peak_memory_is_in_gib():
     assert 0.05 < before < 64
     assert peak_rss_gib() >= before
     del block
+
+
+def test_peaks_of_host_and_device_are_told_apart():
+    assert describe_peak_memory(58.18, 17.89) == "peak memory 58.18 GiB host, 17.89 GiB device"
+    assert describe_peak_memory(2.5, None) == "peak memory 2.50 GiB"
 
 
 def test_a_grid_holds_every_image_under_its_label(tmp_path):

@@ -1,0 +1,59 @@
+"""The loop's clock: when a step ended, however late its metrics are fetched."""
+
+import itertools
+import threading
+import types
+
+import jax.numpy as jnp
+import pytest
+
+from real3d_jax.training import loop, reporting
+from real3d_jax.training.reporting import Reporter
+from real3d_jax.training.stopping import StopRequest
+
+SECONDS = 20.0  # of a step
+
+
+class _Clock:
+    """Stands still but for `SECONDS` a step, and knows when the loop's thread has read it."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.read = threading.Event()
+
+    def monotonic(self) -> float:
+        now = self.now
+        if threading.current_thread() is not threading.main_thread():
+            self.read.set()
+        return now
+
+
+@pytest.mark.parametrize("log_every", [1, 2])
+def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, capsys, log_every):
+    """With a step that returns when it is over, as on a GPU: the metrics of each are fetched a step late."""
+    clock = _Clock()
+
+    def step_fn(state, batch, frozen, key):
+        if state.step:
+            assert clock.read.wait(10), "nobody noted the end of the step before"
+            clock.read.clear()
+        clock.now += SECONDS
+        return types.SimpleNamespace(step=state.step + 1), {"loss": jnp.ones(()), "skipped_in_a_row": jnp.zeros(())}
+
+    for module in (loop, reporting):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(loop, "put_batch", lambda batch, mesh: batch)
+    monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
+    schedule = types.SimpleNamespace(steps=6, validate_every=0, pictures_every=0, checkpoint_every=0)
+    config = types.SimpleNamespace(schedule=schedule, optimizer=types.SimpleNamespace(max_skipped=1))
+    rates = []
+    reporter = Reporter(tmp_path, steps=6, start=0, log_every=log_every)
+    monkeypatch.setattr(reporter, "scalars", lambda step, values: rates.append((step, values["steps_per_second"])))
+    run = types.SimpleNamespace(
+        config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
+        batches=itertools.repeat(None), mesh=None, frozen=None, key=None,
+    )  # fmt: skip
+    loop._take_steps(run, 0, StopRequest())
+    reporter.close()
+    assert rates == [(step, 1 / SECONDS) for step in range(log_every, 7, log_every)]
+    assert capsys.readouterr().out.count("20.00 s/step") == len(rates)
