@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 
 from real3d_jax import cli, config_files
+from real3d_jax.errors import MissingDataError, UserError
 
 
 def main() -> int:
@@ -35,7 +36,14 @@ def main() -> int:
 
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
-    return train(config, arguments.workdir or Path("runs") / config.name)
+    try:
+        return train(config, arguments.workdir or Path("runs") / config.name)
+    except MissingDataError as error:
+        variant = config_files.embedded_variant(arguments.config)
+        if variant is None:
+            raise
+        hint = f"or train on data that are made on the way, with --config {variant}"
+        raise UserError(f"{str(error).rstrip('.')}, {hint}.") from error
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import ml_collections
 from real3d_jax.config import Config
 from real3d_jax.errors import UserError, did_you_mean
 
+EMBEDDED = "embedded"  # the argument of a config file for the data that the package makes itself
 _T = TypeVar("_T")
 
 
@@ -53,6 +54,18 @@ def load_tree(source: str) -> ml_collections.ConfigDict:
         raise UserError(f"--config {source}: its get_config must return a ConfigDict, but gave {type(tree).__name__}.")
     tree.unlock()
     return tree
+
+
+def embedded_variant(source: str) -> str | None:
+    """`source` with the argument 'embedded', which makes its data itself; None if the file has no such variant."""
+    path, _, argument = source.partition(":")
+    if argument == EMBEDDED:
+        return None
+    variant = f"{path}:{EMBEDDED}"
+    try:
+        return variant if load(variant).data.embedded else None
+    except UserError:
+        return None
 
 
 def parse(tree: Mapping[str, Any] | ml_collections.ConfigDict) -> Config:

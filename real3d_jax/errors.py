@@ -11,6 +11,10 @@ class UserError(ValueError):
     """
 
 
+class MissingDataError(UserError):
+    """There is no data set where the config says."""
+
+
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """A clause naming the entry of `valid` nearest to `word`, or all of them if none is near."""
     valid = sorted(valid)

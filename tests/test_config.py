@@ -1,6 +1,7 @@
 """Config files and the command line: what works, and that every mistake is told in one sentence."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,27 @@ def test_the_argument_after_the_colon_is_checked():
         config_files.load(f"{PAPER}:embeded")
 
 
+@pytest.mark.parametrize(
+    ("source", "variant"),
+    [
+        ("real3d.py", "real3d.py:embedded"),
+        ("real3d_released.py:paper", "real3d_released.py:embedded"),
+        ("real3d.py:embedded", None),
+        ("finetune_tsr.py", None),
+        ("smoke.py", None),
+    ],
+)
+def test_the_embedded_variant_of_a_file_that_takes_the_argument(source, variant):
+    folder = ROOT / "configs"
+    assert config_files.embedded_variant(str(folder / source)) == (variant and str(folder / variant))
+
+
+def test_an_argument_of_another_meaning_is_no_embedded_variant(tmp_path):
+    text = "from configs.real3d import get_config as other\ndef get_config(name='a'):\n  return other()"
+    (tmp_path / "a.py").write_text(text)
+    assert config_files.embedded_variant(str(tmp_path / "a.py")) is None
+
+
 def test_a_config_survives_json():
     config = config_files.load(f"{PAPER}:embedded")
     assert parse(json.loads(json.dumps(config_files.to_tree(config)))) == config
@@ -112,4 +134,17 @@ def test_the_command_line_tells_without_a_traceback(argument):
     )
     assert result.returncode == 2
     assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("config", "hinted"), [("configs/real3d.py", True), ("configs/finetune_tsr.py", False)])
+def test_missing_data_hint_at_the_embedded_ones(tmp_path, config, hinted):
+    arguments = [f"--config={config}", f"--workdir={tmp_path / 'run'}", f"--config.data.root={tmp_path}"]
+    result = subprocess.run(
+        [sys.executable, "launch/train.py", *arguments],
+        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: There is no data set at '{tmp_path / 'gobjaverse'}'")
+    assert ("--config configs/real3d.py:embedded." in result.stderr) == hinted
     assert result.stderr.count("\n") == 1

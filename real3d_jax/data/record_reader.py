@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from real3d_jax.data import records
 from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
 from real3d_jax.data.records import Photograph, View
-from real3d_jax.errors import UserError
+from real3d_jax.errors import MissingDataError, UserError
 
 
 class RecordSet:
@@ -33,11 +33,12 @@ class RecordSet:
         """Reads the metadata and the index.
 
         Raises:
-          UserError: the folder is missing, unfinished or of another version, or its metadata are broken.
+          MissingDataError: the folder is missing.
+          UserError: it is unfinished or of another version, or its metadata are broken.
         """
         self.folder, self.split = pathlib.Path(folder), split
         if not (self.folder / METADATA).exists():
-            raise UserError(_absent(self.folder))
+            raise _absent(self.folder)
         try:
             info = tfds.builder_from_directory(self.folder).info
             metadata: dict[str, Any] = dict(info.metadata or {})
@@ -108,13 +109,17 @@ class RecordSet:
         return {name: value for name, value in self.__dict__.items() if name != "_data"}
 
 
-def _absent(folder: pathlib.Path) -> str:
+def _absent(folder: pathlib.Path) -> UserError:
     command = f"python launch/prepare_data.py --dataset NAME --out {folder}"
     if (folder / PLAN).exists():
-        return f"The data set in '{folder}' is unfinished: run the command that prepares it again, and it goes on."
+        return UserError(
+            f"The data set in '{folder}' is unfinished: run the command that prepares it again, and it goes on."
+        )
     if folder.exists():
-        return f"'{folder}' holds no data set (it has no {METADATA}): prepare one with `{command}`."
-    return f"There is no data set at '{folder}': prepare it with `{command}`, or correct the path in the config."
+        return UserError(f"'{folder}' holds no data set (it has no {METADATA}): prepare one with `{command}`.")
+    return MissingDataError(
+        f"There is no data set at '{folder}': prepare it with `{command}`, or correct the path in the config."
+    )
 
 
 def _reason(error: Exception) -> str:
