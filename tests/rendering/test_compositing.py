@@ -25,6 +25,16 @@ def test_weights_are_the_textbook_product(density):
     assert weights.sum() <= 1 + 1e-6
 
 
+def test_thin_samples_keep_their_weight():
+    density = jnp.full(8, 1e-6 / STEP)
+    np.testing.assert_allclose(compositing_weights(density, STEP), 1e-6, rtol=1e-4)
+
+
+def test_dense_sample_does_not_swallow_what_lies_before_it():
+    weights = compositing_weights(jnp.array([0.5, 1e9, 1.0]) / STEP, STEP)
+    np.testing.assert_allclose(weights, [1 - np.exp(-0.5), np.exp(-0.5), 0.0], rtol=1e-6)
+
+
 def test_empty_ray_is_the_background():
     rgb, opacity = composite(jnp.zeros((2, 8)), jnp.ones((2, 8, 3)) * 0.3, step=STEP, background=0.7)
     np.testing.assert_array_equal(opacity, 0.0)
@@ -44,6 +54,15 @@ def test_half_transparent_sample_mixes_with_the_background():
     colour, opacity = composite(density, jnp.full((1, 8, 3), 0.2), step=STEP, background=1.0)
     np.testing.assert_allclose(opacity, 0.5, atol=1e-6)
     np.testing.assert_allclose(colour, 0.6, atol=1e-6)
+
+
+def test_gradient_of_a_sample_is_its_colour_against_the_background():
+    """colour = background + alpha (rgb - background), so d colour / d density = step (1 - alpha) (rgb - background)."""
+
+    def colour(density):
+        return composite(density[None], jnp.full((1, 3), 0.2), step=STEP, background=0.9)[0][0]
+
+    np.testing.assert_allclose(jax.grad(colour)(jnp.log(2.0) / STEP), STEP * 0.5 * (0.2 - 0.9), rtol=1e-5)
 
 
 @pytest.mark.parametrize("density", [0.0, 1e-30, 1.0, 1e10, 1e30])

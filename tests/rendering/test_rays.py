@@ -1,7 +1,9 @@
 """Rays against the box."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +28,20 @@ def test_ray_that_starts_inside_is_clamped_at_its_origin():
     assert near[0] == 0.0
     np.testing.assert_allclose(far[0], 0.5, rtol=1e-6)
     assert hit[0]
+
+
+def test_ray_of_small_slope_keeps_its_slope():
+    direction = np.array([-1.0, 0.005, 0.0]) / np.hypot(1.0, 0.005)
+    near, far, hit = _intersect([[2.0, 0.49, 0.0]], [direction])
+    np.testing.assert_allclose([near[0], far[0]], np.array([1.5, 2.0]) / -direction[0], rtol=1e-4)
+    assert hit[0]
+
+
+@pytest.mark.parametrize("face", [-0.5, 0.5])
+def test_ray_in_the_plane_of_a_face_divides_by_nothing(face):
+    with jax.debug_nans(True):
+        near, far, _ = _intersect([[2.0, face, 0.0]], [[-1.0, 0.0, 0.0]])
+    assert np.isfinite([near, far]).all()
 
 
 def test_rays_that_miss_turn_away_or_graze_do_not_hit():

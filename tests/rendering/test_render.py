@@ -9,6 +9,7 @@ import pytest
 from published import RENDER
 
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w
+from real3d_jax.errors import UserError
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, query_field, render_rays, render_views
 
@@ -70,6 +71,39 @@ def test_positive_x_faces_the_canonical_camera():
     for origin, direction in ((front, along), (back, -along)):
         _, opacity = render_rays(field, origin, direction, dataclasses.replace(CONFIG, samples=2))
         assert opacity[0, 0, 0] > 0.999
+
+
+def test_field_is_read_at_points_over_the_radius_and_activated():
+    """A ramp along x, read as density and as the three colours in turn, against the formulas."""
+    field = _half_space_field(0)
+    kernel = jnp.zeros((3, 4)).at[0].set(jnp.array([1.0, 2.0, -3.0, 4.0]))
+    field = field.replace(decoder_params={"layer_0": {"kernel": kernel, "bias": jnp.array([2.0, 0.0, 0.5, 0.0])}})
+    x = jnp.array([-0.8, -0.1, 0.6])
+    density, rgb = query_field(field, jnp.stack([x, 0.3 * x, -x], axis=-1)[None], CONFIG)
+    ramp = np.asarray(x, np.float64) / 0.87
+    np.testing.assert_allclose(density[0], np.exp(ramp + 2.0 - 1.0), rtol=1e-4)
+    raw = ramp[:, None] * [2.0, -3.0, 4.0] + [0.0, 0.5, 0.0]
+    np.testing.assert_allclose(rgb[0], 1 / (1 + np.exp(-raw)), rtol=1e-4)
+
+
+def test_the_plane_query_is_the_one_named(field):
+    with pytest.raises(UserError, match="palas"):
+        query_field(field, jnp.zeros((2, 1, 3)), dataclasses.replace(CONFIG, plane_query="palas"))
+
+
+@pytest.mark.parametrize(
+    ("origin", "direction", "hit"),
+    [
+        ([3.0, 0.869, 0.0], [-1.0, 0.0, 0.0], True),
+        ([3.0, 0.8695, 0.0], [-1.0, 0.0, 0.0], False),  # between 0.87 (1 - 1e-3) and 0.87
+        ([0.869 - 0.005, 0.869, 0.0], [0.5**0.5, -(0.5**0.5), 0.0], False),  # a way of 0.007, in the rim of the box
+        ([0.869 - 0.009, 0.869, 0.0], [0.5**0.5, -(0.5**0.5), 0.0], True),  # a way of 0.013
+    ],
+)
+def test_rays_are_cut_with_the_inset_box_and_short_ways_miss(origin, direction, hit):
+    origins, directions = jnp.array([[origin]]), jnp.array([[direction]])
+    _, opacity = render_rays(_half_space_field(0), origins - directions, directions, CONFIG)
+    np.testing.assert_allclose(opacity[0, 0, 0], float(hit), atol=1e-3)
 
 
 def test_empty_field_is_the_given_background(field):
