@@ -102,7 +102,7 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
 
     def gradient(params, images):
         def total(params):
-            return jnp.sum(jnp.square(model.apply({"params": model.cast_weights(params)}, images)))
+            return jnp.sum(jnp.square(jnp.asarray(model.apply({"params": model.cast_weights(params)}, images))))
 
         return jax.grad(total)(params)
 

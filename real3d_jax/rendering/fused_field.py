@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.sharding import PartitionSpec
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
@@ -46,10 +47,10 @@ def query_raw_fused(
     decoder_params: dict,
     points: Float[Array, "B N 3"],
     *,
-    dtype: jnp.dtype,
+    dtype: DTypeLike,
     interpret: bool = False,
 ) -> Float[Array, "B N 4"]:
-    """Raw density and colour at points in [-1, 1]^3; equal to `plane_query` followed by the decoder.
+    """Raw density and colour at points in [-1, 1]^3; equal to `query_planes` followed by the decoder.
 
     Differentiable in the planes and the decoder. Consecutive points should lie close together.
 

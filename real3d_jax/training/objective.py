@@ -54,13 +54,15 @@ def _reconstruct_both(
     """The fields of the synthetic and of the real images; in one pass where there are as many of each."""
     synthetic, real = (part.image if part is not None else None for part in (batch.synthetic, batch.real))
     if synthetic is None or real is None or synthetic.shape != real.shape:
-        return tuple(
-            None if images is None else reconstruct(params, images, model=model) for images in (synthetic, real)
+        return (
+            None if synthetic is None else reconstruct(params, synthetic, model=model),
+            None if real is None else reconstruct(params, real, model=model),
         )
     # In turns, so that rows spread over devices stay where they are.
     images = jnp.stack([synthetic, real], axis=1).reshape(-1, *real.shape[1:])
-    field = reconstruct(params, images, model=model)
-    return field.replace(planes=field.planes[0::2]), field.replace(planes=field.planes[1::2])
+    both = reconstruct(params, images, model=model)
+    synthetic_field, real_field = (TriplaneField(both.planes[i::2], both.decoder_params, both.decoder) for i in (0, 1))
+    return synthetic_field, real_field
 
 
 def _synthetic_loss(field, batch: MultiviewBatch, *, frozen: FrozenNetworks, config: Config):

@@ -86,9 +86,9 @@ def test_field_is_read_at_points_over_the_radius_and_activated():
     np.testing.assert_allclose(rgb[0], 1 / (1 + np.exp(-raw)), rtol=1e-4)
 
 
-def test_the_plane_query_is_the_one_named(field):
-    with pytest.raises(UserError, match="palas"):
-        query_field(field, jnp.zeros((2, 1, 3)), dataclasses.replace(CONFIG, plane_query="palas"))
+def test_an_unknown_implementation_is_refused(field):
+    with pytest.raises(UserError, match=r"config\.render\.implementation .*'palas'.*'pallas'"):
+        query_field(field, jnp.zeros((2, 1, 3)), dataclasses.replace(CONFIG, implementation="palas"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""The benchmark program: its counts, and its file."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import pytest
+
+from real3d_jax import config_files
+from real3d_jax.benchmarks import measuring
+from real3d_jax.benchmarks.work import encode_tflop, step_tflop, view_tflop
+from real3d_jax.config import BatchConfig
+
+
+def test_counted_work_of_the_full_size():
+    """Against counts made by hand: 2.96 TFLOP an image, 0.139 a view, about 32 a pair (10 views, 3 encodings)."""
+    config = config_files.load("configs/real3d.py")
+    assert encode_tflop(config.model) == pytest.approx(2.96, abs=0.005)
+    assert view_tflop(config) == pytest.approx(0.139, abs=0.0006)
+    pair = dataclasses.replace(config, batch=BatchConfig(1, 1, 1))
+    by_hand = 3 * (3 * encode_tflop(config.model) + 10 * view_tflop(config)) + view_tflop(config)
+    assert step_tflop(pair) == pytest.approx(by_hand)
+
+
+def test_measurement_of_a_known_program():
+    case = measuring.Case(
+        suite="encode",
+        name="sum",
+        sizes={"numbers": 1024},
+        backend="xla",
+        function=lambda x: (x + 1, x.sum()),
+        make_arguments=lambda: (jnp.ones(1024),),
+        tflop=1.0,
+        feeds_back=True,
+    )
+    broken = dataclasses.replace(case, name="too large", make_arguments=lambda: (jnp.ones(1024), 2))
+    [(_, good)] = measuring.measure([case], runs=3, jobs=1, matrix_tflops=2.0)
+    assert good.runs == 3
+    assert good.peak_gib >= 4096 / 2**30
+    assert good.tflops == pytest.approx(1e3 / good.median_ms)
+    assert good.peak_share == pytest.approx(good.tflops / 2)
+    with pytest.raises(TypeError):
+        list(measuring.measure([broken], runs=3, jobs=1, matrix_tflops=2.0))
+
+
+def test_summary_is_a_median_and_an_interquartile_range():
+    case = measuring.Case("encode", "x", {}, "xla", lambda: None, tuple, tflop=0.006)
+    result = measuring.summarize(case, [0.001, 0.002, 0.003, 0.004, 9.0], peak_gib=1.0, matrix_tflops=4.0)
+    assert result.median_ms == pytest.approx(3.0)
+    assert result.spread_ms < 9000
+    assert result.tflops == pytest.approx(2.0)
+    assert result.peak_share == pytest.approx(0.5)
+
+
+def _run(*arguments):
+    return subprocess.run(
+        [sys.executable, "launch/benchmark.py", *arguments], capture_output=True, text=True, timeout=300
+    )
+
+
+def test_program_writes_its_file(tmp_path):
+    path = tmp_path / "new" / "mine.json"
+    result = _run("--suites", "mesh", "--size", "small", "--runs", "2", "--json", str(path))
+    assert result.returncode == 0, result.stderr
+    report = json.loads(path.read_text())
+    assert {"device", "versions", "matrix_tflops", "results"} == set(report)
+    [mesh] = report["results"]
+    assert mesh["suite"] == "mesh"
+    assert mesh["sizes"] == {"grid": 32}
+    assert mesh["backend"] == "xla"
+    assert mesh["median_ms"] > 0
+
+
+def test_unknown_suite_is_refused():
+    result = _run("--suites", "mash")
+    assert result.returncode == 2
+    assert result.stderr.strip().splitlines()[-1].startswith("error: --suites has no suite 'mash'")
