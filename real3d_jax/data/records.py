@@ -55,11 +55,29 @@ class Photograph:
     provenance: Mapping[str, Any]
 
 
+class Rejection(NamedTuple):
+    """An item, or one view of it (`key/view`), that became no record, and why: one sentence that names the file."""
+
+    key: str
+    reason: str
+
+
+class Unusable(Exception):
+    """An item or a view that cannot become a record; the message is the reason of its `Rejection`."""
+
+
 class Item(NamedTuple):
-    """An object with all its views, or a photograph: what stays together in one shard."""
+    """An object with all its views, or a photograph: what stays together in one shard.
+
+    Attributes:
+      key: unique in its data set.
+      records: its views or its photograph.
+      dropped: views that were left out, where a source can do without some.
+    """
 
     key: str
     records: tuple[View, ...] | tuple[Photograph, ...]
+    dropped: tuple[Rejection, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

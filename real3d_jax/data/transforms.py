@@ -26,6 +26,14 @@ def composite(
     return np.clip(np.round(premultiplied + background * (255 - alpha)), 0, 255).astype(np.uint8)
 
 
+def resize_straight(rgba: UInt8[np.ndarray, "H W 4"], *, size: int) -> UInt8[np.ndarray, "size size 4"]:
+    """A square image for a record: resized (Lanczos) with its colours premultiplied, given back with straight alpha."""
+    if rgba.shape[:2] == (size, size):
+        return rgba
+    premultiplied = Image.fromarray(rgba).convert("RGBa").resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(premultiplied.convert("RGBA"))
+
+
 def object_mask(
     rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, size: int, antialias: bool = True
 ) -> UInt8[np.ndarray, "size size 1"]:

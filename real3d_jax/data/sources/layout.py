@@ -1,0 +1,135 @@
+"""What a reader of files provides, and the checks that all readers share.
+
+A reader turns the files of one public data set into items of records. It lists the items by key and reads any one of
+them alone, in any process; `preparation.py` does the rest (splits, worker processes, shards, rejections, progress).
+"""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from real3d_jax.data import frames
+from real3d_jax.data.records import Item, Unusable, View
+
+RENDERS = 0  # mask thresholds: the object is where alpha (0 to 255) is greater
+PHOTOGRAPHS = 225
+
+
+class Layout(Protocol):
+    """The files of one data set: a frozen dataclass of a folder and options, so that it can be sent to workers.
+
+    Attributes:
+      schema: records.MULTIVIEW or records.SINGLE_VIEW.
+      mask_threshold: RENDERS or PHOTOGRAPHS.
+      unit: what an item is called on the progress bar.
+    """
+
+    @property
+    def schema(self) -> str: ...
+
+    @property
+    def mask_threshold(self) -> int: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """What shapes the records beside the files: the data set's name and the options, as JSON. No paths."""
+        ...
+
+    def keys(self) -> Sequence[str]:
+        """The items of the folder, sorted. Cheap: it may list folders and read an annotation file, but no image.
+
+        Raises:
+          UserError: the folder is missing or does not have this layout.
+        """
+        ...
+
+    def read(self, key: str) -> Item:
+        """One item.
+
+        Raises:
+          Unusable: the item cannot become records; says which file and why.
+        """
+        ...
+
+
+def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
+    """An image whose every pixel could be decoded.
+
+    Args:
+      path: its file.
+      modes: Pillow modes that are right, such as 'RGBA' or 'L'.
+
+    Raises:
+      Unusable: it is missing, empty, truncated, no image, or has other channels.
+    """
+    try:
+        if not path.stat().st_size:
+            raise Unusable(f"'{path.name}' is empty (0 bytes)")
+        with Image.open(path) as file:
+            file.load()
+            image = file.copy()
+    except Unusable:
+        raise
+    except FileNotFoundError as error:
+        raise Unusable(f"'{path.name}' is missing") from error
+    except Exception as error:  # Pillow raises many kinds for damaged files
+        raise Unusable(f"'{path.name}' cannot be decoded ({_reason(error)})") from error
+    if image.mode not in modes:
+        raise Unusable(f"'{path.name}' has mode {image.mode}, not {' or '.join(modes)}")
+    return image
+
+
+def cut_out(
+    rgb: UInt8[np.ndarray, "H W 3"], alpha: UInt8[np.ndarray, "H W"], *, where: str
+) -> UInt8[np.ndarray, "H W 4"]:
+    """RGBA of an image and its mask.
+
+    Raises:
+      Unusable: their sizes differ.
+    """
+    if rgb.shape[:2] != alpha.shape:
+        raise Unusable(f"{where} has an image of {rgb.shape[1::-1]} and a mask of {alpha.shape[::-1]} pixels")
+    return np.concatenate([rgb, alpha[..., None]], axis=-1)
+
+
+def check_mask(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, where: str) -> None:
+    """Refuses an image that shows nothing, or no background.
+
+    Raises:
+      Unusable: no alpha is above the threshold, or all.
+    """
+    shown = rgba[..., 3] > threshold
+    if not shown.any():
+        raise Unusable(f"{where} has an empty mask: no alpha is above {threshold}")
+    if shown.all():
+        raise Unusable(f"{where} has a full mask: every alpha is above {threshold}")
+
+
+def check_camera(c2w: Float[np.ndarray, "4 4"], intrinsics: Float[np.ndarray, "4"], *, where: str) -> None:
+    """Refuses cameras that are none.
+
+    Raises:
+      Unusable: a number is not finite, the upper left 3x3 is no rotation, or a focal length is not positive.
+    """
+    if not (np.isfinite(c2w).all() and np.isfinite(intrinsics).all()):
+        raise Unusable(f"{where} has a camera with numbers that are not finite")
+    if not frames.is_pose(c2w):
+        raise Unusable(f"{where} has a camera whose axes are no rotation, or that stands at the origin")
+    if (intrinsics[:2] <= 0).any():
+        raise Unusable(f"{where} has a camera with focal lengths {intrinsics[:2].tolist()}")
+
+
+def check_view(view: View, *, threshold: int, where: str) -> None:
+    """`check_mask` and `check_camera` of one view."""
+    check_mask(view.image, threshold=threshold, where=where)
+    check_camera(view.c2w, view.intrinsics, where=where)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
