@@ -11,14 +11,14 @@ import pytest
 WORKER = Path(__file__).with_name("worker.py")
 
 
-def run(out, *, devices, fsdp, processes=1):
+def run(out, *, devices, fsdp, implementation="xla", processes=1):
     """Two steps; parameters and metrics by name."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     workers = [
         subprocess.Popen(
-            [sys.executable, str(WORKER), *map(str, (out, devices, fsdp, processes, process, port))],
+            [sys.executable, str(WORKER), *map(str, (out, devices, fsdp, implementation, processes, process, port))],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -40,11 +40,13 @@ def one_device(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("devices", "fsdp", "processes"),
-    [(8, 2, 1), pytest.param(4, 2, 2, marks=pytest.mark.slow)],
+    ("devices", "fsdp", "implementation", "processes"),
+    [(8, 2, "xla", 1), (4, 2, "pallas", 1), pytest.param(4, 2, "xla", 2, marks=pytest.mark.slow)],
 )
-def test_as_on_one_device(one_device, tmp_path, devices, fsdp, processes):
-    found = run(tmp_path / "several.npz", devices=devices, fsdp=fsdp, processes=processes)
+def test_as_on_one_device(one_device, tmp_path, devices, fsdp, implementation, processes):
+    found = run(
+        tmp_path / "several.npz", devices=devices, fsdp=fsdp, implementation=implementation, processes=processes
+    )
     assert found.pop("split") > 20
     assert set(found) == set(one_device)
     for name, value in one_device.items():

@@ -1,4 +1,7 @@
-"""Two training steps on fake devices, for test_devices.py: `worker.py OUT DEVICES FSDP [PROCESSES PROCESS PORT]`."""
+"""Two training steps on fake devices, for test_devices.py.
+
+`worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`; IMPLEMENTATION is a value of `render.implementation`.
+"""
 
 import dataclasses
 import functools
@@ -7,7 +10,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-out, devices, fsdp, processes, process, port = (*sys.argv[1:], "1", "0", "0")[:6]
+out, devices, fsdp, implementation, processes, process, port = sys.argv[1:]
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={int(devices) // int(processes)}"
 
@@ -34,7 +37,12 @@ def tiny_config():
     changes = [f"--config.losses.{name}.lpips=0" for name in ("supervised", "input_view", "cycle.weights")]
     changes += ["--config.losses.semantic.weight=0", "--config.schedule.steps=100"]
     config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py"), changes))
-    return dataclasses.replace(config, batch=BatchConfig(synthetic=8, real=8, micro_batches=1))
+    return dataclasses.replace(
+        config,
+        batch=BatchConfig(synthetic=8, real=8, micro_batches=1),
+        model=dataclasses.replace(config.model, decoder_width=16),  # the least that the fused kernel takes
+        render=dataclasses.replace(config.render, implementation=implementation),
+    )
 
 
 def main():
