@@ -1,6 +1,6 @@
 """Two training steps on fake devices, for test_devices.py.
 
-`worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`; IMPLEMENTATION is a value of `render.implementation`.
+`worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into `config.render`.
 """
 
 import dataclasses
