@@ -65,9 +65,8 @@ def main() -> None:
                 report["results"].append(dataclasses.asdict(result))
                 _write(options.json, report)
     if "data" in chosen:
-        for workers in sorted({0, config.data.workers}):
-            result = reading.measure_reading(config, workers=workers, runs=options.runs)
-            _tell(f"data: batch read, {result.sizes} [grain]", result)
+        for result in reading.measure_reading(config, runs=options.runs):
+            _tell(f"data: {result.name}, {result.sizes} [{result.backend}]", result)
             report["results"].append(dataclasses.asdict(result))
             _write(options.json, report)
 

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
 from real3d_jax.config import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.data import frames, transforms
@@ -30,13 +31,18 @@ class ImageSizes:
 
     def target_images(self, rgba: np.ndarray, threshold: int) -> tuple[np.ndarray, np.ndarray]:
         """Colours on white, and the mask."""
-        rgb = transforms.composite(rgba, size=self.target, background=transforms.WHITE, antialias=self.target_antialias)
-        mask = transforms.object_mask(rgba, threshold=threshold, size=self.target, antialias=self.target_antialias)
-        return rgb, mask
+        return self._target(transforms.premultiply(rgba), rgba, threshold)
 
-    def input_image(self, rgba: np.ndarray) -> np.ndarray:
-        """The object on grey."""
-        return transforms.composite(rgba, size=self.input, background=transforms.GREY)
+    def input_and_target_images(self, rgba: np.ndarray, threshold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The object on grey, and what `target_images` gives."""
+        premultiplied = transforms.premultiply(rgba)
+        image = transforms.composite(premultiplied, size=self.input, background=transforms.GREY)
+        return image, *self._target(premultiplied, rgba, threshold)
+
+    def _target(self, premultiplied: Image.Image, rgba: np.ndarray, threshold: int) -> tuple[np.ndarray, np.ndarray]:
+        options = {"size": self.target, "antialias": self.target_antialias}
+        rgb = transforms.composite(premultiplied, background=transforms.WHITE, **options)
+        return rgb, transforms.object_mask(rgba, threshold=threshold, **options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +83,12 @@ class MultiviewExamples:
         """The example of the given views, the first of which is the input."""
         read = {view: self._view(item, view) for view in dict.fromkeys(views)}
         shots = [read[view] for view in views]
-        targets = [self.sizes.target_images(shot.image, self.data.mask_threshold) for shot in shots]
+        threshold = self.data.mask_threshold
+        image, *target = self.sizes.input_and_target_images(shots[0].image, threshold)
+        targets = [target, *(self.sizes.target_images(shot.image, threshold) for shot in shots[1:])]
         poses = np.stack([shot.c2w for shot in shots])
         return {
-            "image": self.sizes.input_image(shots[0].image),
+            "image": image,
             "rgb": np.stack([rgb for rgb, _ in targets]),
             "mask": np.stack([mask for _, mask in targets]),
             "c2w": frames.to_input_frame(poses[0], poses, self.source.distance),
@@ -127,9 +135,9 @@ class SingleViewExamples:
             )
         except UserError as error:
             raise UserError(f"Photograph '{photograph.key}' in '{self.data.folder}': {error}") from error
-        rgb, mask = self.sizes.target_images(crop, threshold)
+        image, rgb, mask = self.sizes.input_and_target_images(crop, threshold)
         return {
-            "image": self.sizes.input_image(crop),
+            "image": image,
             "rgb": rgb,
             "mask": mask,
             "c2w": frames.canonical_c2w(self.source.distance),

@@ -10,28 +10,32 @@ GREY = 0.5  # behind the model's input
 WHITE = 1.0  # behind targets
 
 
+def premultiply(rgba: UInt8[np.ndarray, "H W 4"]) -> Image.Image:
+    """Colours times alpha: an image of Pillow's mode 'RGBa'."""
+    return Image.fromarray(rgba).convert("RGBa")
+
+
 def composite(
-    rgba: UInt8[np.ndarray, "H W 4"], *, size: int, background: float, antialias: bool = True
+    image: Image.Image, *, size: int, background: float, antialias: bool = True
 ) -> UInt8[np.ndarray, "size size 3"]:
     """The object on a plain background, resized with its colours premultiplied.
 
     Args:
-      rgba: square, straight alpha.
+      image: square, from `premultiply`.
       size: pixels per side of the result.
       background: grey value in [0, 1].
       antialias: averages when shrinking; otherwise each pixel mixes its four nearest, whatever the scale.
     """
-    resized = np.asarray(_resized(Image.fromarray(rgba).convert("RGBa"), size, antialias), np.float32)
-    premultiplied, alpha = resized[..., :3], resized[..., 3:]
-    return np.clip(np.round(premultiplied + background * (255 - alpha)), 0, 255).astype(np.uint8)
+    resized = np.asarray(_resized(image, size, antialias))
+    behind = np.floor(background * np.arange(255, -1, -1) + 0.5).astype(np.uint8)  # what each alpha lets through
+    return resized[..., :3] + behind[resized[..., 3]][..., None]
 
 
 def resize_straight(rgba: UInt8[np.ndarray, "H W 4"], *, size: int) -> UInt8[np.ndarray, "size size 4"]:
     """A square image for a record: resized (Lanczos) with its colours premultiplied, given back with straight alpha."""
     if rgba.shape[:2] == (size, size):
         return rgba
-    premultiplied = Image.fromarray(rgba).convert("RGBa").resize((size, size), Image.Resampling.LANCZOS)
-    return np.asarray(premultiplied.convert("RGBA"))
+    return np.asarray(premultiply(rgba).resize((size, size), Image.Resampling.LANCZOS).convert("RGBA"))
 
 
 def object_mask(
@@ -45,7 +49,7 @@ def object_mask(
 
 def binary_mask(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int) -> UInt8[np.ndarray, "H W"]:
     """255 where alpha > threshold, else 0."""
-    return np.where(rgba[..., 3] > threshold, 255, 0).astype(np.uint8)
+    return (rgba[..., 3] > threshold) * np.uint8(255)
 
 
 def square_crop(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, ratio: float) -> UInt8[np.ndarray, "side side 4"]:

@@ -100,7 +100,7 @@ def test_replacement_repeats_targets_but_never_the_input(config):
     assert repeated > 0
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))])
 def test_resumed_stream_is_the_unbroken_one(config, workers):
     unbroken = take(config, 5)
     resumed = take(with_data(config, workers=workers), 3, start_step=2)

@@ -14,13 +14,17 @@ images = st.tuples(sides, sides).flatmap(lambda s: hnp.arrays(np.uint8, (*s, 4))
 squares = st.integers(2, 12).flatmap(lambda s: hnp.arrays(np.uint8, (s, s, 4)))
 
 
+def composite(rgba, **options):
+    return transforms.composite(transforms.premultiply(rgba), **options)
+
+
 def test_composite_by_hand():
     rgba = np.array([[[200, 100, 0, 255], [50, 50, 50, 0]], [[255, 0, 0, 51], [0, 0, 255, 255]]], np.uint8)
-    white = transforms.composite(rgba, size=2, background=1.0)
+    white = composite(rgba, size=2, background=1.0)
     np.testing.assert_array_equal(white[0, 0], [200, 100, 0])
     np.testing.assert_array_equal(white[0, 1], [255, 255, 255])
     np.testing.assert_array_equal(white[1, 0], [255, 204, 204])
-    np.testing.assert_array_equal(transforms.composite(rgba, size=2, background=0.5)[0, 1], [128, 128, 128])
+    np.testing.assert_array_equal(composite(rgba, size=2, background=0.5)[0, 1], [128, 128, 128])
 
 
 @pytest.mark.parametrize("antialias", [True, False])
@@ -31,14 +35,14 @@ def test_colour_behind_transparency_never_shows(size, antialias):
     hidden = rgba.copy()
     hidden[rgba[..., 3] == 0, :3] = (0, 255, 0)
     settings = {"size": size, "background": 1.0, "antialias": antialias}
-    np.testing.assert_array_equal(transforms.composite(hidden, **settings), transforms.composite(rgba, **settings))
+    np.testing.assert_array_equal(composite(hidden, **settings), composite(rgba, **settings))
 
 
 def test_antialias_averages_and_its_absence_samples():
     rgba = np.full((8, 8, 4), 255, np.uint8)
     rgba[::4, ::4, :3] = 0  # in each 4 x 4 block one black pixel, away from its middle
-    averaged = transforms.composite(rgba, size=2, background=1.0, antialias=True)
-    sampled = transforms.composite(rgba, size=2, background=1.0, antialias=False)
+    averaged = composite(rgba, size=2, background=1.0, antialias=True)
+    sampled = composite(rgba, size=2, background=1.0, antialias=False)
     assert np.abs(averaged.astype(int) - 255 * 15 / 16).max() <= 1
     assert (sampled == 255).all()
 
@@ -46,7 +50,7 @@ def test_antialias_averages_and_its_absence_samples():
 @hypothesis.given(squares)
 def test_own_size_changes_nothing_where_opaque(rgba):
     rgba[..., 3] = 255
-    np.testing.assert_array_equal(transforms.composite(rgba, size=len(rgba), background=1.0), rgba[..., :3])
+    np.testing.assert_array_equal(composite(rgba, size=len(rgba), background=1.0), rgba[..., :3])
 
 
 @hypothesis.given(images, st.integers(0, 255))
