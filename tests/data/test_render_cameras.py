@@ -78,13 +78,14 @@ def test_gobjaverse_wants_all_views_and_no_more(gobjaverse, tmp_path):
         gobjaverse.read("0/10005")
 
 
-def test_gobjaverse_of_the_single_file_downloader(gobjaverse, tmp_path):
+@pytest.mark.parametrize("views", ["", "campos_1024"])  # nothing is what the downloader of single files makes
+def test_gobjaverse_with_another_folder_of_views(gobjaverse, tmp_path, views):
     expected = gobjaverse.read("0/10005").records
-    (tmp_path / "flat/0").mkdir(parents=True)
-    (tmp_path / "0/10005/campos_512_v4").rename(tmp_path / "flat/0/10005")
-    flat = GObjaverse(tmp_path / "flat", views=3)
-    assert list(flat.keys()) == ["0/10005"]
-    for ours, theirs in zip(flat.read("0/10005").records, expected, strict=True):
+    (tmp_path / "moved/0/10005" / views).parent.mkdir(parents=True)
+    (tmp_path / "0/10005/campos_512_v4").rename(tmp_path / "moved/0/10005" / views)
+    moved = GObjaverse(tmp_path / "moved", views=3)
+    assert list(moved.keys()) == ["0/10005"]
+    for ours, theirs in zip(moved.read("0/10005").records, expected, strict=True):
         assert ours.view == theirs.view
         np.testing.assert_array_equal(ours.c2w, theirs.c2w)
 
@@ -105,6 +106,7 @@ def zero123(tmp_path):
     "change, reason",
     [
         (lambda w2c: np.where(np.eye(3, 4) > 0, np.nan, w2c), "not finite"),
+        (lambda w2c: np.where(np.eye(3, 4, 3) > 0, np.inf, w2c), "not finite"),
         (lambda w2c: w2c * [-1, 1, 1, 1], "no rotation"),
         (lambda w2c: w2c * 1.01, "no rotation"),
         (lambda w2c: w2c[:, :3], r"array \(3, 3\)"),
@@ -124,6 +126,13 @@ def test_zero123_names_a_bad_camera(zero123, tmp_path, change, reason):
 def test_zero123_names_a_truncated_camera(zero123, tmp_path, keep):
     path = tmp_path / "0a1b/001.npy"
     path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(Unusable, match=r"^'001.npy' is no array file"):
+        zero123.read("0a1b")
+
+
+def test_zero123_names_a_camera_with_a_damaged_header(zero123, tmp_path):
+    path = tmp_path / "0a1b/001.npy"
+    path.write_bytes(path.read_bytes().replace(b"(3, 4)", b"(3, 4("))
     with pytest.raises(Unusable, match=r"^'001.npy' is no array file"):
         zero123.read("0a1b")
 

@@ -1,4 +1,4 @@
-"""G-buffer Objaverse: 40 renders of each of about 265,000 objects.
+"""G-buffer Objaverse: 40 renders of each of about 260,000 objects.
 
 From https://aigc3d.github.io/gobjaverse. Each view has a folder with its image, its camera and G-buffers; only image
 and camera are read. The camera file gives the axes of an OpenCV camera (x right, y down, z forward) and its origin in
@@ -18,8 +18,6 @@ from real3d_jax.data.records import MULTIVIEW, Item, Unusable, View
 from real3d_jax.data.sources import renders
 from real3d_jax.data.sources.layout import RENDERS
 from real3d_jax.errors import UserError
-
-_OPENCV_TO_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +87,8 @@ class GObjaverse:
 def _camera(path: pathlib.Path) -> tuple[Float[np.ndarray, "4 4"], Float[np.ndarray, "4"]]:
     """`c2w` with OpenGL axes, and normalised intrinsics."""
     camera, where = renders.read_json(path), f"'{path.name}'"
+    x, y, z, origin = (renders.numbers(camera, name, (3,), where=where) for name in ("x", "y", "z", "origin"))
     c2w = np.eye(4)
-    c2w[:3] = np.stack([renders.numbers(camera, name, (3,), where=where) for name in ("x", "y", "z", "origin")], -1)
+    c2w[:3] = np.stack([x, -y, -z, origin], -1)
     x_fov, y_fov = (float(renders.numbers(camera, name, (), where=where)) for name in ("x_fov", "y_fov"))
-    return c2w @ _OPENCV_TO_OPENGL, renders.intrinsics_from_fov(x_fov, y_fov, where=where)
+    return c2w, renders.intrinsics_from_fov(x_fov, y_fov, where=where)

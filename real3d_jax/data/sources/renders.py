@@ -6,6 +6,7 @@ download, and the object is rejected as a whole: nothing is ever dropped from a 
 
 import json
 import math
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +36,8 @@ def subfolders(folder: pathlib.Path) -> list[str]:
     """The names of the folders in a folder, sorted, without hidden ones; none if it is missing."""
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(".") and entry.is_dir())
+    with os.scandir(folder) as entries:  # asks no file for its kind, of which there may be 300,000 on a network
+        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
 
 
 def second_level(folder: pathlib.Path) -> list[str]:

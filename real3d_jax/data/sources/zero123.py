@@ -81,10 +81,11 @@ class Zero123:
 
 def _c2w(path: pathlib.Path) -> Float[np.ndarray, "4 4"]:
     try:
-        w2c = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            w2c = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError as error:
         raise Unusable(f"'{path.name}' is missing") from error
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy raises many kinds for damaged headers
         raise Unusable(f"'{path.name}' is no array file ({error})") from error
     if w2c.shape != (3, 4) or w2c.dtype.kind != "f":
         raise Unusable(f"'{path.name}' holds an array {w2c.shape} of {w2c.dtype}, not a 3 x 4 matrix of floats")
