@@ -1,25 +1,76 @@
 """Prepares a data set of records. Killed, it goes on where it stopped when it is run again.
 
+    python launch/prepare_data.py --dataset gobjaverse --source downloads/gobjaverse --out data/gobjaverse --workers 8
+    python launch/prepare_data.py --dataset views --source renders --out data/mine --held_out 10
     python launch/prepare_data.py --dataset procedural_views --family a --objects 512 --held_out 32 --views 12 \\
         --image_size 512 --seed 0 --out data/procedural_a
-    python launch/prepare_data.py --dataset photographs --image_size 512 --out data/photographs
+
+Each data set has options of its own: `--dataset NAME --help` lists them. Items that cannot be used are listed in
+`rejected.jsonl` in the data set's folder.
 """
 
 import argparse
+import json
+import pathlib
+
+import simple_parsing
 
 from real3d_jax.cli import run
-from real3d_jax.config import EmbeddedSourceConfig
-from real3d_jax.data.embedded import KINDS, prepare
-from real3d_jax.data.record_reader import RecordSet
+from real3d_jax.data import preparation, record_writer, rejections
+from real3d_jax.data.sources import registry
+
+_EMBEDDED = ("procedural_views", "procedural_single", "photographs")
 
 
 def main() -> None:
     """Reads the command line, prepares the data set and says what it holds."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    first = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, add_help=False
     )
-    parser.add_argument("--dataset", required=True, choices=KINDS)
-    parser.add_argument("--out", required=True, help="folder to make")
+    first.add_argument("--dataset", choices=(*registry.NAMES, *_EMBEDDED))
+    first.add_argument("-h", "--help", action="store_true", help="show this; with --dataset NAME, the options of NAME")
+    options = first.parse_known_args()[0]
+    dataset = options.dataset
+    if dataset is None and options.help:
+        first.print_help()
+    elif dataset is None:
+        first.error("name the data set: --dataset NAME")
+    elif dataset in _EMBEDDED:
+        _embedded()
+    else:
+        _from_files(dataset)
+
+
+def _from_files(dataset: str) -> None:
+    parser = simple_parsing.ArgumentParser(description=f"Prepares '{dataset}'.", allow_abbrev=False)
+    parser.add_argument("--dataset")
+    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to make")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read and encode; 0 uses this one")
+    parser.add_argument("--limit", type=int, default=None, help="take only so many training items, the first")
+    held_out = parser.add_mutually_exclusive_group()
+    held_out.add_argument("--held_out", type=int, default=0, help="items of the test split, chosen by their names")
+    held_out.add_argument("--test_list", type=pathlib.Path, default=None, help="file that names the test split's items")
+    parser.add_arguments(registry.layout_class(dataset), dest="layout")
+    options = parser.parse_args()
+    test_keys = preparation.read_test_list(options.test_list) if options.test_list else None
+    with preparation.file_source(
+        options.layout,
+        held_out=options.held_out,
+        test_keys=test_keys,
+        limit=options.limit,
+        workers=options.workers,
+    ) as source:
+        record_writer.write(options.out, source)
+    _tell(options.out)
+
+
+def _embedded() -> None:
+    from real3d_jax.config import EmbeddedSourceConfig
+    from real3d_jax.data.embedded import prepare  # starts JAX, which worker processes must not
+
+    parser = argparse.ArgumentParser(description="Makes an embedded data set.", allow_abbrev=False)
+    parser.add_argument("--dataset")
+    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to make")
     parser.add_argument("--family", default="a", help="of procedural objects: a or b")
     parser.add_argument("--objects", type=int, default=512, help="training objects")
     parser.add_argument("--held_out", type=int, default=32, help="test objects, after the training ones")
@@ -28,10 +79,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of objects and cameras")
     options = vars(parser.parse_args())
     folder, kind = options.pop("out"), options.pop("dataset")
-    prepare(folder, EmbeddedSourceConfig(path=folder, kind=kind, **options))
-    for split in ("train", "test"):
-        data = RecordSet(folder, split)
-        print(f"{folder} {split}: {len(data)} items, {data.records} records")
+    prepare(folder, EmbeddedSourceConfig(path=str(folder), kind=kind, **options))
+    _tell(folder)
+
+
+def _tell(folder: pathlib.Path) -> None:
+    summary = json.loads((folder / rejections.SUMMARY).read_text())
+    for split, counts in summary["splits"].items():
+        print(f"{folder} {split}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if summary["reasons"]:
+        print(f"left out, with reasons, in {folder / rejections.LIST}:")
+        for reason, count in sorted(summary["reasons"].items(), key=lambda pair: -pair[1]):
+            print(f"  {count} x {reason}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Writes a data set of records so that a killed preparation resumes.
 
-A shard is written under a temporary name and renamed when it is whole; its list of items is renamed into place before
-it. Shards that stand are kept. The metadata come last, so a folder without `dataset_info.json` is unfinished.
+A shard is written under a temporary name and renamed when it is whole; the list of what is in it and what was left out
+is renamed into place before it. Shards that stand are kept. The metadata come last, so a folder without
+`dataset_info.json` is unfinished.
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -18,12 +20,13 @@ from tensorflow_datasets.core import dataset_info
 from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
-from real3d_jax.data import records
-from real3d_jax.data.records import Item, Source
+from real3d_jax.data import records, rejections
+from real3d_jax.data.records import Item, Rejection, Source
 from real3d_jax.errors import UserError
 
 PLAN = "preparation.json"
 METADATA = "dataset_info.json"
+_LEFT_OUT = ("rejected", "dropped")  # fields of _Contents
 
 
 def write(folder: str | os.PathLike[str], source: Source, *, items_per_shard: int = 64, progress: bool = True) -> None:
@@ -36,7 +39,7 @@ def write(folder: str | os.PathLike[str], source: Source, *, items_per_shard: in
       progress: shows a bar on stderr.
 
     Raises:
-      UserError: the folder holds something else, or cannot be written.
+      UserError: the folder holds something else or cannot be written, or not one item could be used.
     """
     folder = pathlib.Path(folder)
     try:
@@ -51,7 +54,7 @@ def write(folder: str | os.PathLike[str], source: Source, *, items_per_shard: in
         with tqdm(total=total, initial=done, desc=label, unit=source.unit, disable=not progress) as bar:
             for split, number, count, items in missing:
                 _write_shard(folder, source, split, number, count, _counted(source.items(split, items), bar))
-                bar.n = min(total, done := done + len(items))  # items that the source left out count as done
+                bar.n = min(total, done := done + len(items))  # sources may leave items out without a word
                 bar.refresh()
         _finish(folder, source, shards)
     except OSError as error:
@@ -118,24 +121,37 @@ def _begin(folder: pathlib.Path, source: Source, items_per_shard: int) -> None:
 
 
 def _write_shard(
-    folder: pathlib.Path, source: Source, split: str, number: int, count: int, items: Iterable[Item]
+    folder: pathlib.Path, source: Source, split: str, number: int, count: int, items: Iterable[Item | Rejection]
 ) -> None:
     path = folder / shard_name(source.schema, split, number, count)
     partial = path.with_name(path.name + ".partial")
     schema_features = records.features(source.schema)
-    listed = []
+    contents = _Contents([], [], [])
     # One record per group: what Grain reads at random must not share a compressed block.
     writer = ArrayRecordWriter(str(partial), "group_size:1")
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # PNG compression leaves Python's lock free
             for item in items:
+                if isinstance(item, Rejection):
+                    contents.rejected.append(item)
+                    continue
                 for encoded in pool.map(lambda record: records.encode(record, schema_features), item.records):
                     writer.write(encoded)
-                listed.append([item.key, len(item.records)])
+                contents.items.append((item.key, len(item.records)))
+                contents.dropped.extend(item.dropped)
     finally:
         writer.close()
-    _replace_text(_items_file(path), json.dumps(listed))
+    _replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
     os.replace(partial, path)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contents:
+    """What a shard holds (items and their numbers of records), and what was left out of it."""
+
+    items: list[tuple[str, int]]
+    rejected: list[Rejection]
+    dropped: list[Rejection]
 
 
 def _items_file(shard: pathlib.Path) -> pathlib.Path:
@@ -148,25 +164,31 @@ def _is_whole(folder: pathlib.Path, source: Source, split: str, number: int, cou
 
 
 def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, int, range]]) -> None:
-    """Writes the index and TFDS's metadata; `dataset_info.json` last."""
+    """Writes the index, what was left out, and TFDS's metadata; `dataset_info.json` last."""
     template = tfds.core.ShardedFileTemplate(
         data_dir=tfds.core.Path(folder), dataset_name=source.schema, filetype_suffix="array_record"
     )
-    splits = []
-    for split in source.splits:
+    splits, reports = [], []
+    for split, count in source.splits.items():
         paths = [folder / shard_name(source.schema, *shard[:3]) for shard in shards if shard[0] == split]
         if not paths:
             continue
-        listed = [json.loads(_items_file(path).read_text()) for path in paths]
-        _replace_text(folder / index_name(split), json.dumps([item for shard in listed for item in shard]))
+        listed = [_Contents(**json.loads(_items_file(path).read_text())) for path in paths]
+        items = [item for contents in listed for item in contents.items]
+        _replace_text(folder / index_name(split), json.dumps(items))
+        left_out = [[Rejection(*pair) for part in listed for pair in getattr(part, kind)] for kind in _LEFT_OUT]
+        reports.append(rejections.Report(split, count, items, *left_out))
         splits.append(
             tfds.core.SplitInfo(
                 name=split,
-                shard_lengths=[sum(records_ for _, records_ in shard) for shard in listed],
+                shard_lengths=[sum(records_ for _, records_ in contents.items) for contents in listed],
                 num_bytes=sum(path.stat().st_size for path in paths),
                 filename_template=template,
             )
         )
+    _replace_text(folder / rejections.LIST, rejections.lines(reports))
+    _replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary(reports), indent=2))
+    rejections.check_any_kept(reports, folder)
     identity = dataset_info.DatasetIdentity(
         name=source.schema, version=tfds.core.Version(records.VERSION), data_dir=str(folder), module_name=""
     )
@@ -184,9 +206,13 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
             os.replace(os.path.join(temporary, name), folder / name)
 
 
-def _counted(items: Iterable[Item], bar: tqdm) -> Iterator[Item]:
+def _counted(items: Iterable[Item | Rejection], bar: tqdm) -> Iterator[Item | Rejection]:
+    rejected = 0
     for item in items:
         yield item
+        if isinstance(item, Rejection):
+            rejected += 1
+            bar.set_postfix_str(f"{rejected} rejected in this shard", refresh=False)
         bar.update()
 
 

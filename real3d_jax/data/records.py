@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Float, UInt8
 from PIL import Image
+from tensorflow_datasets.core import example_serializer
 
 # A new major number is a layout that older readers cannot read.
 VERSION = "1.0.0"
@@ -71,12 +72,12 @@ class Item(NamedTuple):
 
     Attributes:
       key: unique in its data set.
-      records: its views or its photograph.
+      records: its views or its photograph, or the bytes that `encode` made of them.
       dropped: views that were left out, where a source can do without some.
     """
 
     key: str
-    records: tuple[View, ...] | tuple[Photograph, ...]
+    records: tuple[View, ...] | tuple[Photograph, ...] | tuple[bytes, ...]
     dropped: tuple[Rejection, ...] = ()
 
 
@@ -89,7 +90,7 @@ class Source:
       mask_threshold: the object is where alpha (0 to 255) is greater: 0 for renders, 225 for photographs.
       settings: what made the data, as JSON; a folder holds one setting only.
       splits: items of each split, 'train' and 'test'.
-      items: makes the items `range` of a split, in order. It may leave out unusable ones.
+      items: makes the items `range` of a split, in order, or says why one is left out.
       unit: what an item is called on the progress bar.
     """
 
@@ -97,7 +98,7 @@ class Source:
     mask_threshold: int
     settings: Mapping[str, Any]
     splits: Mapping[str, int]
-    items: Callable[[str, range], Iterable[Item]]
+    items: Callable[[str, range], Iterable[Item | Rejection]]
     unit: str = "object"
 
 
@@ -119,8 +120,10 @@ def features(schema: str) -> tfds.features.FeaturesDict:
     )
 
 
-def encode(record: View | Photograph, schema_features: tfds.features.FeaturesDict) -> bytes:
-    """The bytes of a record, as TFDS serialises it."""
+def encode(record: View | Photograph | bytes, schema_features: tfds.features.FeaturesDict) -> bytes:
+    """The bytes of a record, as TFDS serialises it; those of one that is encoded already are its own."""
+    if isinstance(record, bytes):
+        return record
     fields: dict[str, Any] = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     fields["image"] = _png(record.image)
     if isinstance(record, View):
@@ -128,7 +131,10 @@ def encode(record: View | Photograph, schema_features: tfds.features.FeaturesDic
         fields["intrinsics"] = np.asarray(record.intrinsics, np.float32)
     else:
         fields["provenance"] = json.dumps(record.provenance, sort_keys=True)
-    return schema_features.serialize_example(schema_features.encode_example(fields))
+    serializer = example_serializer.ExampleSerializer(schema_features.get_serialized_info())
+    example = serializer.get_tf_example(schema_features.encode_example(fields))
+    # TFDS's own `serialize_example` orders the fields at random in each process.
+    return example.SerializeToString(deterministic=True)
 
 
 def decode(fields: Mapping[str, Any]) -> View | Photograph:

@@ -38,6 +38,13 @@ def resize_straight(rgba: UInt8[np.ndarray, "H W 4"], *, size: int) -> UInt8[np.
     return np.asarray(premultiply(rgba).resize((size, size), Image.Resampling.LANCZOS).convert("RGBA"))
 
 
+def shrink_straight(rgba: UInt8[np.ndarray, "H W 4"], *, longest: int) -> UInt8[np.ndarray, "h w 4"]:
+    """`resize_straight` to a longer side of `longest` pixels where it is longer; the shape stays."""
+    image = premultiply(rgba)
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=None)
+    return rgba if image.size == rgba.shape[1::-1] else np.asarray(image.convert("RGBA"))
+
+
 def object_mask(
     rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, size: int, antialias: bool = True
 ) -> UInt8[np.ndarray, "size size 1"]:

@@ -60,6 +60,21 @@ def write_omniobject3d(folder: pathlib.Path, shots: list[Camera], size: int = SI
     (render / "transforms.json").write_text(json.dumps(content, indent=4))
 
 
+def write_views(folder: pathlib.Path, shots: list[Camera], size: int = SIZE) -> None:
+    """An object of our own layout, with depth and normals beside its views; every other camera gives intrinsics."""
+    (folder / "depth").mkdir(parents=True)
+    for number, camera in enumerate(shots):
+        write_png(folder / f"{number:05d}.png", draw(camera, size))
+        (folder / "depth" / f"{number:05d}.png").write_bytes(b"not to be read")
+        matrix = np.eye(4)
+        matrix[:3] = np.stack([camera.right, camera.up, -camera.forward, camera.position], -1)
+        content = {"c2w": matrix.tolist(), "fov_y": np.degrees(camera.y_fov)}
+        if number % 2:
+            focals = [0.5 / np.tan(fov / 2) for fov in (camera.x_fov, camera.y_fov)]
+            content = {"c2w": matrix.tolist(), "intrinsics": [*focals, 0.5, 0.5]}
+        (folder / f"{number:05d}.json").write_text(json.dumps(content))
+
+
 def write_png(path: pathlib.Path, image: np.ndarray) -> None:
     """A PNG of 8 bits a channel, or of 16 for uint16, which Pillow cannot write."""
     if image.dtype == np.uint8:

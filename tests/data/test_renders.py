@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 from real3d_jax import cameras as jax_cameras
-from real3d_jax.data import frames, record_writer
+from real3d_jax.data import frames, preparation, record_writer
 from real3d_jax.data.record_reader import RecordSet
-from real3d_jax.data.records import Source, Unusable
+from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.gobjaverse import GObjaverse
 from real3d_jax.data.sources.layout import Layout
 from real3d_jax.data.sources.omniobject3d import OmniObject3D
+from real3d_jax.data.sources.views import Views
 from real3d_jax.data.sources.zero123 import Zero123
 from real3d_jax.errors import UserError
 from tests.data import miniatures, projection
@@ -74,6 +75,16 @@ CASES = {
         100,
         ("r_0", "r_1", "r_2"),
         "render/images/r_1.png",
+    ),
+    "views": Case(
+        Views,
+        miniatures.write_views,
+        {},
+        ("chair", "table"),
+        (Y_FOV, Y_FOV),
+        24,
+        ("00000", "00001", "00002"),
+        "00001.png",
     ),
 }
 
@@ -139,13 +150,8 @@ def test_items_survive_the_way_to_records(case, tmp_path):
     assert list(layout.keys()) == list(case.keys)
     assert json.loads(json.dumps(layout.settings())) == layout.settings()
     assert "raw" not in json.dumps(layout.settings())
-
-    def items(split, chosen):
-        return map(layout.read, layout.keys()[chosen.start : chosen.stop])
-
-    counts = {"train": 2, "test": 0}
-    source = Source(layout.schema, layout.mask_threshold, layout.settings(), counts, items, layout.unit)
-    record_writer.write(tmp_path / "out", source, progress=False)
+    with preparation.file_source(layout) as source:
+        record_writer.write(tmp_path / "out", source, progress=False)
     data = RecordSet(tmp_path / "out", "train")
     for number, view in enumerate(layout.read(case.keys[1]).records):
         stored = data.read(1, number)

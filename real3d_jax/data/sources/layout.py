@@ -59,7 +59,7 @@ class Layout(Protocol):
 
 
 def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
-    """An image whose every pixel could be decoded.
+    """An image that is whole.
 
     Args:
       path: its file.
@@ -71,6 +71,8 @@ def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
     try:
         if not path.stat().st_size:
             raise Unusable(f"'{path.name}' is empty (0 bytes)")
+        with Image.open(path) as file:
+            file.verify()  # checksums and the end of a PNG, which decoding does not miss
         with Image.open(path) as file:
             file.load()
             image = file.copy()
