@@ -19,14 +19,8 @@ def layout_class(name: str) -> type[Any]:
     """The `Layout` of a data set, a dataclass; its module is imported only now.
 
     Raises:
-      UserError: there is no such data set, or a package that it needs is missing.
+      UserError: there is no such data set.
     """
     if name not in _CLASSES:
         raise UserError(f"There is no data set '{name}': {did_you_mean(name, NAMES)}")
-    try:
-        module = importlib.import_module(f"real3d_jax.data.sources.{name}")
-    except ImportError as error:
-        raise UserError(
-            f"Data set '{name}' needs the package '{error.name}': pip install 'real3d-jax[data]'"
-        ) from error
-    return getattr(module, _CLASSES[name])
+    return getattr(importlib.import_module(f"real3d_jax.data.sources.{name}"), _CLASSES[name])
