@@ -63,7 +63,7 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     code = command_line(monkeypatch, "--dataset", "photographs", "--image_size", 32, "--out", tmp_path / "p")
     assert code == 0
     output = capsys.readouterr()
-    assert "train: 7 items, 7 records" in output.out
+    assert "train: 7 items, 7 kept, 0 rejected, 7 records, 0 dropped_views\n" in output.out
     assert "photograph/s" in output.err
 
 
