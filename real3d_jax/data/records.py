@@ -131,8 +131,8 @@ def encode(record: View | Photograph | bytes, schema_features: tfds.features.Fea
         fields["intrinsics"] = np.asarray(record.intrinsics, np.float32)
     else:
         fields["provenance"] = json.dumps(record.provenance, sort_keys=True)
-    serializer = example_serializer.ExampleSerializer(schema_features.get_serialized_info())
-    example = serializer.get_tf_example(schema_features.encode_example(fields))
+    specs: Any = schema_features.get_serialized_info()
+    example = example_serializer.ExampleSerializer(specs).get_tf_example(schema_features.encode_example(fields))
     # TFDS's own `serialize_example` orders the fields at random in each process.
     return example.SerializeToString(deterministic=True)
 
