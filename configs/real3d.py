@@ -25,7 +25,14 @@ def get_config(data: str = "paper") -> ConfigDict:
     # Appendix A: input 512 x 512, triplane 64 x 64 (32 x 32 tokens, upsampled twice).
     config.model = preset("base")
     config.compute = ConfigDict(
-        {"dtype": "bfloat16", "matmul_precision": "default", "remat": "dots", "attention": "auto", "unroll": 1}
+        {
+            "dtype": "bfloat16",
+            "matmul_precision": "default",
+            "remat": "dots",
+            "attention": "auto",
+            "elementwise": "auto",
+            "unroll": 0,
+        }
     )
 
     config.render = ConfigDict()

@@ -17,7 +17,14 @@ def get_config() -> ConfigDict:
     config = get_real3d_config()
     config.model = preset("tiny")
     config.compute = ConfigDict(
-        {"dtype": "float32", "matmul_precision": "highest", "remat": "none", "attention": "auto", "unroll": 1}
+        {
+            "dtype": "float32",
+            "matmul_precision": "highest",
+            "remat": "none",
+            "attention": "auto",
+            "elementwise": "auto",
+            "unroll": 1,
+        }
     )
     config.render.resolution = 16
     config.render.samples = 16

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--size", choices=["auto", *suites.SIZES], default="auto", help="the paper's, or a CPU's")
     parser.add_argument("--runs", type=int, default=10, help="timed runs of each case")
     parser.add_argument("--jobs", type=int, default=1, help="cases compiled at a time")
-    parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--json", type=Path, help="file to write; suites of this machine that it has already are kept")
     options = parser.parse_args()
     chosen = options.suites.split(",")
     measuring.check_suites(chosen, _SUITES)
@@ -47,23 +47,21 @@ def main() -> None:
         "matrix_tflops": matrix_tflops,
         "results": [],
     }
+    report["results"] += _others(options.json, report, chosen)
     _write(options.json, report)
     print(f"device     {report['device']}")
     print(f"versions   {report['versions']}")
     print(f"peak       {matrix_tflops:.1f} TFLOP/s in a large {config.compute.dtype} matrix product")
     print("           median +- interquartile range; peak memory of the program; counted work over time, share of peak")
     with jax.default_matmul_precision(config.compute.matmul_precision):
-        for suite in (name for name in suites.SUITES if name in chosen):
-            cases = suites.make_cases(suite, config, sizes)
-            for case, result in measuring.measure(
-                cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops
-            ):
-                if isinstance(result, Exception):
-                    print(f"{case.title():90s} cannot run here: {str(result).splitlines()[0]}")
-                    continue
-                _tell(case.title(), result)
-                report["results"].append(dataclasses.asdict(result))
-                _write(options.json, report)
+        cases = [case for suite in suites.SUITES if suite in chosen for case in suites.make_cases(suite, config, sizes)]
+        for case, result in measuring.measure(cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops):
+            if isinstance(result, Exception):
+                print(f"{case.title():90s} cannot run here: {str(result).splitlines()[0]}")
+                continue
+            _tell(case.title(), result)
+            report["results"].append(dataclasses.asdict(result))
+            _write(options.json, report)
     if "data" in chosen:
         for result in reading.measure_reading(config, runs=options.runs):
             _tell(f"data: {result.name}, {result.sizes} [{result.backend}]", result)
@@ -77,6 +75,19 @@ def _tell(title: str, result: measuring.Measurement) -> None:
         f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}",
         flush=True,
     )
+
+
+def _others(path: Path | None, report: dict, chosen: list[str]) -> list[dict]:
+    """What the file has of suites that are not measured now, on the same machine and versions."""
+    if path is None or not path.exists():
+        return []
+    try:
+        earlier = json.loads(path.read_text())
+        if any(earlier[key] != report[key] for key in ("device", "versions")):
+            return []
+        return [result for result in earlier["results"] if result["suite"] not in chosen]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--json {path} is there and holds no measurements ({error}): name another file.") from error
 
 
 def _write(path: Path | None, report: dict) -> None:

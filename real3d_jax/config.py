@@ -73,6 +73,8 @@ class ComputeConfig:
       remat: what a transformer block keeps for its backward pass: 'none' recomputes nothing, 'dots' keeps the
         results of matrix products, 'full' keeps only the block's input.
       attention: 'xla' (the plain one), 'cudnn' (bfloat16 on an NVIDIA GPU), or 'auto' for the faster that runs here.
+      elementwise: of norms and GEGLU: 'xla' (the plain one), 'pallas' (fused GPU kernels), or 'auto' for the faster
+        that runs here.
       unroll: transformer blocks compiled one after another in a loop over the rest; 0 compiles all, which takes minutes
         longer and spares copying what each keeps.
     """
@@ -81,6 +83,7 @@ class ComputeConfig:
     matmul_precision: str
     remat: str
     attention: str
+    elementwise: str
     unroll: int
 
 

@@ -5,7 +5,7 @@ import importlib.metadata
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -31,6 +31,7 @@ class Case:
       make_arguments: makes them; called once for their shapes and once to run.
       tflop: counted work of a run, in 1e12 multiplications and additions.
       feeds_back: the first result replaces the first argument, whose memory it takes over.
+      compiler_options: for XLA.
     """
 
     suite: str
@@ -41,6 +42,7 @@ class Case:
     make_arguments: Callable[[], tuple]
     tflop: float
     feeds_back: bool = False
+    compiler_options: Mapping[str, bool] | None = None
 
     def title(self) -> str:
         """One line that says what is measured."""
@@ -112,11 +114,11 @@ def summarize(case: Case, seconds: Sequence[float], *, peak_gib: float, matrix_t
 
 
 def matrix_rate(dtype: str) -> float:
-    """TFLOP/s of a product of two large square matrices: what this machine reaches at most."""
-    size = 8192 if jax.default_backend() != "cpu" else 1024
-    a = jax.random.normal(jax.random.key(0), (size, size)).astype(dtype)
-    product = jax.jit(jnp.matmul).lower(a, a).compile()
-    return 2 * size**3 / statistics.median(_time(product, (a, a), 20, feeds_back=False)) / 1e12
+    """TFLOP/s of products of two large square matrices, several in a program: what this machine reaches at most."""
+    size, products = (8192, 20) if jax.default_backend() != "cpu" else (1024, 2)
+    a = (jax.random.normal(jax.random.key(0), (size, size)) * size**-0.5).astype(dtype)
+    program = jax.jit(lambda a: jax.lax.fori_loop(0, products, lambda _, x: jnp.matmul(x, a), a)).lower(a).compile()
+    return products * 2 * size**3 / statistics.median(_time(program, (a,), 10, feeds_back=False)) / 1e12
 
 
 def device() -> dict[str, Any]:
@@ -132,7 +134,8 @@ def versions() -> dict[str, str]:
 
 def _compile(case: Case):
     arguments = jax.eval_shape(case.make_arguments)
-    return jax.jit(case.function, donate_argnums=(0,) if case.feeds_back else ()).lower(*arguments).compile()
+    lowered = jax.jit(case.function, donate_argnums=(0,) if case.feeds_back else ()).lower(*arguments)
+    return lowered.compile(compiler_options=dict(case.compiler_options or {}))
 
 
 def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Measurement:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from real3d_jax import config_files
+from real3d_jax import compiler_options, config_files
 from real3d_jax.benchmarks.measuring import Case
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.work import decode_tflop, encode_tflop, step_tflop, view_tflop
@@ -106,7 +106,7 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
 
         return jax.grad(total)(params)
 
-    def case(name, batch, function, params, passes):
+    def case(name, batch, function, params, passes, options=None):
         return Case(
             suite="encode",
             name=name,
@@ -115,6 +115,7 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
             function=function,
             make_arguments=lambda: (params(), images(batch)),
             tflop=passes * batch * encode_tflop(config.model),
+            compiler_options=options,
         )
 
     def params():
@@ -123,7 +124,10 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
     forward = [
         case("forward", batch, encode, lambda: model.cast_weights(params()), 1) for batch in sizes.encode_batches
     ]
-    return forward + [case("forward and backward", batch, gradient, params, 3) for batch in sizes.gradient_batches]
+    return forward + [
+        case("forward and backward", batch, gradient, params, 3, compiler_options.for_gradients())
+        for batch in sizes.gradient_batches
+    ]
 
 
 def _render(config: Config, sizes: Sizes) -> list[Case]:
@@ -222,6 +226,7 @@ def _step(name: str, config: Config, batch: int, frozen: FrozenNetworks) -> Case
         make_arguments=arguments,
         tflop=step_tflop(config),
         feeds_back=True,
+        compiler_options=compiler_options.for_gradients(),
     )
 
 

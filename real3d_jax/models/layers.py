@@ -9,8 +9,10 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.models.fused_elementwise import add_and_norm_fused
 
 ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
+ELEMENTWISE_IMPLEMENTATIONS = ("auto", "xla", "pallas")
 _CUDNN_KEYS = 128  # its kernels take odd numbers of keys slowly or not at all
 
 
@@ -46,6 +48,27 @@ def choose_attention(implementation: str, dtype: DTypeLike) -> str:
     return implementation
 
 
+def choose_elementwise(implementation: str, dtype: DTypeLike) -> str:
+    """What 'auto' stands for here: 'pallas' for bfloat16 on an NVIDIA GPU, otherwise 'xla'.
+
+    Raises:
+      UserError: there is no such implementation.
+    """
+    if implementation not in ELEMENTWISE_IMPLEMENTATIONS:
+        raise UserError(
+            f"config.compute.elementwise has no implementation '{implementation}': "
+            f"{did_you_mean(implementation, ELEMENTWISE_IMPLEMENTATIONS)}"
+        )
+    if implementation != "auto":
+        return implementation
+    return "pallas" if jnp.dtype(dtype) == jnp.bfloat16 and jax.default_backend() == "gpu" else "xla"
+
+
+def interpreted() -> bool:
+    """Whether Pallas kernels run as plain JAX here."""
+    return jax.default_backend() != "gpu"
+
+
 def pad_tokens(tokens: Float[Array, "B N C"], attention: str) -> Float[Array, "B M C"]:
     """Zeros behind the last token, as many as `attention` needs to run fast; its `keys` says where they begin."""
     if attention != "cudnn":
@@ -56,6 +79,46 @@ def pad_tokens(tokens: Float[Array, "B N C"], attention: str) -> Float[Array, "B
 def layer_norm(name: str, epsilon: float, dtype: DTypeLike) -> nn.LayerNorm:
     """A LayerNorm with float32 statistics and the two-pass variance, as PyTorch has it."""
     return nn.LayerNorm(epsilon=epsilon, use_fast_variance=False, dtype=dtype, name=name)
+
+
+def residual_norm(
+    name: str,
+    x: Float[Array, "B N C"],
+    added: Float[Array, "B N C"] | None,
+    *,
+    epsilon: float,
+    dtype: DTypeLike,
+    elementwise: str,
+) -> tuple[Float[Array, "B N C"], Float[Array, "B N C"]]:
+    """The residual stream after an addition (or as it is), and the `layer_norm` called `name` of it.
+
+    Args:
+      name: of the norm's parameters.
+      x: float32.
+      added: what a layer adds, or None.
+      epsilon: of the norm.
+      dtype: of the second result.
+      elementwise: 'xla' or 'pallas'.
+    """
+    if elementwise == "pallas":
+        scale, bias = _NormParameters(name=name)(x.shape[-1])
+        return add_and_norm_fused(
+            x, added, scale, bias, epsilon=epsilon, dtype=jnp.dtype(dtype), interpret=interpreted()
+        )
+    if added is not None:
+        x += added
+    return x, layer_norm(name, epsilon, dtype)(x)
+
+
+class _NormParameters(nn.Module):
+    """Those of a LayerNorm, under the same names."""
+
+    @nn.compact
+    def __call__(self, width: int) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
+        return (
+            self.param("scale", nn.initializers.ones, (width,)),
+            self.param("bias", nn.initializers.zeros, (width,)),
+        )
 
 
 class Attention(nn.Module):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from real3d_jax.config import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.decoder import Decoder
-from real3d_jax.models.layers import choose_attention
+from real3d_jax.models.layers import choose_attention, choose_elementwise
 from real3d_jax.models.transformer import TriplaneTransformer
 from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.models.vit import ViT
@@ -31,10 +31,17 @@ class LRM(nn.Module):
     remat: str = "none"
     attention: str = "xla"
     unroll: int = 1
+    elementwise: str = "xla"
 
     def setup(self):
         config = self.config
-        compute = {"dtype": self.dtype, "remat": self.remat, "attention": self.attention, "unroll": self.unroll}
+        compute = {
+            "dtype": self.dtype,
+            "remat": self.remat,
+            "attention": self.attention,
+            "unroll": self.unroll,
+            "elementwise": self.elementwise,
+        }
         self.image_tokenizer = ViT(config.vit, **compute)
         self.triplane_tokens = TriplaneTokens(config.plane_tokens, config.token_width)
         self.backbone = TriplaneTransformer(config.layers, config.heads, **compute)
@@ -85,11 +92,18 @@ def make_model(config: ModelConfig, compute: ComputeConfig) -> LRM:
             f"config.model.image_size ({config.image_size}) must be a multiple of the patch size "
             f"({config.vit.patch_size})."
         )
-    attention = choose_attention(compute.attention, compute.dtype)
-    return LRM(config, dtype=jnp.dtype(compute.dtype), remat=compute.remat, attention=attention, unroll=compute.unroll)
+    return LRM(
+        config,
+        dtype=jnp.dtype(compute.dtype),
+        remat=compute.remat,
+        attention=choose_attention(compute.attention, compute.dtype),
+        unroll=compute.unroll,
+        elementwise=choose_elementwise(compute.elementwise, compute.dtype),
+    )
 
 
 def init_params(model: LRM, key: jax.Array) -> dict:
     """Random parameters of `model`, float32."""
     size = model.config.image_size
+    model = model.clone(unroll=1)  # the same parameters, and one block to compile
     return dict(model.init(key, jnp.zeros((1, size, size, 3)))["params"])

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, scan_blocks
+from real3d_jax.models.fused_elementwise import fits, value_times_gelu_fused
+from real3d_jax.models.layers import Attention, interpreted, pad_tokens, residual_norm, scan_blocks
 
 _NORM_GROUPS = 32
 _GROUP_NORM_EPS = 1e-6
@@ -25,6 +26,7 @@ class TriplaneTransformer(nn.Module):
     remat: str
     attention: str
     unroll: int
+    elementwise: str = "xla"
 
     @nn.compact
     def __call__(self, tokens: Float[Array, "B N C"], image_tokens: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
@@ -39,6 +41,7 @@ class TriplaneTransformer(nn.Module):
             heads=self.heads,
             dtype=self.dtype,
             attention=self.attention,
+            elementwise=self.elementwise,
             image_tokens=image_tokens.shape[1],
             name="layers",
         )
@@ -53,18 +56,18 @@ class _Block(nn.Module):
     dtype: DTypeLike
     attention: str
     image_tokens: int
+    elementwise: str = "xla"
 
     @nn.compact
     def __call__(self, x: Float[Array, "B N C"], context: Float[Array, "B M K"]) -> tuple[Float[Array, "B N C"], None]:
         attention = functools.partial(
             Attention, heads=self.heads, qkv_bias=False, dtype=self.dtype, implementation=self.attention
         )
-        y = layer_norm("norm1", _LAYER_NORM_EPS, self.dtype)(x)
-        x += attention(keys=x.shape[1], name="self_attention")(y, y)
-        y = layer_norm("norm2", _LAYER_NORM_EPS, self.dtype)(x)
-        x += attention(keys=self.image_tokens, name="cross_attention")(y, context)
-        y = layer_norm("norm3", _LAYER_NORM_EPS, self.dtype)(x)
-        x += _Geglu(dtype=self.dtype, name="feed_forward")(y)
+        norm = functools.partial(residual_norm, epsilon=_LAYER_NORM_EPS, dtype=self.dtype, elementwise=self.elementwise)
+        x, y = norm("norm1", x, None)
+        x, y = norm("norm2", x, attention(keys=x.shape[1], name="self_attention")(y, y))
+        x, y = norm("norm3", x, attention(keys=self.image_tokens, name="cross_attention")(y, context))
+        x += _Geglu(dtype=self.dtype, elementwise=self.elementwise, name="feed_forward")(y)
         return x, None
 
 
@@ -72,12 +75,30 @@ class _Geglu(nn.Module):
     """value * gelu(gate): the first half of the projection is the value, the second the gate."""
 
     dtype: DTypeLike
+    elementwise: str
 
     @nn.compact
     def __call__(self, x: Float[Array, "B N C"]) -> Float[Array, "B N C"]:
         width = x.shape[-1]
-        projected = nn.Dense(2 * _FEED_FORWARD_EXPANSION * width, dtype=self.dtype, name="up")(x)
-        return nn.Dense(width, dtype=self.dtype, name="down")(_value_times_gelu(projected))
+        product, bias = _ProductAndBias(2 * _FEED_FORWARD_EXPANSION * width, self.dtype, name="up")(x)
+        if self.elementwise == "pallas" and fits(product):
+            hidden = value_times_gelu_fused(product, bias, interpret=interpreted())
+        else:
+            hidden = _value_times_gelu(product + bias.astype(self.dtype))
+        return nn.Dense(width, dtype=self.dtype, name="down")(hidden)
+
+
+class _ProductAndBias(nn.Module):
+    """A dense layer that leaves the addition of its bias to others."""
+
+    features: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B N K"]) -> tuple[Float[Array, "B N C"], Float[Array, "C"]]:
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return jnp.matmul(x.astype(self.dtype), kernel.astype(self.dtype)), bias
 
 
 @jax.custom_vjp

@@ -1,5 +1,7 @@
 """The vision transformer: DINO's as the image tokenizer, CLIP's as the semantic judge."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.config import VitConfig
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, scan_blocks
+from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, residual_norm, scan_blocks
 
 _TOKEN_INIT = nn.initializers.normal(0.02)
 
@@ -33,6 +35,7 @@ class ViT(nn.Module):
     remat: str = "none"
     attention: str = "xla"
     unroll: int = 1
+    elementwise: str = "xla"
 
     @nn.compact
     def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B N C"]:
@@ -63,6 +66,7 @@ class ViT(nn.Module):
             config=config,
             dtype=self.dtype,
             attention=self.attention,
+            elementwise=self.elementwise,
             tokens=tokens,
             name="layers",
         )
@@ -97,6 +101,7 @@ class _Block(nn.Module):
     config: VitConfig
     dtype: DTypeLike
     attention: str
+    elementwise: str
     tokens: int
 
     @nn.compact
@@ -106,7 +111,10 @@ class _Block(nn.Module):
             raise UserError(
                 f"The ViT has no activation '{config.activation}': {did_you_mean(config.activation, _ACTIVATIONS)}"
             )
-        y = layer_norm("norm1", config.layer_norm_eps, self.dtype)(x)
+        norm = functools.partial(
+            residual_norm, epsilon=config.layer_norm_eps, dtype=self.dtype, elementwise=self.elementwise
+        )
+        x, y = norm("norm1", x, None)
         attention = Attention(
             heads=config.heads,
             qkv_bias=True,
@@ -115,8 +123,7 @@ class _Block(nn.Module):
             keys=self.tokens,
             name="attention",
         )
-        x += attention(y, y)
-        y = layer_norm("norm2", config.layer_norm_eps, self.dtype)(x)
+        x, y = norm("norm2", x, attention(y, y))
         x += _Mlp(config.mlp_width, config.activation, self.dtype, name="mlp")(y)
         return x, None
 

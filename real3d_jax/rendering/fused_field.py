@@ -14,17 +14,15 @@ The kernels are Pallas kernels for its Triton backend; `interpret` runs them as 
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
-from jax.sharding import PartitionSpec
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
+from real3d_jax.gpu_kernels import launch, load, over_devices, store
 from real3d_jax.rendering import fused_silu
 
 TILE_RAYS, TILE_SAMPLES = 4, 4  # a compact tile: 4 x 4 neighbouring rays, 4 samples of each
@@ -37,7 +35,6 @@ _SEGMENT_TILE = 128
 _SEGMENT_LAYERS = 4
 _SEGMENT_WARPS = 8
 _SEGMENT_PROGRAMS = 132
-_WARPS = 4
 
 _Decoder = tuple[Array, Array, Array, Array]
 
@@ -74,10 +71,7 @@ def query_raw_fused(
     points = jnp.pad(jnp.swapaxes(points, 1, 2), ((0, 0), (0, 0), (0, missing)), mode="edge")
 
     query = functools.partial(_query, jnp.dtype(dtype), interpret)
-    mesh = jax.sharding.get_abstract_mesh()
-    if not mesh.empty and mesh.size > 1:
-        rows = PartitionSpec(mesh.axis_names if planes.shape[0] % mesh.size == 0 else None)
-        query = jax.shard_map(query, in_specs=(rows, PartitionSpec(), rows), out_specs=rows, check_vma=False)
+    query = over_devices(query, batch=planes.shape[0], batched=(True, False, True))
     return jnp.swapaxes(query(folded, decoder, points)[..., :count], 1, 2)
 
 
@@ -104,7 +98,7 @@ def _query(
     out_high = out.astype(dtype)
     out_low = (out - out_high.astype(jnp.float32)).astype(dtype)
     kernel = functools.partial(_forward_kernel, side=side, dtype=dtype, interpret=interpret)
-    return _call(
+    return launch(
         kernel,
         jax.ShapeDtypeStruct((batch, _OUTPUTS, count), jnp.float32),
         points,
@@ -140,7 +134,7 @@ def _query_backward(dtype, interpret, saved, gradient):
     touched = _touched_texels(points, side)
 
     rows = jax.ShapeDtypeStruct((batch * count, channels), dtype)
-    stored = _call(
+    stored = launch(
         functools.partial(_store_kernel, side=side, starts=starts, interpret=interpret),
         [rows] * len(starts),
         points,
@@ -164,7 +158,7 @@ def _query_backward(dtype, interpret, saved, gradient):
     d_first_bias = jnp.sum(incoming, axis=0, dtype=jnp.float32)
 
     zeros = jnp.zeros((batch * 3 * side * side, channels), jnp.float32)
-    d_planes = _call(
+    d_planes = launch(
         functools.partial(_scatter_kernel, side=side, interpret=interpret),
         jax.ShapeDtypeStruct(zeros.shape, jnp.float32),
         points,
@@ -199,7 +193,7 @@ def _segment_backward(z, incoming, hidden, biases, out, last: bool, interpret: b
     def summed(*shape):
         return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
 
-    dz, d_hidden, d_biases, d_out = _call(
+    dz, d_hidden, d_biases, d_out = launch(
         functools.partial(_segment_kernel, layers=layers, last=last, programs=programs, interpret=interpret),
         (
             jax.ShapeDtypeStruct(z.shape, z.dtype),
@@ -218,19 +212,6 @@ def _segment_backward(z, incoming, hidden, biases, out, last: bool, interpret: b
         interpret=interpret,
     )
     return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[:, 0], d_out.sum(axis=0)[:, :_OUTPUTS]
-
-
-def _call(kernel: Callable, outputs: Any, *operands, grid, interpret, warps=_WARPS, aliases=None):
-    from jax.experimental.pallas import triton  # only NVIDIA GPUs need that it is there
-
-    return pl.pallas_call(
-        kernel,
-        out_shape=outputs,
-        grid=grid,
-        input_output_aliases=aliases or {},
-        compiler_params=triton.CompilerParams(num_warps=warps, num_stages=1),
-        interpret=interpret,
-    )(*operands)
 
 
 def _touched_texels(points: Float[Array, "B 3 N"], side: int) -> Array:
@@ -259,7 +240,7 @@ def _forward_kernel(
     if dtype != jnp.float32:
         outputs += _dot(h, out_low[...])
     channel, rows = jnp.arange(_PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
-    _store(raw.at[field, channel, rows], outputs, (channel < _OUTPUTS) & (rows >= 0))
+    store(raw.at[field, channel, rows], outputs, (channel < _OUTPUTS) & (rows >= 0))
 
 
 def _store_kernel(points, touched, planes, hidden, biases, *stored, side, starts, interpret):
@@ -293,7 +274,7 @@ def _segment_kernel(
             channel = jnp.arange(_PADDED_OUTPUTS)[None, :]
             points = tile * _SEGMENT_TILE + jnp.arange(_SEGMENT_TILE)[:, None]
             mask = (channel < _OUTPUTS) & (points >= 0)
-            gradient = _load(incoming.at[channel % _OUTPUTS, points], mask).astype(dtype)
+            gradient = load(incoming.at[channel % _OUTPUTS, points], mask).astype(dtype)
             h, slope = fused_silu.silu_and_slope(zs[-1], interpret)
             out_sum += _dot(h, gradient, transpose_a=True)
             gradient = (_dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
@@ -340,7 +321,7 @@ def _interpolate(points, touched, planes, side: int, interpret: bool):
     channels = jnp.arange(planes.shape[1])[None, :]
 
     def add(total, weights, texels, inside):
-        values = _load(planes.at[texels[:, None], channels], inside[:, None] & (channels >= 0))
+        values = load(planes.at[texels[:, None], channels], inside[:, None] & (channels >= 0))
         return total + _dot(weights, values)
 
     start = jnp.zeros((_TILE, planes.shape[1]), jnp.float32)
@@ -389,18 +370,6 @@ def _dot(a, b, transpose_a=False, transpose_b=False):
     contracted = ((0 if transpose_a else 1,), (1 if transpose_b else 0,))
     precision = jax.lax.Precision.HIGHEST if a.dtype == jnp.float32 else None
     return jax.lax.dot_general(a, b, (contracted, ((), ())), precision=precision, preferred_element_type=jnp.float32)
-
-
-def _load(view, mask):
-    from jax.experimental.pallas import triton
-
-    return triton.load(view, mask=mask, other=0.0)
-
-
-def _store(view, values, mask):
-    from jax.experimental.pallas import triton
-
-    triton.store(view, values, mask=mask)
 
 
 def _add(ref, index, values, mask, interpret: bool):

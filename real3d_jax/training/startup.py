@@ -13,7 +13,7 @@ import jax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from real3d_jax import config_files
+from real3d_jax import compiler_options, config_files
 from real3d_jax.batches import TrainBatch
 from real3d_jax.config import Config
 from real3d_jax.data import pipeline
@@ -154,7 +154,12 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             workdir=workdir,
             mesh=mesh,
             state=state,
-            step_fn=jax.jit(step, donate_argnums=0, out_shardings=(state_shardings(state, mesh), replicated(mesh))),
+            step_fn=jax.jit(
+                step,
+                donate_argnums=0,
+                out_shardings=(state_shardings(state, mesh), replicated(mesh)),
+                compiler_options=compiler_options.for_gradients(),
+            ),
             preview_fn=jax.jit(functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)),
             frozen=frozen,
             key=key,

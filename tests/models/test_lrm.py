@@ -6,24 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_model import FLOAT32, SMALL
 
-from real3d_jax.config import ComputeConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.layers import Attention, choose_attention, pad_tokens
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.models.presets import PRESETS, preset
 from real3d_jax.models.transformer import TriplaneTransformer, _Block
-
-FLOAT32 = ComputeConfig(dtype="float32", matmul_precision="highest", remat="none", attention="xla", unroll=1)
-SMALL = dataclasses.replace(
-    PRESETS["tiny"],
-    vit=dataclasses.replace(PRESETS["tiny"].vit, width=32, layers=2, heads=2, mlp_width=48),
-    image_size=32,
-    token_width=32,
-    layers=2,
-    heads=2,
-    plane_tokens=4,
-)
 
 
 @pytest.fixture(scope="module")
