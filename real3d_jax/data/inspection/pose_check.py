@@ -1,0 +1,99 @@
+"""The pose check of one object: do its masks and cameras agree, and would another reading of the cameras agree better?"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from real3d_jax.data.inspection.hull import TOLERANCE, hull_iou, misfits
+from real3d_jax.data.inspection.repairs import REPAIRS, with_fov
+from real3d_jax.data.inspection.silhouettes import Silhouettes
+
+FOCAL_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.45, 1.7, 2.0)
+_MOST_VIEWS = 48  # of an object that has more, so many are compared
+_SCREENED_VIEWS, _SCREENED_PIXELS, _SCREENED_STEPS = 12, 64, 48  # for repairs
+_CAP = 10.0  # pixels: how wrong a hopeless pixel counts
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How well masks and cameras agree.
+
+    Attributes:
+      iou: share of the masks that the hull fills, the mean over views.
+      misfit: how far pixels are from belonging to the hull, the mean in pixels (10 at the most for each).
+    """
+
+    iou: float
+    misfit: float
+
+    def beats(self, other: "Fit") -> bool:
+        """Whether this fit is better by more than chance and the sampling of masks can make it."""
+        return other.misfit > 2 * self.misfit + 0.03 and self.iou > other.iou + 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class PoseCheck:
+    """What the masks say about an object's cameras.
+
+    Attributes:
+      view_iou: of the views that were compared, by their number.
+      unfilled: of the same views, the pixels (`u, v`) of the mask that the hull leaves empty.
+      iou: their mean.
+      stored: the fit of the cameras as stored, on the pixels that repairs are compared on.
+      repaired: the fit of each repair, by its name.
+      focal: the misfit in pixels with focal lengths changed by each of `FOCAL_FACTORS`.
+      odd_view: number of the one view without which the others agree, if no repair helps.
+    """
+
+    view_iou: Mapping[int, float]
+    unfilled: Mapping[int, Float[np.ndarray, "pixels 2"]]
+    iou: float
+    stored: Fit
+    repaired: Mapping[str, Fit]
+    focal: Float[np.ndarray, "factors"]
+    odd_view: int | None
+
+
+def check_poses(
+    outlines: Silhouettes, c2w: Float[np.ndarray, "views 4 4"], intrinsics: Float[np.ndarray, "views 4"]
+) -> PoseCheck:
+    """Compares two or more views.
+
+    Args:
+      outlines: of the views' masks.
+      c2w: poses as stored, OpenGL axes; regular matrices.
+      intrinsics: normalised `fx, fy, cx, cy`.
+    """
+    c2w, intrinsics = np.asarray(c2w, np.float64), np.asarray(intrinsics, np.float64)
+    compared = _evenly(len(c2w), _MOST_VIEWS)
+    found = misfits(outlines.chosen(compared), c2w[compared], intrinsics[compared])
+    view_iou = hull_iou(found)
+    unfilled = {int(view): outlines.pixels[view][found[i] > TOLERANCE] for i, view in enumerate(compared)}
+    screened = _evenly(len(c2w), _SCREENED_VIEWS)
+    few = outlines.chosen(screened, _SCREENED_PIXELS)
+
+    def fit(apply=None, keep=slice(None)) -> Fit:
+        poses, lenses = apply(c2w, intrinsics) if apply else (c2w, intrinsics)
+        return _fit(few.chosen(keep), poses[screened][keep], lenses[screened][keep])
+
+    stored = fit()
+    repaired = {repair.name: fit(repair.apply) for repair in REPAIRS}
+    odd = None
+    if stored.misfit > 0.03 and len(screened) > 3 and not any(other.beats(stored) for other in repaired.values()):
+        without = [fit(keep=np.delete(np.arange(len(screened)), i)) for i in range(len(screened))]
+        best = int(np.argmin([one.misfit for one in without]))
+        odd = int(screened[best]) if without[best].iou >= 0.97 and without[best].beats(stored) else None
+    focal = np.array([fit(with_fov(factor)).misfit for factor in FOCAL_FACTORS])
+    iou = dict(zip(compared.tolist(), view_iou.tolist(), strict=True))
+    return PoseCheck(iou, unfilled, float(view_iou.mean()), stored, repaired, focal, odd)
+
+
+def _fit(outlines, c2w, intrinsics) -> Fit:
+    found = misfits(outlines, c2w, intrinsics, _SCREENED_STEPS)
+    return Fit(float(hull_iou(found).mean()), float(np.minimum(found, _CAP).mean()))
+
+
+def _evenly(count: int, most: int) -> np.ndarray:
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(int)

@@ -1,0 +1,140 @@
+"""What the pose check amounts to, in words: of an object, and of a whole data set."""
+
+import collections
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from real3d_jax.data.inspection.pose_check import FOCAL_FACTORS, Fit, PoseCheck
+from real3d_jax.data.inspection.repairs import REPAIRS, Repair
+
+AGREE, WRONG, DISAGREE = "agree", "wrong", "disagree"
+UNDECIDED, BROKEN, UNCHECKED = "undecided", "broken", "unchecked"
+FIELD_OF_VIEW = "fov"
+_GOOD = 0.97  # hull IoU of right cameras and clean masks
+_POOR = 0.9  # below it cameras or masks are at fault
+_REPAIRED = 0.95  # a repair is named if it reaches this
+_FEW = 6  # views; fewer agree by chance, so these must fit better:
+_FEW_GOOD = 0.985
+_TOLD_APART = 0.5  # of the wrong readings that keep the aim must fit worse, else the fit says nothing
+_VOTES = 0.7  # of the objects must fit a data set's repair better than their own cameras
+_FOV_OBJECTS = 3  # fewer say nothing on the field of view
+_FOV_GAIN = 1.6  # how many times smaller another field of view must make the misfit
+_FOV_MISFIT = 0.04  # pixels, at the most, with the better field of view: rough poses look like a wrong one
+_FOV_SIGMAS = 3.0  # by how many standard errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What is to be said of an object's cameras, or a data set's.
+
+    Attributes:
+      kind: AGREE, WRONG (a repair is named), DISAGREE (none helps), UNDECIDED (too little to judge by), BROKEN (cameras
+        that are none), or UNCHECKED (nothing to compare).
+      sentence: the reasons.
+      repair: the name of the repair that WRONG calls for, or FIELD_OF_VIEW.
+    """
+
+    kind: str
+    sentence: str
+    repair: str | None = None
+
+
+def judge(check: PoseCheck, names: Sequence[str]) -> Verdict:
+    """The verdict on one object; `names` are those of its views. Its field of view is not judged: see `judge_all`."""
+    views = len(check.view_iou)
+    better = _better_repair(check.stored, check.repaired, _FEW_GOOD if views < _FEW else _REPAIRED)
+    if better:
+        return Verdict(WRONG, _with(better, check.stored, check.repaired[better.name]), better.name)
+    if check.odd_view is not None:
+        return Verdict(DISAGREE, f"View {names[check.odd_view]} contradicts the others, which agree without it.")
+    if check.iou < _POOR:
+        return Verdict(DISAGREE, "Masks and cameras contradict each other, and none of the usual repairs helps.")
+    if views < _FEW and check.iou < _FEW_GOOD:
+        return Verdict(UNDECIDED, f"The cameras fit only roughly, and {views} views are not enough to judge.")
+    as_good = _as_good(check.stored, check.repaired)
+    if len(as_good) > (1 - _TOLD_APART) * len(_SUBTLE):
+        why = "not enough views to judge" if views < _FEW else "the object is too round, or its views are too alike"
+        return Verdict(
+            UNDECIDED, f"The cameras fit, but so do {len(as_good)} of {len(_SUBTLE)} wrong readings of them: {why}."
+        )
+    if check.iou < _GOOD:
+        return Verdict(AGREE, "The cameras fit best as they are, though roughly: the masks or the poses are inexact.")
+    return Verdict(AGREE, f"The hull fills the masks of all {views} views: the cameras are right.")
+
+
+def judge_all(checks: Sequence[PoseCheck], verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on a data set, from those of its objects and the checks of the objects that could be compared."""
+    counts = collections.Counter(verdict.kind for verdict in verdicts)
+    if counts[BROKEN]:
+        return Verdict(BROKEN, f"{_of(counts[BROKEN], len(verdicts))} have cameras that are no rotation and position.")
+    if not checks:
+        return Verdict(UNCHECKED, "No object has two views with a mask, so there is nothing to compare.")
+    stored, repaired = _mean([check.stored for check in checks]), _mean_repairs(checks)
+    better = _better_repair(stored, repaired, _REPAIRED)
+    if better and np.mean([c.repaired[better.name].misfit < c.stored.misfit for c in checks]) >= _VOTES:
+        return Verdict(WRONG, _with(better, stored, repaired[better.name]), better.name)
+    bad = counts[WRONG] + counts[DISAGREE]
+    if bad:
+        return Verdict(DISAGREE, f"The cameras or masks of {_of(bad, len(verdicts))} are wrong; they come first below.")
+    if focal := _better_focal(checks):
+        return Verdict(
+            WRONG,
+            f"The objects fit {focal[1]:.1f} times better if focal lengths are {focal[0]:g} times as long: "
+            "the field of view is wrong.",
+            FIELD_OF_VIEW,
+        )
+    as_good = _as_good(stored, repaired)
+    if len(as_good) > (1 - _TOLD_APART) * len(_SUBTLE):
+        return Verdict(UNDECIDED, "The cameras fit, but there are too few views, or too round objects, to be sure.")
+    return Verdict(AGREE, "The cameras are right: the hulls of the objects fill their masks.")
+
+
+_SUBTLE = [repair for repair in REPAIRS if repair.keeps_aim]
+
+
+def _better_repair(stored: Fit, repaired: Mapping[str, Fit], enough: float) -> Repair | None:
+    """The repair that fits best, if it fits well and better than the cameras as stored; of equals the most usual."""
+    found = [r for r in REPAIRS if repaired[r.name].iou >= enough and repaired[r.name].beats(stored)]
+    return min(found, key=lambda repair: round(repaired[repair.name].misfit, 2), default=None)
+
+
+def _as_good(stored: Fit, repaired: Mapping[str, Fit]) -> list[Repair]:
+    """Wrong readings of right cameras that the masks cannot tell from them."""
+    return [repair for repair in _SUBTLE if not stored.beats(repaired[repair.name])]
+
+
+def _better_focal(checks: Sequence[PoseCheck]) -> tuple[float, float] | None:
+    """The factor of the focal length that all objects call for, and how many times better it fits; None if in doubt.
+
+    A wrong field of view looks much like a smaller or larger object, so one object says little on it.
+    """
+    if len(checks) < _FOV_OBJECTS:
+        return None
+    stored = np.array([check.stored.misfit for check in checks])
+    others = np.stack([check.focal for check in checks])
+    best = int(others.mean(0).argmin())
+    gains = stored - others[:, best]
+    certain = gains.mean() > _FOV_SIGMAS * gains.std(ddof=1) / np.sqrt(len(gains))
+    misfit = max(others[:, best].mean(), 1e-4)
+    gain = stored.mean() / misfit
+    if gain < _FOV_GAIN or misfit > _FOV_MISFIT or not certain or (gains > 0).mean() < _VOTES:
+        return None
+    return FOCAL_FACTORS[best], float(gain)
+
+
+def _mean(fits: Sequence[Fit]) -> Fit:
+    return Fit(float(np.mean([fit.iou for fit in fits])), float(np.mean([fit.misfit for fit in fits])))
+
+
+def _mean_repairs(checks: Sequence[PoseCheck]) -> dict[str, Fit]:
+    return {repair.name: _mean([check.repaired[repair.name] for check in checks]) for repair in REPAIRS}
+
+
+def _with(repair: Repair, stored: Fit, fit: Fit) -> str:
+    return f"With {repair.done} the hull IoU is {fit.iou:.2f}, as stored it is {stored.iou:.2f}: {repair.cause}."
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count} of {total} objects"
