@@ -12,7 +12,7 @@ _BINS = 24
 
 
 def histogram(values: Float[np.ndarray, "n"], *, low: float, high: float, unit: str = "", scale: float = 1.0) -> str:
-    """How often each value occurs; `low` and `high` are the ends of the axis, which is labelled in `scale` times them."""
+    """How often each value occurs, from `low` to `high`; the axis is labelled in `scale` times the values."""
     counts, edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
     width = (_WIDTH - 2 * _LEFT) / _BINS
     tallest = max(int(counts.max()), 1)
@@ -41,7 +41,8 @@ def sky_map(azimuth: Float[np.ndarray, "n"], elevation: Float[np.ndarray, "n"]) 
     radius = 2.4 if len(x) <= 600 else 1.4
     dots = [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius}"/>' for a, b in zip(x, y, strict=True)]
     frame = [
-        f'<rect x="{_LEFT}" y="6" width="{_WIDTH - 2 * _LEFT}" height="{_BASE - 6}" rx="6" fill="none" stroke="var(--line)"/>',
+        f'<rect x="{_LEFT}" y="6" width="{_WIDTH - 2 * _LEFT}" height="{_BASE - 6}" rx="6" fill="none" '
+        'stroke="var(--line)"/>',
         f'<line x1="{_LEFT}" x2="{_WIDTH - _LEFT}" y1="{level}" y2="{level}" stroke="var(--line)"/>',
         f'<text x="{_LEFT + 4}" y="18">+90°</text><text x="{_LEFT + 4}" y="{_BASE - 4}">-90°</text>',
         f'<text x="{_LEFT}" y="{_BASE + 16}">-180°</text>',

@@ -13,8 +13,8 @@ from real3d_jax.data.inspection.verdict import Verdict
 def dump(items: Sequence[ItemReport], total: int, overall: Verdict) -> dict[str, Any]:
     """Cameras as stored (OpenGL axes) and verdicts; numbers that are not finite are null.
 
-    `{"items": [{"key", "views": [{"name", "c2w", "fov_y", ...}], "hull_iou", "verdict"}], "items_in_split", "verdict"}`.
-    `hull_iou` is null where there is nothing to compare.
+    `{"items": [{"key", "views": [{"name", "c2w", "fov_y", ...}], "hull_iou", ...}], "items_in_split", "verdict"}`, with
+    `fov_y` in degrees. `hull_iou` is null where there is nothing to compare.
     """
     return {
         "items": [

@@ -1,8 +1,8 @@
 """The visual hull of an object's masks, and how far it fills them.
 
-The hull is every point that all views see inside their masks. It is never wider than a mask, so if the masks and cameras
-agree it fills each mask, and if they do not it leaves parts of them empty. It is found along the rays of pixels, not on
-a grid of voxels, so that thin parts are not lost.
+The hull is every point that all views see inside their masks. It is never wider than a mask, so if the masks and the
+cameras agree it fills each mask, and if they do not it leaves parts of them empty. It is found along the rays of
+pixels, not on a grid of voxels, so that thin parts are not lost.
 """
 
 import numpy as np
@@ -30,9 +30,9 @@ def misfits(
 ) -> Float[np.ndarray, "views pixels"]:
     """How far each pixel of an object is from belonging to the hull, in pixels; 0 is in it.
 
-    A pixel belongs if some point on its ray lies in the masks of all other views. The number is the least distance, over
-    the points of its ray, to the mask that is farthest. Beyond an edge that the mask touches nothing is known, so
-    points there count as inside.
+    A pixel belongs if some point on its ray lies in the masks of all other views. The number is the least distance,
+    over the points of its ray, to the mask that is farthest. Beyond an edge that the mask touches nothing is known,
+    so points there count as inside.
 
     Args:
       outlines: the masks and the pixels to test.

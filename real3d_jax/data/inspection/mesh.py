@@ -45,7 +45,9 @@ def hull_mesh(
     field = np.pad(outside, 1, constant_values=np.abs(outside).max() + 1)
     if not field.min() < 0:
         return None
-    vertices, faces, normals, _ = measure.marching_cubes(field, 0.0, spacing=(line[1] - line[0],) * 3)
+    vertices, faces, normals, _ = measure.marching_cubes(
+        field, 0.0, spacing=(line[1] - line[0],) * 3, gradient_direction="ascent"
+    )
     vertices = vertices + centre - radius - (line[1] - line[0])
     facing = c2w[:, None, :3, 3] - vertices
     facing /= np.linalg.norm(facing, axis=-1, keepdims=True)

@@ -42,6 +42,7 @@ _GRAVEST_FIRST = (
     verdict.AGREE,
     verdict.UNCHECKED,
 )
+_READINGS = 5  # other ways to read the cameras that are shown
 _LOW_IOU = 0.97  # printed in red below
 
 
@@ -121,7 +122,7 @@ def _charts(items: Sequence[ItemReport], numbers: Statistics) -> str:
         for repair in REPAIRS:
             mean = float(np.mean([check.repaired[repair.name].iou for check in checks]))
             rows.append((repair.name.replace("_", " "), mean, "var(--bar)"))
-        rows = [rows[0], *sorted(rows[1:], key=lambda row: -row[1])[:8]]
+        rows = [rows[0], *sorted(rows[1:], key=lambda row: -row[1])[:_READINGS]]
         drawn.append(("Hull IoU, cameras read as …", charts.bars(rows)))
     return "".join(f'<div class="chart"><h3>{name}</h3>{svg}</div>' for name, svg in drawn)
 
@@ -165,7 +166,6 @@ def _figure(number: int, view: ViewReport) -> str:
 
 def _scene(item: ItemReport) -> dict[str, Any]:
     """What the viewer draws: cameras that can be drawn, and the hull."""
-    drawable = all(v.c2w is not None and np.isfinite(v.c2w).all() and np.isfinite(v.fov_y or np.nan) for v in item.views)
     cameras = [
         {
             "position": _rounded(view.c2w[:3, 3]),
@@ -175,7 +175,7 @@ def _scene(item: ItemReport) -> dict[str, Any]:
             "iou": None if view.iou is None else round(view.iou, 3),
         }
         for view in item.views
-        if drawable and view.c2w is not None and view.fov_y is not None
+        if view.c2w is not None and view.fov_y is not None and np.isfinite([*view.c2w.flat, view.fov_y]).all()
     ]
     return {"cameras": cameras, "mesh": _packed(item.mesh) if item.mesh and cameras else None}
 

@@ -1,4 +1,4 @@
-"""The pose check of one object: do its masks and cameras agree, and would another reading of the cameras agree better?"""
+"""The pose check of one object: do masks and cameras agree, and would another reading of the cameras agree better?"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,12 +7,14 @@ import numpy as np
 from jaxtyping import Float
 
 from real3d_jax.data.inspection.hull import TOLERANCE, hull_iou, misfits
-from real3d_jax.data.inspection.repairs import REPAIRS, with_fov
+from real3d_jax.data.inspection.repairs import REPAIRS, Cameras, with_fov
 from real3d_jax.data.inspection.silhouettes import Silhouettes
 
 FOCAL_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.45, 1.7, 2.0)
 _MOST_VIEWS = 48  # of an object that has more, so many are compared
 _SCREENED_VIEWS, _SCREENED_PIXELS, _SCREENED_STEPS = 12, 64, 48  # for repairs
+_SUSPICIOUS = 0.03  # pixels of misfit from which on it is asked whether one view is at fault
+_ODD_AMONG, _ODD_REST = 4, 0.97  # it is looked for among so many views, of which the others must reach this hull IoU
 _CAP = 10.0  # pixels: how wrong a hopeless pixel counts
 
 
@@ -74,20 +76,36 @@ def check_poses(
     screened = _evenly(len(c2w), _SCREENED_VIEWS)
     few = outlines.chosen(screened, _SCREENED_PIXELS)
 
-    def fit(apply=None, keep=slice(None)) -> Fit:
-        poses, lenses = apply(c2w, intrinsics) if apply else (c2w, intrinsics)
-        return _fit(few.chosen(keep), poses[screened][keep], lenses[screened][keep])
+    def fit(cameras: Cameras) -> Fit:
+        return _fit(few, cameras[0][screened], cameras[1][screened])
 
-    stored = fit()
-    repaired = {repair.name: fit(repair.apply) for repair in REPAIRS}
+    stored = fit((c2w, intrinsics))
+    repaired = {repair.name: fit(repair.apply(c2w, intrinsics)) for repair in REPAIRS}
+    focal = np.array([fit(with_fov(factor)(c2w, intrinsics)).misfit for factor in FOCAL_FACTORS])
     odd = None
-    if stored.misfit > 0.03 and len(screened) > 3 and not any(other.beats(stored) for other in repaired.values()):
-        without = [fit(keep=np.delete(np.arange(len(screened)), i)) for i in range(len(screened))]
-        best = int(np.argmin([one.misfit for one in without]))
-        odd = int(screened[best]) if without[best].iou >= 0.97 and without[best].beats(stored) else None
-    focal = np.array([fit(with_fov(factor)).misfit for factor in FOCAL_FACTORS])
-    iou = dict(zip(compared.tolist(), view_iou.tolist(), strict=True))
-    return PoseCheck(iou, unfilled, float(view_iou.mean()), stored, repaired, focal, odd)
+    if stored.misfit > _SUSPICIOUS and not any(other.beats(stored) for other in repaired.values()):
+        odd = _odd_view(stored, few, c2w[screened], intrinsics[screened])
+    return PoseCheck(
+        view_iou=dict(zip(compared.tolist(), view_iou.tolist(), strict=True)),
+        unfilled=unfilled,
+        iou=float(view_iou.mean()),
+        stored=stored,
+        repaired=repaired,
+        focal=focal,
+        odd_view=None if odd is None else int(screened[odd]),
+    )
+
+
+def _odd_view(stored: Fit, outlines: Silhouettes, c2w, intrinsics) -> int | None:
+    """The view without which the others agree, if there is such a one and there are enough others to say so."""
+    if len(c2w) < _ODD_AMONG:
+        return None
+    without = []
+    for view in range(len(c2w)):
+        rest = np.delete(np.arange(len(c2w)), view)
+        without.append(_fit(outlines.chosen(rest), c2w[rest], intrinsics[rest]))
+    best = min(range(len(without)), key=lambda view: without[view].misfit)
+    return best if without[best].iou >= _ODD_REST and without[best].beats(stored) else None
 
 
 def _fit(outlines, c2w, intrinsics) -> Fit:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-_Cameras = tuple[Float[np.ndarray, "views 4 4"], Float[np.ndarray, "views 4"]]
+Cameras = tuple[Float[np.ndarray, "views 4 4"], Float[np.ndarray, "views 4"]]  # c2w and intrinsics
 _OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
@@ -19,17 +19,15 @@ class Repair:
       done: what it does to the cameras; goes on the sentence "with ...".
       cause: what it says about them if it is right.
       apply: the cameras so read: poses (OpenGL axes) and normalised intrinsics.
-      keeps_aim: right cameras so read still look at the object, so that only its shape can tell that they are wrong.
     """
 
     name: str
     done: str
     cause: str
-    apply: Callable[[np.ndarray, np.ndarray], _Cameras]
-    keeps_aim: bool = False
+    apply: Callable[[np.ndarray, np.ndarray], Cameras]
 
 
-def _axes(*columns: tuple[float, float, float]) -> Callable[[np.ndarray, np.ndarray], _Cameras]:
+def _axes(*columns: Float[np.ndarray, "3"]) -> Callable[[np.ndarray, np.ndarray], Cameras]:
     """Other axes for the camera: the right, up and back of the true camera, in the axes as stored."""
     change = np.eye(4)
     change[:3, :3] = np.array(columns).T
@@ -75,19 +73,20 @@ def _previous(c2w, intrinsics):
 
 
 _X, _Y, _Z = np.eye(3)
-REPAIRS = (
+_OPENCV_AXES = ", then y and z flipped"
+_LOST_AIM = (
     Repair("opencv", "y and z flipped", "the cameras are OpenCV's", _axes(_X, -_Y, -_Z)),
     Repair("inverse", "the matrices inverted", "they are world-to-camera", _inverse),
     Repair(
         "inverse_opencv",
-        "the matrices inverted, then y and z flipped",
+        "the matrices inverted" + _OPENCV_AXES,
         "they are world-to-camera with OpenCV axes",
         _inverse_opencv,
     ),
     Repair("transposed", "the rotations transposed", "the rotations are world-to-camera", _transposed),
     Repair(
         "transposed_opencv",
-        "the rotations transposed, then y and z flipped",
+        "the rotations transposed" + _OPENCV_AXES,
         "the rotations are world-to-camera with OpenCV axes",
         _transposed_opencv,
     ),
@@ -99,24 +98,28 @@ REPAIRS = (
     ),
     Repair(
         "w2c_position_opencv",
-        "the translations turned into positions, then y and z flipped",
+        "the translations turned into positions" + _OPENCV_AXES,
         "the translations are world-to-camera, with OpenCV axes",
         _position_of_w2c_opencv,
     ),
-    Repair("mirrored", "x flipped", "the images are mirrored, or the cameras' x axis is", _axes(-_X, _Y, _Z), keeps_aim=True),
-    Repair("upside_down", "y flipped", "the images are upside down, or the cameras' y axis is", _axes(_X, -_Y, _Z), keeps_aim=True),
     Repair("looking_away", "z flipped", "the cameras look along +z", _axes(_X, _Y, -_Z)),
-    Repair("half_turn", "x and y flipped", "the images are turned by 180 degrees", _axes(-_X, -_Y, _Z), keeps_aim=True),
-    Repair("mirrored_away", "x and z flipped", "the cameras' x points left and they look along +z", _axes(-_X, _Y, -_Z)),
+    Repair("mirrored_away", "x and z flipped", "the cameras look along +z, x to the left", _axes(-_X, _Y, -_Z)),
     Repair("all_flipped", "x, y and z flipped", "all axes of the cameras are reversed", _axes(-_X, -_Y, -_Z)),
-    Repair("quarter_left", "the images turned left", "the images are turned right by 90 degrees", _axes(_Y, -_X, _Z), keeps_aim=True),
-    Repair("quarter_right", "the images turned right", "the images are turned left by 90 degrees", _axes(-_Y, _X, _Z), keeps_aim=True),
-    Repair("swapped", "the images' rows and columns swapped", "the images are transposed", _axes(-_Y, -_X, _Z), keeps_aim=True),
-    Repair("next_view", "each view given the next one's camera", "views and cameras are shifted by one", _next, keeps_aim=True),
-    Repair("previous_view", "each view given the last one's camera", "views and cameras are shifted by one", _previous, keeps_aim=True),
 )
+# Right cameras so read still look at the object, so that only its shape tells that they are wrong.
+KEEP_AIM = (
+    Repair("mirrored", "x flipped", "the images are mirrored, or the cameras' x axis is", _axes(-_X, _Y, _Z)),
+    Repair("upside_down", "y flipped", "the images are upside down, or the cameras' y axis is", _axes(_X, -_Y, _Z)),
+    Repair("half_turn", "x and y flipped", "the images are turned by 180 degrees", _axes(-_X, -_Y, _Z)),
+    Repair("quarter_left", "the images turned left", "the images are turned right by 90 degrees", _axes(_Y, -_X, _Z)),
+    Repair("quarter_right", "the images turned right", "the images are turned left by 90 degrees", _axes(-_Y, _X, _Z)),
+    Repair("swapped", "the images' rows and columns swapped", "the images are transposed", _axes(-_Y, -_X, _Z)),
+    Repair("next_view", "each view given the next one's camera", "views and cameras are shifted by one", _next),
+    Repair("previous_view", "each view given the last one's camera", "views and cameras are shifted by one", _previous),
+)
+REPAIRS = _LOST_AIM + KEEP_AIM
 
 
-def with_fov(factor: float) -> Callable[[np.ndarray, np.ndarray], _Cameras]:
+def with_fov(factor: float) -> Callable[[np.ndarray, np.ndarray], Cameras]:
     """Cameras whose focal length is `factor` times as long."""
     return lambda c2w, intrinsics: (c2w, intrinsics * np.array([factor, factor, 1.0, 1.0]))

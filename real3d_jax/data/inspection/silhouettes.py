@@ -55,16 +55,16 @@ def silhouettes(masks: Sequence[UInt8[np.ndarray, "h w"]], pixels: int = PIXELS)
     edges = np.ones((height, width), bool)
     edges[1:-1, 1:-1] = False
     return Silhouettes(
-        distance=np.stack([ndimage.distance_transform_edt(~mask) for mask in touched]).astype(np.float32),
+        distance=np.stack([np.asarray(ndimage.distance_transform_edt(~mask), np.float32) for mask in touched]),
         pixels=((chosen[..., ::-1] + 0.5) / (width, height)).astype(np.float32),
         boxes=np.stack([_box(mask) for mask in touched]) / (width, height, width, height),
         area=touched.mean((1, 2)),
-        touches_edge=(touched & edges).any((1, 2)),
+        touches_edge=np.asarray((touched & edges).any((1, 2))),
     )
 
 
 def _spread(inside: np.ndarray, touched: np.ndarray, count: int) -> np.ndarray:
-    """`count` of the pixels, evenly; of those that are mostly object if there are any. Repeats pixels of small masks."""
+    """`count` of the pixels, evenly; of those that are mostly object if there are any. Small masks repeat some."""
     among = inside if len(inside) else touched
     return among[np.linspace(0, len(among) - 1, count).round().astype(int)]
 

@@ -19,19 +19,20 @@ def thumbnail(
     mask: Bool[np.ndarray, "H W"],
     unfilled: Float[np.ndarray, "n 2"] | None = None,
 ) -> str:
-    """The object on light paper, its mask outlined, with dots at `unfilled` (`u, v`), where the hull leaves it empty."""
+    """The object on light paper, its mask outlined, with dots at `unfilled` (`u, v`), which the hull leaves empty."""
     alpha = image[..., 3:].astype(np.float32) / 255
     flat = Image.fromarray((image[..., :3] * alpha + _PAPER * (1 - alpha)).astype(np.uint8))
-    size = tuple(max(1, round(side * SIDE / max(flat.size))) for side in flat.size)
+    scale = SIDE / max(flat.size)
+    size = (max(1, round(flat.width * scale)), max(1, round(flat.height * scale)))
     picture = flat.resize(size, Image.Resampling.BOX if max(flat.size) > SIDE else Image.Resampling.BICUBIC)
     covered = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)) > 127
     pixels = np.array(picture)
-    pixels[ndimage.binary_dilation(covered, iterations=2) & ~covered] = _OUTLINE
+    pixels[np.asarray(ndimage.binary_dilation(covered, iterations=2), bool) & ~covered] = _OUTLINE
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     for u, v in unfilled if unfilled is not None else ():
         x, y = u * size[0], v * size[1]
-        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=_UNFILLED)
+        draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=_UNFILLED)
     return _data_uri(picture)
 
 

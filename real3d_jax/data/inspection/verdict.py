@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from real3d_jax.data.inspection.pose_check import FOCAL_FACTORS, Fit, PoseCheck
-from real3d_jax.data.inspection.repairs import REPAIRS, Repair
+from real3d_jax.data.inspection.repairs import KEEP_AIM, REPAIRS, Repair
 
 AGREE, WRONG, DISAGREE = "agree", "wrong", "disagree"
 UNDECIDED, BROKEN, UNCHECKED = "undecided", "broken", "unchecked"
@@ -54,10 +54,10 @@ def judge(check: PoseCheck, names: Sequence[str]) -> Verdict:
     if views < _FEW and check.iou < _FEW_GOOD:
         return Verdict(UNDECIDED, f"The cameras fit only roughly, and {views} views are not enough to judge.")
     as_good = _as_good(check.stored, check.repaired)
-    if len(as_good) > (1 - _TOLD_APART) * len(_SUBTLE):
+    if len(as_good) > (1 - _TOLD_APART) * len(KEEP_AIM):
         why = "not enough views to judge" if views < _FEW else "the object is too round, or its views are too alike"
         return Verdict(
-            UNDECIDED, f"The cameras fit, but so do {len(as_good)} of {len(_SUBTLE)} wrong readings of them: {why}."
+            UNDECIDED, f"The cameras fit, but so do {len(as_good)} of {len(KEEP_AIM)} wrong readings of them: {why}."
         )
     if check.iou < _GOOD:
         return Verdict(AGREE, "The cameras fit best as they are, though roughly: the masks or the poses are inexact.")
@@ -86,12 +86,9 @@ def judge_all(checks: Sequence[PoseCheck], verdicts: Sequence[Verdict]) -> Verdi
             FIELD_OF_VIEW,
         )
     as_good = _as_good(stored, repaired)
-    if len(as_good) > (1 - _TOLD_APART) * len(_SUBTLE):
+    if len(as_good) > (1 - _TOLD_APART) * len(KEEP_AIM):
         return Verdict(UNDECIDED, "The cameras fit, but there are too few views, or too round objects, to be sure.")
-    return Verdict(AGREE, "The cameras are right: the hulls of the objects fill their masks.")
-
-
-_SUBTLE = [repair for repair in REPAIRS if repair.keeps_aim]
+    return Verdict(AGREE, "The hulls of the objects fill their masks, and no other reading of the cameras does.")
 
 
 def _better_repair(stored: Fit, repaired: Mapping[str, Fit], enough: float) -> Repair | None:
@@ -102,7 +99,7 @@ def _better_repair(stored: Fit, repaired: Mapping[str, Fit], enough: float) -> R
 
 def _as_good(stored: Fit, repaired: Mapping[str, Fit]) -> list[Repair]:
     """Wrong readings of right cameras that the masks cannot tell from them."""
-    return [repair for repair in _SUBTLE if not stored.beats(repaired[repair.name])]
+    return [repair for repair in KEEP_AIM if not stored.beats(repaired[repair.name])]
 
 
 def _better_focal(checks: Sequence[PoseCheck]) -> tuple[float, float] | None:

@@ -96,7 +96,7 @@
       const cp = Math.cos(this.pitch), sp = Math.sin(this.pitch), cy = Math.cos(this.yaw), sy = Math.sin(this.yaw);
       this.back = [cp * cy, cp * sy, sp]; this.right = [-sy, cy, 0]; this.up = cross(this.back, this.right);
       this.eye = 3.6 * this.reach;
-      this.focal = 1.38 * this.zoom * Math.min(this.width, this.height);
+      this.focal = 1.62 * this.zoom * Math.min(this.width, this.height);
       this.grid();
       const things = [...this.triangles(), ...this.axes(), ...this.frustums()];
       things.sort((a, b) => b.depth - a.depth).forEach((thing) => thing.paint());
@@ -135,7 +135,7 @@
         const normal = unit(cross(add(this.vertices[b], this.vertices[a], -1), add(this.vertices[d], this.vertices[a], -1)));
         const away = dot(normal, add(this.back.map((x) => x * this.eye), this.vertices[a], -1)) < 0;
         if (away) continue;
-        const shade = 0.62 + 0.42 * Math.max(0, dot(normal, LIGHT));
+        const shade = 0.78 + 0.5 * Math.max(0, dot(normal, LIGHT));
         const tone = [0, 1, 2].map((k) => Math.min(255, (shade * (this.colors[3 * a + k] + this.colors[3 * b + k] + this.colors[3 * d + k])) / 3) | 0);
         const fill = `rgb(${tone})`;
         result.push({ depth: (p[2] + q[2] + r[2]) / 3, paint: () => {
