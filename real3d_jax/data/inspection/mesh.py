@@ -45,13 +45,11 @@ def hull_mesh(
     field = np.pad(outside, 1, constant_values=np.abs(outside).max() + 1)
     if not field.min() < 0:
         return None
-    vertices, faces, normals, _ = measure.marching_cubes(
-        field, 0.0, spacing=(line[1] - line[0],) * 3, gradient_direction="ascent"
-    )
+    vertices, faces, inward, _ = measure.marching_cubes(field, 0.0, spacing=(line[1] - line[0],) * 3)
     vertices = vertices + centre - radius - (line[1] - line[0])
     facing = c2w[:, None, :3, 3] - vertices
     facing /= np.linalg.norm(facing, axis=-1, keepdims=True)
-    weights = np.clip((facing * normals).sum(-1), 1e-3, 1) ** _FACING
+    weights = np.clip((facing * -inward).sum(-1), 1e-3, 1) ** _FACING
     colours = np.stack([_looked_up(image, view, vertices) for image, view in zip(images, to_views, strict=True)])
     mean = (weights[..., None] * colours).sum(0) / weights.sum(0)[:, None]
     return HullMesh(vertices, faces, mean.astype(np.uint8))

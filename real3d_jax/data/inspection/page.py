@@ -123,7 +123,7 @@ def _charts(items: Sequence[ItemReport], numbers: Statistics) -> str:
             mean = float(np.mean([check.repaired[repair.name].iou for check in checks]))
             rows.append((repair.name.replace("_", " "), mean, "var(--bar)"))
         rows = [rows[0], *sorted(rows[1:], key=lambda row: -row[1])[:_READINGS]]
-        drawn.append(("Hull IoU, cameras read as …", charts.bars(rows)))
+        drawn.append(("Hull IoU by reading", charts.bars(rows)))
     return "".join(f'<div class="chart"><h3>{name}</h3>{svg}</div>' for name, svg in drawn)
 
 

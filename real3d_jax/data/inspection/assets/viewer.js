@@ -147,7 +147,7 @@
     }
 
     frustums() {
-      const size = this.reach * Math.max(0.09, Math.min(0.2, 0.75 / Math.sqrt(this.cameras.length)));
+      const size = this.reach * Math.max(0.09, Math.min(0.24, 0.85 / Math.sqrt(this.cameras.length)));
       return this.cameras.map((camera, i) => {
         const chosen = i === this.selected, depth = size * (chosen ? 1.35 : 1);
         const y = Math.tan((camera.fov_y * Math.PI) / 360) * depth, x = y * camera.aspect;
@@ -183,7 +183,7 @@
   const visible = new Set();
   const watcher = new IntersectionObserver((entries) => entries.forEach((entry) => {
     const card = entry.target;
-    if (entry.isIntersecting) { card.viewer ||= new Viewer(card); visible.add(card.viewer); }
+    if (entry.isIntersecting) { if (!card.viewer) { card.viewer = new Viewer(card); card.viewer.draw(); } visible.add(card.viewer); }
     else if (card.viewer) visible.delete(card.viewer);
   }), { rootMargin: "80px" });
   document.querySelectorAll(".object.has-cameras").forEach((card) => watcher.observe(card));
