@@ -13,8 +13,8 @@ from real3d_jax.data.inspection.silhouettes import Silhouettes
 FOCAL_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.45, 1.7, 2.0)
 _MOST_VIEWS = 48  # of an object that has more, so many are compared
 _SCREENED_VIEWS, _SCREENED_PIXELS, _SCREENED_STEPS = 12, 64, 48  # for repairs
-_SUSPICIOUS = 0.03  # pixels of misfit from which on it is asked whether one view is at fault
-_ODD_AMONG, _ODD_REST = 4, 0.97  # it is looked for among so many views, of which the others must reach this hull IoU
+_SUSPICIOUS = 0.985  # hull IoU below which it is asked whether one view is at fault
+_ODD_AMONG, _ODD_REST = 6, 0.97  # it is looked for among so many views, of which the others must reach this hull IoU
 _CAP = 10.0  # pixels: how wrong a hopeless pixel counts
 
 
@@ -45,6 +45,7 @@ class PoseCheck:
       iou: their mean.
       stored: the fit of the cameras as stored, on the pixels that repairs are compared on.
       repaired: the fit of each repair, by its name.
+      fov_y: degrees as stored, the mean over views.
       focal: the misfit in pixels with focal lengths changed by each of `FOCAL_FACTORS`.
       odd_view: number of the one view without which the others agree, if no repair helps.
     """
@@ -54,6 +55,7 @@ class PoseCheck:
     iou: float
     stored: Fit
     repaired: Mapping[str, Fit]
+    fov_y: float
     focal: Float[np.ndarray, "factors"]
     odd_view: int | None
 
@@ -83,7 +85,7 @@ def check_poses(
     repaired = {repair.name: fit(repair.apply(c2w, intrinsics)) for repair in REPAIRS}
     focal = np.array([fit(with_fov(factor)(c2w, intrinsics)).misfit for factor in FOCAL_FACTORS])
     odd = None
-    if stored.misfit > _SUSPICIOUS and not any(other.beats(stored) for other in repaired.values()):
+    if stored.iou < _SUSPICIOUS and not any(other.beats(stored) for other in repaired.values()):
         odd = _odd_view(stored, few, c2w[screened], intrinsics[screened])
     return PoseCheck(
         view_iou=dict(zip(compared.tolist(), view_iou.tolist(), strict=True)),
@@ -91,6 +93,7 @@ def check_poses(
         iou=float(view_iou.mean()),
         stored=stored,
         repaired=repaired,
+        fov_y=float(np.degrees(2 * np.arctan(0.5 / intrinsics[:, 1])).mean()),
         focal=focal,
         odd_view=None if odd is None else int(screened[odd]),
     )

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from real3d_jax.data.inspection.pose_check import FOCAL_FACTORS, Fit, PoseCheck
 from real3d_jax.data.inspection.repairs import KEEP_AIM, REPAIRS, Repair
@@ -15,6 +16,7 @@ FIELD_OF_VIEW = "fov"
 _GOOD = 0.97  # hull IoU of right cameras and clean masks
 _POOR = 0.9  # below it cameras or masks are at fault
 _REPAIRED = 0.95  # a repair is named if it reaches this
+_FEWEST = 3  # views that are called right
 _FEW = 6  # views; fewer agree by chance, so these must fit better:
 _FEW_GOOD = 0.985
 _TOLD_APART = 0.5  # of the wrong readings that keep the aim must fit worse, else the fit says nothing
@@ -22,6 +24,7 @@ _VOTES = 0.7  # of the objects must fit a data set's repair better than their ow
 _FOV_OBJECTS = 3  # fewer say nothing on the field of view
 _FOV_GAIN = 1.6  # how many times smaller another field of view must make the misfit
 _FOV_MISFIT = 0.04  # pixels, at the most, with the better field of view: rough poses look like a wrong one
+_FOV_DIFFERENCE = 0.003  # pixels by which it must be smaller, at the least
 _FOV_SIGMAS = 3.0  # by how many standard errors
 
 
@@ -51,6 +54,8 @@ def judge(check: PoseCheck, names: Sequence[str]) -> Verdict:
         return Verdict(DISAGREE, f"View {names[check.odd_view]} contradicts the others, which agree without it.")
     if check.iou < _POOR:
         return Verdict(DISAGREE, "Masks and cameras contradict each other, and none of the usual repairs helps.")
+    if views < _FEWEST:
+        return Verdict(UNDECIDED, f"The cameras fit, but {views} views are not enough to judge.")
     if views < _FEW and check.iou < _FEW_GOOD:
         return Verdict(UNDECIDED, f"The cameras fit only roughly, and {views} views are not enough to judge.")
     as_good = _as_good(check.stored, check.repaired)
@@ -68,23 +73,20 @@ def judge_all(checks: Sequence[PoseCheck], verdicts: Sequence[Verdict]) -> Verdi
     """The verdict on a data set, from those of its objects and the checks of the objects that could be compared."""
     counts = collections.Counter(verdict.kind for verdict in verdicts)
     if counts[BROKEN]:
-        return Verdict(BROKEN, f"{_of(counts[BROKEN], len(verdicts))} have cameras that are no rotation and position.")
+        return Verdict(
+            BROKEN, f"In {_of(counts[BROKEN], len(verdicts))} a camera is no rotation, position and focal length."
+        )
     if not checks:
         return Verdict(UNCHECKED, "No object has two views with a mask, so there is nothing to compare.")
     stored, repaired = _mean([check.stored for check in checks]), _mean_repairs(checks)
     better = _better_repair(stored, repaired, _REPAIRED)
     if better and np.mean([c.repaired[better.name].misfit < c.stored.misfit for c in checks]) >= _VOTES:
         return Verdict(WRONG, _with(better, stored, repaired[better.name]), better.name)
+    if sentence := _better_fov(checks):
+        return Verdict(WRONG, sentence, FIELD_OF_VIEW)
     bad = counts[WRONG] + counts[DISAGREE]
     if bad:
         return Verdict(DISAGREE, f"The cameras or masks of {_of(bad, len(verdicts))} are wrong; they come first below.")
-    if focal := _better_focal(checks):
-        return Verdict(
-            WRONG,
-            f"The objects fit {focal[1]:.1f} times better if focal lengths are {focal[0]:g} times as long: "
-            "the field of view is wrong.",
-            FIELD_OF_VIEW,
-        )
     as_good = _as_good(stored, repaired)
     if len(as_good) > (1 - _TOLD_APART) * len(KEEP_AIM):
         return Verdict(UNDECIDED, "The cameras fit, but there are too few views, or too round objects, to be sure.")
@@ -102,8 +104,8 @@ def _as_good(stored: Fit, repaired: Mapping[str, Fit]) -> list[Repair]:
     return [repair for repair in KEEP_AIM if not stored.beats(repaired[repair.name])]
 
 
-def _better_focal(checks: Sequence[PoseCheck]) -> tuple[float, float] | None:
-    """The factor of the focal length that all objects call for, and how many times better it fits; None if in doubt.
+def _better_fov(checks: Sequence[PoseCheck]) -> str | None:
+    """A sentence on the field of view that all objects call for; None if in doubt.
 
     A wrong field of view looks much like a smaller or larger object, so one object says little on it.
     """
@@ -112,13 +114,29 @@ def _better_focal(checks: Sequence[PoseCheck]) -> tuple[float, float] | None:
     stored = np.array([check.stored.misfit for check in checks])
     others = np.stack([check.focal for check in checks])
     best = int(others.mean(0).argmin())
+    misfit = float(others[:, best].mean())
     gains = stored - others[:, best]
-    certain = gains.mean() > _FOV_SIGMAS * gains.std(ddof=1) / np.sqrt(len(gains))
-    misfit = max(others[:, best].mean(), 1e-4)
-    gain = stored.mean() / misfit
-    if gain < _FOV_GAIN or misfit > _FOV_MISFIT or not certain or (gains > 0).mean() < _VOTES:
+    least = max((_FOV_GAIN - 1) * misfit, _FOV_DIFFERENCE, _FOV_SIGMAS * gains.std(ddof=1) / np.sqrt(len(gains)))
+    if gains.mean() < least or misfit > _FOV_MISFIT or (gains > 0).mean() < _VOTES:
         return None
-    return FOCAL_FACTORS[best], float(gain)
+    given = float(np.mean([check.fov_y for check in checks]))
+    factor = _lowest(np.array([*FOCAL_FACTORS, 1.0]), np.array([*others.mean(0), stored.mean()]))
+    better = np.degrees(2 * np.arctan(np.tan(np.radians(given) / 2) / factor))
+    return (
+        f"With a field of view near {better:.0f}° the hulls miss the masks by {misfit:.3f} pixels, with {given:.1f}° as "
+        f"stored by {stored.mean():.3f}: the field of view is wrong."
+    )
+
+
+def _lowest(factors: Float[np.ndarray, "n"], misfit: Float[np.ndarray, "n"]) -> float:
+    """The factor where the misfit is lowest: of a parabola through its lowest value and the two beside it."""
+    order = np.argsort(factors)
+    x, y = np.log(factors[order]), misfit[order]
+    middle = int(np.clip(y.argmin(), 1, len(y) - 2))
+    near = slice(middle - 1, middle + 2)
+    square, slope, _ = np.polyfit(x[near], y[near], 2)
+    lowest = -slope / (2 * square) if square > 0 else x[y.argmin()]
+    return float(np.exp(np.clip(lowest, x[near][0], x[near][-1])))
 
 
 def _mean(fits: Sequence[Fit]) -> Fit:
