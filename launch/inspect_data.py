@@ -9,6 +9,7 @@ visual hull of an object's masks must fill them again. docs/data.md says how to 
 
 import argparse
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -62,9 +63,10 @@ def _check_writable(file: pathlib.Path) -> None:
     """Before the work, so that none is lost."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.open("a").close()
     except OSError as error:
         raise UserError(f"'{file}' cannot be written ({error.strerror}): name another file.") from error
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UserError(f"'{file}' cannot be written: name another file.")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """Examines the items of a data set: cameras, masks, pose check, and the pictures of the page."""
 
-import contextlib
 import dataclasses
 import functools
 import math
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import pathlib
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +17,7 @@ from real3d_jax.data.inspection.pose_check import PoseCheck, check_poses
 from real3d_jax.data.inspection.silhouettes import mask_of, silhouettes
 from real3d_jax.data.inspection.thumbnails import thumbnail
 from real3d_jax.data.inspection.verdict import BROKEN, UNCHECKED, Verdict, judge
+from real3d_jax.data.preparation import worker_pool
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import Photograph, View
 from real3d_jax.errors import UserError
@@ -67,11 +67,17 @@ def examine_all(data: RecordSet, items: Sequence[int], *, workers: int = 0, prog
     Raises:
       UserError: a record is damaged, or `workers` is negative.
     """
-    if workers < 0:
-        raise UserError(f"--workers must be at least 0, not {workers}.")
-    one = functools.partial(examine, data)
-    with _map(workers) as mapped:
-        return list(tqdm(mapped(one, items), total=len(items), unit="object", desc="inspect", disable=not progress))
+    with worker_pool(workers) as pool:
+        if pool:
+            found = pool.map(functools.partial(_examine_in_worker, data.folder, data.split), items)
+        else:
+            found = map(functools.partial(examine, data), items)
+        try:
+            return list(tqdm(found, total=len(items), unit="object", desc="inspect", disable=not progress))
+        except BrokenProcessPool as error:
+            raise UserError(
+                "A worker process died while it looked at objects (out of memory?): run again with fewer --workers."
+            ) from error
 
 
 def examine(data: RecordSet, item: int) -> ItemReport:
@@ -142,14 +148,9 @@ def _cameras(names: Sequence[str]) -> str:
     return f"The camera of view {names[0]} is" if len(names) == 1 else f"{len(names)} cameras ({names[0]}, ...) are"
 
 
-@contextlib.contextmanager
-def _map(workers: int) -> Iterator:
-    if not workers:
-        yield map
-        return
-    context = multiprocessing.get_context("spawn")  # not forked: the reader's threads do not survive it
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            yield pool.map
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+# Each worker opens the data set once.
+_opened = functools.cache(RecordSet)
+
+
+def _examine_in_worker(folder: pathlib.Path, split: str, item: int) -> ItemReport:
+    return examine(_opened(folder, split), item)

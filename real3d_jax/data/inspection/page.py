@@ -107,13 +107,13 @@ def _range(values: np.ndarray, form: str) -> str:
 
 
 def _charts(items: Sequence[ItemReport], numbers: Statistics) -> str:
-    drawn = [("Mask, share of the image", charts.histogram(numbers.area, low=0, high=1, unit=" %", scale=100))]
+    drawn = [("Mask, share of the image", charts.histogram(numbers.area, low=0.0, high=1.0, unit=" %", scale=100.0))]
     if len(numbers.fov_y):
         far = float(numbers.distance.max()) * 1.25 or 1.0
         drawn = [
             ("Where the cameras are", charts.sky_map(numbers.azimuth, numbers.elevation)),
-            ("Elevation of the cameras", charts.histogram(numbers.elevation, low=-90, high=90, unit="°")),
-            ("Distance to the origin", charts.histogram(numbers.distance, low=0, high=far)),
+            ("Elevation of the cameras", charts.histogram(numbers.elevation, low=-90.0, high=90.0, unit="°")),
+            ("Distance to the origin", charts.histogram(numbers.distance, low=0.0, high=far)),
             *drawn,
         ]
     checks = [item.check for item in items if item.check]

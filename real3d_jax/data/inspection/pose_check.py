@@ -11,7 +11,7 @@ from real3d_jax.data.inspection.repairs import REPAIRS, Cameras, with_fov
 from real3d_jax.data.inspection.silhouettes import Silhouettes
 
 FOCAL_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.45, 1.7, 2.0)
-_MOST_VIEWS = 48  # of an object that has more, so many are compared
+_MOST_VIEWS = 32  # of an object that has more, so many are compared
 _SCREENED_VIEWS, _SCREENED_PIXELS, _SCREENED_STEPS = 12, 64, 48  # for repairs
 _SUSPICIOUS = 0.985  # hull IoU below which it is asked whether one view is at fault
 _ODD_AMONG, _ODD_REST = 6, 0.97  # it is looked for among so many views, of which the others must reach this hull IoU

@@ -123,8 +123,8 @@ def _better_fov(checks: Sequence[PoseCheck]) -> str | None:
     factor = _lowest(np.array([*FOCAL_FACTORS, 1.0]), np.array([*others.mean(0), stored.mean()]))
     better = np.degrees(2 * np.arctan(np.tan(np.radians(given) / 2) / factor))
     return (
-        f"With a field of view near {better:.0f}° the hulls miss the masks by {misfit:.3f} pixels, with {given:.1f}° as "
-        f"stored by {stored.mean():.3f}: the field of view is wrong."
+        f"With a field of view near {better:.0f}° the hulls miss the masks by {misfit:.3f} pixels, with "
+        f"{given:.1f}° as stored by {stored.mean():.3f}: the field of view is wrong."
     )
 
 
