@@ -27,7 +27,7 @@ _HEADLINES = {
     verdict.UNCHECKED: "No cameras to check",
 }
 _BADGES = {
-    verdict.AGREE: "right",
+    verdict.AGREE: "fits",
     verdict.WRONG: "wrong",
     verdict.DISAGREE: "contradicts",
     verdict.UNDECIDED: "cannot tell",
@@ -88,7 +88,7 @@ def _verdict(overall: Verdict) -> str:
 
 def _tiles(items: Sequence[ItemReport], numbers: Statistics) -> str:
     tiles = [("items", f"{len(items)}"), ("views an item", _range(numbers.views, "{:.0f}"))]
-    tiles.append(("image size", " · ".join(numbers.sizes[:2]) + (" …" if len(numbers.sizes) > 2 else "")))
+    tiles.append(("image size", numbers.sizes[0] + (" …" if len(numbers.sizes) > 1 else "")))
     tiles.append(("of the image is mask", _range(100 * numbers.area, "{:.0f}") + " %"))
     tiles.append(("masks touch the edge", f"{numbers.touching / max(len(numbers.area), 1):.0%}"))
     if len(numbers.fov_y):

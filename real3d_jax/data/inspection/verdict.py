@@ -66,7 +66,7 @@ def judge(check: PoseCheck, names: Sequence[str]) -> Verdict:
         )
     if check.iou < _GOOD:
         return Verdict(AGREE, "The cameras fit best as they are, though roughly: the masks or the poses are inexact.")
-    return Verdict(AGREE, f"The hull fills the masks of all {views} views: the cameras are right.")
+    return Verdict(AGREE, f"The hull fills the masks of all {views} views.")
 
 
 def judge_all(checks: Sequence[PoseCheck], verdicts: Sequence[Verdict]) -> Verdict:
@@ -77,7 +77,7 @@ def judge_all(checks: Sequence[PoseCheck], verdicts: Sequence[Verdict]) -> Verdi
             BROKEN, f"In {_of(counts[BROKEN], len(verdicts))} a camera is no rotation, position and focal length."
         )
     if not checks:
-        return Verdict(UNCHECKED, "No object has two views with a mask, so there is nothing to compare.")
+        return Verdict(UNCHECKED, "No item has two views with a mask, so there is nothing to compare.")
     stored, repaired = _mean([check.stored for check in checks]), _mean_repairs(checks)
     better = _better_repair(stored, repaired, _REPAIRED)
     if better and np.mean([c.repaired[better.name].misfit < c.stored.misfit for c in checks]) >= _VOTES:

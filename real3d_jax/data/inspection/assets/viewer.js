@@ -183,10 +183,19 @@
   const visible = new Set();
   const watcher = new IntersectionObserver((entries) => entries.forEach((entry) => {
     const card = entry.target;
-    if (entry.isIntersecting) { if (!card.viewer) { card.viewer = new Viewer(card); card.viewer.draw(); } visible.add(card.viewer); }
+    if (entry.isIntersecting) show(card);
     else if (card.viewer) visible.delete(card.viewer);
   }), { rootMargin: "80px" });
-  document.querySelectorAll(".object.has-cameras").forEach((card) => watcher.observe(card));
+
+  function show(card) {
+    if (!card.viewer) { card.viewer = new Viewer(card); card.viewer.draw(); }
+    visible.add(card.viewer);
+  }
+
+  document.querySelectorAll(".object.has-cameras").forEach((card) => {
+    if (card.getBoundingClientRect().top < innerHeight) show(card);
+    watcher.observe(card);
+  });
 
   let before = 0;
   function frame(now) {
