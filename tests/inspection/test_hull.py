@@ -122,6 +122,17 @@ def test_the_mesh_lies_on_the_surface():
     np.testing.assert_allclose(mesh.colors, np.broadcast_to((10, 200, 30), mesh.colors.shape), atol=1)
 
 
+def test_the_mesh_has_the_colours_of_the_views_that_face_it():
+    c2w = cameras(6)
+    images = [np.full((SIZE, SIZE, 3), 40 * i, np.uint8) for i in range(6)]
+    mesh = hull_mesh(outlines(spheres(SPHERE), c2w), c2w, intrinsics(6), images)
+    for i, pose in enumerate(c2w):
+        nearest = np.linalg.norm(mesh.vertices - pose[:3, 3], axis=-1).argmin()
+        others = [c2w[j, :3, 2] @ pose[:3, 2] for j in range(6) if j != i]
+        if max(others) < 0.5:  # no other view faces this place
+            assert abs(int(mesh.colors[nearest, 0]) - 40 * i) < 8
+
+
 def test_no_mesh_of_nothing():
     c2w = cameras(4)
     images = [np.zeros((SIZE, SIZE, 3), np.uint8)] * 4
