@@ -43,7 +43,7 @@ def file_source(
     """
     splits = split(layout.keys(), held_out=held_out, test_keys=test_keys, limit=limit)
     digest = hashlib.sha256(json.dumps(splits).encode()).hexdigest()[:16]
-    with _pool(workers) as pool:
+    with worker_pool(workers) as pool:
 
         def items(split: str, chosen: range) -> Iterator[Item | Rejection]:
             keys = splits[split][chosen.start : chosen.stop]
@@ -96,7 +96,12 @@ def read_test_list(path: pathlib.Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
+def worker_pool(workers: int) -> Iterator[Executor | None]:
+    """Processes that leave interrupts to this one, which gives their work up; None for 0 workers.
+
+    Raises:
+      UserError: `workers` is negative.
+    """
     if workers < 0:
         raise UserError(f"--workers must be at least 0, not {workers}.")
     if not workers:
