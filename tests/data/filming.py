@@ -146,7 +146,7 @@ def write_co3d(
                 },
                 "mask": {"path": f"{stem.format('masks')}.png", "mass": float(mask.sum() / 255)},
                 "viewpoint": viewpoint,
-                "meta": {"frame_type": "train_known", "frame_splits": ["singlesequence_13_train"], "eval_batch_maps": []},
+                "meta": {"frame_type": "train_known", "eval_batch_maps": []},
             }
         )  # fmt: skip
     add_to(folder.parent / "frame_annotations.jgz", entries[::-1])

@@ -1,7 +1,6 @@
 """The readers of photographs with cameras, on miniature copies of each layout with known cameras."""
 
 import dataclasses
-import gzip
 import json
 import math
 import pathlib

@@ -6,6 +6,8 @@ positions start at the upper left corner of the picture, as everywhere in this p
 
 import math
 import pathlib
+import struct
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +17,6 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.captures import Mesh
 from real3d_jax.errors import UserError
 
-_FILES = ("cameras.bin", "images.bin", "points3D.bin")
 _CELLS = 40  # along the longer side; within a cell a lens's distortion counts as bilinear
 
 
@@ -67,18 +68,13 @@ def read_model(folder: pathlib.Path) -> Model:
     """
     import pycolmap
 
-    for name in _FILES:
-        path = folder / name
-        if not path.is_file():
-            raise Unusable(f"'{name}' of the sparse model is missing")
-        if not path.stat().st_size:
-            raise Unusable(f"'{name}' of the sparse model is empty (0 bytes)")
+    for name, end in _ENDS.items():
+        _check_whole(folder / name, end)
     try:
         model = pycolmap.Reconstruction(folder)
-    except Exception as error:  # it raises many kinds for damaged files
+    except Exception as error:  # it raises many kinds for what does not fit together
         raise Unusable(f"the sparse model cannot be read ({' '.join(str(error).split())[:200]})") from error
     lenses = {number: _lens(camera) for number, camera in model.cameras.items()}
-    _check_complete(folder / "cameras.bin", model)
     posed = sorted((image for image in model.images.values() if image.has_pose), key=lambda image: image.name)
     if not posed:
         raise Unusable("the sparse model has no pictures")
@@ -86,11 +82,54 @@ def read_model(folder: pathlib.Path) -> Model:
     return Model([(image.name, _c2w(image), lenses[image.camera_id]) for image in posed], points)
 
 
-def _check_complete(cameras: pathlib.Path, model: Any) -> None:
-    """Refuses a truncated list of cameras, which `pycolmap` takes for whole."""
-    expected = 8 + sum(24 + 8 * len(camera.params) for camera in model.cameras.values())
-    if cameras.stat().st_size < expected:
-        raise Unusable(f"'{cameras.name}' of the sparse model is truncated")
+def _check_whole(path: pathlib.Path, end: Callable[[bytes], int]) -> None:
+    """Refuses a truncated file, of which `pycolmap` would take rubbish for counts and fill the memory.
+
+    Raises:
+      Unusable: the file is missing or empty, or ends elsewhere than its own counts say.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Unusable(f"'{path.name}' of the sparse model is missing") from error
+    if not content:
+        raise Unusable(f"'{path.name}' of the sparse model is empty (0 bytes)")
+    try:
+        whole = end(content) == len(content)
+    except (struct.error, ValueError):
+        whole = False
+    if not whole:
+        raise Unusable(f"'{path.name}' of the sparse model is truncated or damaged")
+
+
+# Where the lists of https://colmap.github.io/format.html end: a count, and then entries of varying length.
+def _end_of_cameras(content: bytes) -> int:
+    import pycolmap
+
+    position = 8
+    for _ in range(*struct.unpack_from("<Q", content)):
+        (kind,) = struct.unpack_from("<i", content, position + 4)
+        numbers = pycolmap.Camera.create_from_model_id(1, pycolmap.CameraModelId(kind), 1.0, 1, 1).params
+        position += 24 + 8 * len(numbers)
+    return position
+
+
+def _end_of_images(content: bytes) -> int:
+    position = 8
+    for _ in range(*struct.unpack_from("<Q", content)):
+        position = content.index(b"\0", position + 64) + 1  # after the name
+        position += 8 + 24 * struct.unpack_from("<Q", content, position)[0]
+    return position
+
+
+def _end_of_points(content: bytes) -> int:
+    position = 8
+    for _ in range(*struct.unpack_from("<Q", content)):
+        position += 51 + 8 * struct.unpack_from("<Q", content, position + 43)[0]
+    return position
+
+
+_ENDS = {"cameras.bin": _end_of_cameras, "images.bin": _end_of_images, "points3D.bin": _end_of_points}
 
 
 def _c2w(image: Any) -> Float[np.ndarray, "4 4"]:
