@@ -72,14 +72,15 @@ def read_model(folder: pathlib.Path) -> Model:
         _check_whole(folder / name, end)
     try:
         model = pycolmap.Reconstruction(folder)
+        posed = sorted((image.name, number) for number, image in model.images.items() if image.has_pose)
     except Exception as error:  # it raises many kinds for what does not fit together
         raise Unusable(f"the sparse model cannot be read ({' '.join(str(error).split())[:200]})") from error
-    lenses = {number: _lens(camera) for number, camera in model.cameras.items()}
-    posed = sorted((image for image in model.images.values() if image.has_pose), key=lambda image: image.name)
     if not posed:
         raise Unusable("the sparse model has no pictures")
+    lenses = {number: _lens(camera) for number, camera in model.cameras.items()}
     points = np.array([point.xyz for point in model.points3D.values()]).reshape(-1, 3)
-    return Model([(image.name, _c2w(image), lenses[image.camera_id]) for image in posed], points)
+    images = [(name, model.images[number]) for name, number in posed]
+    return Model([(name, _c2w(image), lenses[image.camera_id]) for name, image in images], points)
 
 
 def _check_whole(path: pathlib.Path, end: Callable[[bytes], int]) -> None:
@@ -144,6 +145,8 @@ def _lens(camera: Any) -> ModelCamera:
     if not np.isfinite(camera.params).all():
         raise Unusable("the sparse model has a camera with numbers that are not finite")
     focals = camera.focal_length_x, camera.focal_length_y
+    if min(focals) <= 0:
+        raise Unusable(f"the sparse model has a camera with focal lengths {list(focals)}")
     intrinsics = np.array([*focals, camera.principal_point_x, camera.principal_point_y])
     return ModelCamera((camera.width, camera.height), intrinsics, () if camera.is_undistorted() else _mesh(camera))
 
