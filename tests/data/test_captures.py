@@ -5,6 +5,7 @@ import json
 import math
 import pathlib
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import Image
 from real3d_jax.data import frames, preparation, record_writer
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import Unusable
-from real3d_jax.data.sources.captures import Squares
+from real3d_jax.data.sources.captures import Shot, Squares, survey
 from real3d_jax.data.sources.co3d import CO3D
 from real3d_jax.data.sources.mvimgnet import MVImgNet
 from real3d_jax.errors import UserError
@@ -94,6 +95,7 @@ def test_known_points_reproject(case, tmp_path, crop, image_size):
         assert {view.view for view in views} == {case.name(i) for i in range(SHOTS)}
         for view in views:
             assert view.image.shape[0] == view.image.shape[1] <= image_size
+            assert not view.image[view.image[..., 3] == 0].any()
             assert errors(view).max() < 0.1
 
 
@@ -164,6 +166,23 @@ def test_items_survive_the_way_to_records(case, tmp_path):
     assert (data.keys, data.mask_threshold) == (list(case.keys), 225)
     for number in range(SHOTS):
         assert errors(data.read(1, number)).max() < 0.1
+
+
+def test_points_behind_a_camera_are_in_no_mask(tmp_path):
+    """They project to the same pixels as those before it."""
+    case, (camera,) = CASES["co3d"], filming.film(1, seed=0)
+    image, mask = filming.picture(camera, case.lens)
+    for name, pixels in (("image.png", image), ("mask.png", mask)):
+        Image.fromarray(pixels).save(tmp_path / name)
+    c2w = np.eye(4)
+    c2w[:3] = np.stack([camera.right, camera.up, -camera.forward, camera.position], -1)
+    lens, size = case.lens, (case.lens.width, case.lens.height)
+    intrinsics = np.array([lens.fx, lens.fy, lens.cx, lens.cy])
+    shot = Shot("one", tmp_path / "image.png", tmp_path / "mask.png", "cameras", size, c2w, intrinsics)
+    before = POINTS + OFFSET
+    behind = 2 * camera.position - before
+    found = survey("object", [shot], threshold=225, points=np.concatenate([before, behind]))
+    assert found.inside.tolist() == [1] * len(before) + [0] * len(behind)
 
 
 @pytest.mark.parametrize("distance", [2.4, 3.0])
@@ -237,18 +256,17 @@ def test_too_few_sound_views_make_an_object_unusable(case, tmp_path):
 
 def test_an_object_beside_the_square_drops_its_view(case, tmp_path):
     """A view is of no use if the square about the picture's middle shows nothing of the object."""
-    layout = written(case, tmp_path)
+    layout = written(case, tmp_path, crop_ratio=1.0)
     path = tmp_path / case.keys[0] / case.mask(0)
     mask = np.zeros((case.lens.height, case.lens.width), np.uint8)
     mask[-4:, -4:] = 255
     if case is CASES["mvimgnet"]:
         mask[-30:-22, -30:-22] = 255  # straightening takes the corner away
     Image.fromarray(mask).save(path)
-    item = case.reader(tmp_path, squares=Squares(crop_ratio=1.0)).read(case.keys[0])
+    item = layout.read(case.keys[0])
     assert [entry.reason.split(":")[0] for entry in item.dropped] == [
         f"'{pathlib.Path(case.image(0)).name}', cropped, has an empty mask"
     ]
-    del layout
 
 
 @pytest.mark.parametrize(
@@ -283,6 +301,6 @@ def test_other_folders_are_refused(case, tmp_path):
 
 @pytest.mark.parametrize(("module", "reader"), [("pycolmap", MVImgNet), ("plyfile", CO3D)])
 def test_a_missing_package_is_named(tmp_path, monkeypatch, module, reader):
-    monkeypatch.setitem(__import__("sys").modules, module, None)
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match=rf"{module}, which is not installed: run `pip install 'real3d-jax\[data\]'`"):
         reader(tmp_path).keys()
