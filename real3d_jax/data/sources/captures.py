@@ -257,11 +257,12 @@ def _side_about_middle(box: Box, size: tuple[int, int], ratio: float) -> int:
 def _view(key: str, shot: Shot, window: Window, centre: Float[np.ndarray, "3"], image_size: int) -> View:
     left, top, side = window
     crop = transforms.window(shot.rgba(), left, top, side)
-    crop[crop[..., 3] == 0] = 0  # what nobody sees need not be stored
+    image = transforms.resize_straight(crop, size=min(side, image_size))
     c2w = shot.c2w.copy()
     c2w[:3, 3] -= centre
     intrinsics = (shot.intrinsics - [0, 0, left, top]) / side
-    return View(key, shot.name, transforms.resize_straight(crop, size=min(side, image_size)), c2w, intrinsics)
+    seen = image * (image[..., 3:] > 0)  # what nobody sees need not be stored
+    return View(key, shot.name, seen, c2w, intrinsics)
 
 
 def _zoomed(view: View, scale: float) -> View:
