@@ -133,18 +133,22 @@ def test_a_picture_without_a_camera_is_dropped(source):
     assert len(item.records) == 6
 
 
-@pytest.mark.parametrize("place", ["option", "below the source", "below the source, one deeper", "without .jpg"])
+@pytest.mark.parametrize(
+    "place", ["option", "below the source", "below the source, one deeper", "without .jpg", "beside the pictures"]
+)
 def test_places_of_masks(source, tmp_path, place):
     own = source / KEY / "masks"
-    root = tmp_path / "elsewhere" if place == "option" else source / "masks"
+    root = {"option": tmp_path / "elsewhere", "beside the pictures": source}.get(place, source / "masks")
     if place == "without .jpg":
         for path in list(own.iterdir()):
             path.rename(own / path.name.replace(".jpg", ""))
     else:
         folder = root / KEY / "masks" if "deeper" in place else root / KEY
-        folder.parent.mkdir(parents=True)
-        own.rename(folder)
-    layout = MVImgNet(source, masks=root if place == "option" else None)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in list(own.iterdir()):
+            path.rename(folder / path.name)
+        own.rmdir()
+    layout = MVImgNet(source, masks=root if place in ("option", "beside the pictures") else None)
     assert list(layout.keys()) == [KEY]
     assert len(layout.read(KEY).records) == 6
 

@@ -60,6 +60,13 @@ class Layout(Protocol):
         ...
 
 
+def inner_folder(folder: pathlib.Path, other: pathlib.Path | None) -> pathlib.PurePath | None:
+    """Where another folder lies in a folder, however the two are written; None if it does not lie in it."""
+    if other is None or folder.resolve() not in other.resolve().parents:
+        return None
+    return other.resolve().relative_to(folder.resolve())
+
+
 def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
     """An image that is whole.
 

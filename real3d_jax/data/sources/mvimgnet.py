@@ -17,7 +17,7 @@ from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Item, Rejection, Unu
 from real3d_jax.data.sources import captures, renders
 from real3d_jax.data.sources.captures import Shot, Squares
 from real3d_jax.data.sources.colmap import check_installed, read_model
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, photograph
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, photograph
 from real3d_jax.errors import UserError
 
 _MODEL = "sparse/0"
@@ -61,8 +61,9 @@ class MVImgNet:
             check_installed()
         if self.masks is not None and not self.masks.is_dir():
             raise UserError(f"There is no folder '{self.masks}': correct --masks.")
-        own = self._mask_root
-        keys = [key for key in renders.second_level(self.source) if own not in (self.source / key).parents]
+        masks = inner_folder(self.source, self._mask_root)
+        keys = renders.second_level(self.source)
+        keys = [key for key in keys if not (masks and pathlib.PurePath(key).is_relative_to(masks))]
         if not any((self.source / key / "images").is_dir() for key in keys):
             raise UserError(
                 f"'{self.source}' does not hold MVImgNet: name a folder with CLASS/OBJECT/images/001.jpg in it."

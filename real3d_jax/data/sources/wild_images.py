@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import ImageOps
 
 from real3d_jax.data.records import SINGLE_VIEW, Item, Unusable
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, open_image, photograph
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, open_image, photograph
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
 
@@ -73,12 +73,13 @@ def _files(folder: pathlib.Path, suffixes: Sequence[str], without: pathlib.Path 
     """The files of a tree with such suffixes, in the order of their keys, without hidden ones."""
     if not folder.is_dir():
         raise UserError(f"There is no folder '{folder}': correct the path.")
+    skipped = inner_folder(folder, without)
     found = [
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in suffixes
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not (without is not None and path.is_relative_to(without))
+        and not (skipped and path.relative_to(folder).is_relative_to(skipped))
     ]
     return sorted(found, key=lambda path: (_key(path, folder), path.suffix))
 
