@@ -48,7 +48,7 @@ def shrink_straight(rgba: UInt8[np.ndarray, "H W 4"], *, longest: int) -> UInt8[
 def object_mask(
     rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, size: int, antialias: bool = True
 ) -> UInt8[np.ndarray, "size size 1"]:
-    """255 where alpha > threshold, else 0, then resized: by area with `antialias`, else to the nearest pixel."""
+    """255 where alpha > threshold, else 0, then resized: averaged with `antialias`, else to the nearest pixel."""
     mask = Image.fromarray(binary_mask(rgba, threshold=threshold))
     resized = _resized(mask, size, antialias) if antialias else mask.resize((size, size), Image.Resampling.NEAREST)
     return np.asarray(resized)[..., None]
@@ -115,9 +115,10 @@ def _resized(image: Image.Image, size: int, antialias: bool) -> Image.Image:
     if (width, height) == (size, size):
         return image
     if antialias:
-        # Shrinking averages the area that a pixel covers; enlarging interpolates.
-        smaller = size <= min(width, height)
-        return image.resize((size, size), Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR)
+        # Whole blocks of pixels are averaged. Where they are not whole, that filter would move details by up to half a
+        # pixel, and a triangle does not.
+        blocks = width % size == 0 and height % size == 0
+        return image.resize((size, size), Image.Resampling.BOX if blocks else Image.Resampling.BILINEAR)
     # `resize` widens its filter when shrinking, `transform` does not.
     scale = (width / size, 0, 0, 0, height / size, 0)
     return image.transform((size, size), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.config import MultiviewSourceConfig
 from real3d_jax.data import frames, preparation, record_writer
+from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.captures import Shot, Squares, survey
@@ -194,6 +196,22 @@ def test_input_frame_keeps_every_reprojection(case, tmp_path, distance):
     np.testing.assert_allclose(moved[0, :3, 3], [distance, 0, 0], atol=1e-5)
     for view, c2w in zip(views, moved, strict=True):
         assert errors(dataclasses.replace(view, c2w=c2w), points).max() < 0.1
+
+
+def test_known_points_reproject_in_the_batches_of_training(case, tmp_path):
+    """From the files to targets on white and cameras in the input-camera frame."""
+    with preparation.file_source(written(case, tmp_path / "raw")) as source:
+        record_writer.write(tmp_path / "out", source, progress=False)
+    data = RecordSet(tmp_path / "out", "train")
+    config = MultiviewSourceConfig("", 0.0, 3.0, 1, False)
+    example = MultiviewExamples(data, config, ImageSizes(64, 64, True), views=SHOTS)(1, np.random.default_rng(0))
+    points = projection.in_input_frame(data.read(1, 0).c2w, POINTS + OFFSET - CENTRE, 3.0)
+    np.testing.assert_allclose(example["c2w"][0], frames.canonical_c2w(3.0), atol=1e-5)
+    for rgb, c2w, intrinsics in zip(*(example[name] for name in ("rgb", "c2w", "intrinsics")), strict=True):
+        alpha = 255 - rgb.min(-1, keepdims=True)  # each disc's colour has a channel without light
+        colour = 255 * ((rgb - (255.0 - alpha)) > alpha / 2)
+        places = seen(np.concatenate([colour, alpha], -1)) - projected(c2w, intrinsics, points, 64)
+        assert np.abs(places).max() < 0.1
 
 
 def spoil(path: pathlib.Path, fault: str) -> None:
