@@ -80,10 +80,22 @@ def test_formats_of_intrinsics(tmp_path, kind, lens):
         (lambda f: f["mask"].update(path="apple/nowhere.png"), "'nowhere.png' is missing"),
         (lambda f: f["viewpoint"].pop("R"), "has no 'R'"),
         (lambda f: f["viewpoint"].update(T=[0, 0]), r"no array of \(3,\) numbers in 'T'"),
-        (lambda f: f["viewpoint"]["T"].__setitem__(0, float("nan")), "not finite"),
-        (lambda f: f["viewpoint"]["R"][0].__setitem__(0, 5.0), "no rotation"),
-        (lambda f: f["viewpoint"].update(R=np.diag([1.0, 1.0, -1.0]).tolist()), "no rotation"),
-        (lambda f: f["viewpoint"].update(focal_length=[-2.0, 2.0]), "focal lengths"),
+        (
+            lambda f: f["viewpoint"]["T"].__setitem__(0, float("nan")),
+            r"^'frame_annotations.jgz' has a camera with numbers that are not finite",
+        ),
+        (
+            lambda f: f["viewpoint"]["R"][0].__setitem__(0, 5.0),
+            r"^'frame_annotations.jgz' has a camera whose axes are no rotation",
+        ),
+        (
+            lambda f: f["viewpoint"].update(R=np.diag([1.0, 1.0, -1.0]).tolist()),
+            r"^'frame_annotations.jgz' has a camera whose axes are no rotation",
+        ),
+        (
+            lambda f: f["viewpoint"].update(focal_length=[-2.0, 2.0]),
+            r"^'frame_annotations.jgz' has a camera with focal lengths",
+        ),
         (lambda f: f["viewpoint"].pop("principal_point"), "has no 'principal_point'"),
         (lambda f: f["viewpoint"].update(intrinsics_format="pixels"), "intrinsics of the unknown format 'pixels'"),
     ],
