@@ -86,22 +86,15 @@ class Shot:
     intrinsics: Float[np.ndarray, "4"]
     mesh: Mesh = ()
 
-    def alpha(self) -> UInt8[np.ndarray, "H W"]:
-        """The mask alone.
-
-        Raises:
-          Unusable: its file is missing or damaged, or has another size than the camera's.
-        """
-        return np.asarray(self.straight(open_mask(self.mask), self.mask))
-
     def rgba(self) -> UInt8[np.ndarray, "H W 4"]:
         """The photograph, cut out.
 
         Raises:
-          Unusable: as for `alpha`, of either file.
+          Unusable: a file is missing or damaged, or has another size than the camera's.
         """
         image = self.straight(open_photograph(self.image), self.image)
-        return cut_out(np.asarray(image), self.alpha(), where=f"'{self.image.name}'")
+        alpha = self.straight(open_mask(self.mask), self.mask)
+        return cut_out(np.asarray(image), np.asarray(alpha), where=f"'{self.image.name}'")
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n"]]:
         """Pixel positions of points of the source's world, and how far in front of the camera they are."""
