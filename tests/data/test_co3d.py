@@ -191,6 +191,7 @@ def test_subsets(source):
     frames = [[OTHER, number, f"apple/{OTHER}/images/frame{3 * number + 1:06d}.jpg"] for number in range(6)]
     content = {"train": frames[:3], "val": frames[3:4], "test": frames[4:5]}
     (folder / "set_lists_fewview_dev.json").write_text(json.dumps(content))
+    assert list(CO3D(source).keys()) == KEYS
     layout = CO3D(source, subset="fewview_dev")
     assert list(layout.keys()) == [f"apple/{OTHER}"]
     assert {view.view for view in layout.read(f"apple/{OTHER}").records} == {f"frame{3 * n + 1:06d}" for n in range(5)}

@@ -66,6 +66,18 @@ def test_lenses_and_versions_of_colmap(tmp_path, old, lens):
     assert all(errors(view).max() < 0.1 for view in views)
 
 
+def test_an_object_in_a_corner_that_straightening_cuts_off(tmp_path):
+    filming.write_mvimgnet(tmp_path / KEY, SHOTS, Lens(k=-0.2))
+    path = tmp_path / KEY / "masks/002.jpg.png"
+    corner = np.zeros_like(np.asarray(Image.open(path)))
+    corner[:3, :3] = 255
+    Image.fromarray(corner).save(path)
+    item = MVImgNet(tmp_path).read(KEY)
+    assert [(entry.key, entry.reason.split(":")[0]) for entry in item.dropped] == [
+        (f"{KEY}/002", "'002.jpg.png' has an empty mask")
+    ]
+
+
 def rewrite(source: pathlib.Path, model: str, numbers: list[float]) -> None:
     """Gives the sparse model another lens."""
     folder = source / KEY / "sparse/0"
@@ -89,8 +101,8 @@ def test_other_camera_models(tmp_path, model, numbers):
     "model, numbers, reason",
     [
         ("OPENCV_FISHEYE", [155.0, 155.0, 77.0, 96.5, 0, 0, 0, 0], "OPENCV_FISHEYE, which is not perspective"),
-        ("SIMPLE_RADIAL", [155.0, 77.0, 96.5, np.nan], "a camera with numbers that are not finite"),
-        ("SIMPLE_RADIAL", [-155.0, 77.0, 96.5, 0.0], "a camera with focal lengths"),
+        ("SIMPLE_RADIAL", [155.0, 77.0, 96.5, np.nan], "^the sparse model has a camera with numbers"),
+        ("SIMPLE_RADIAL", [-155.0, 77.0, 96.5, 0.0], "^the sparse model has a camera with focal lengths"),
     ],
 )  # fmt: skip
 def test_lenses_that_are_no_use(source, model, numbers, reason):

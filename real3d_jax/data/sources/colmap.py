@@ -87,14 +87,12 @@ def _check_whole(path: pathlib.Path, end: Callable[[bytes], int]) -> None:
     """Refuses a truncated file, of which `pycolmap` would take rubbish for counts and fill the memory.
 
     Raises:
-      Unusable: the file is missing or empty, or ends elsewhere than its own counts say.
+      Unusable: the file is missing, or ends elsewhere than its own counts say.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise Unusable(f"'{path.name}' of the sparse model is missing") from error
-    if not content:
-        raise Unusable(f"'{path.name}' of the sparse model is empty (0 bytes)")
     try:
         whole = end(content) == len(content)
     except (struct.error, ValueError):
