@@ -102,6 +102,7 @@ def test_the_argument_after_the_colon_is_checked():
         ("real3d_released.py:paper", "real3d_released.py:embedded"),
         ("real3d.py:embedded", None),
         ("finetune_tsr.py", None),
+        ("real3d_mvimgnet.py", None),
         ("smoke.py", None),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from miniature import shrink
 
 from real3d_jax.benchmarks.random_batches import random_batch
-from real3d_jax.config_files import parse
+from real3d_jax.config_files import differences, parse, to_tree
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import load_frozen
 from real3d_jax.training.objective import uses_lpips
@@ -19,11 +19,16 @@ from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
 
-NAMES = sorted(path.stem for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
+# Its step is that of real3d: a test below shows that only data differ.
+SAME_STEP = ("real3d_mvimgnet",)
+NAMES = [
+    pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in SAME_STEP else [])
+    for path in sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
+]
 
 
-def _load(name):
-    return parse(importlib.import_module(f"configs.{name}").get_config())
+def _load(name, *argument):
+    return parse(importlib.import_module(f"configs.{name}").get_config(*argument))
 
 
 def _prepare(config):
@@ -89,6 +94,27 @@ def test_paper_numbers():
     finetune = _load("finetune_tsr")
     assert (finetune.optimizer.learning_rate, finetune.optimizer.warmup_steps) == (4e-5, 3000)
     assert (finetune.batch.synthetic, finetune.batch.real) == (80, 0)
+
+
+def test_the_mvimgnet_variant_differs_in_its_real_images_only():
+    """Appendix C; the released code stops after 40,000 micro-iterations, ten of which are a step."""
+    paper, variant = _load("real3d"), _load("real3d_mvimgnet")
+    assert list(variant.data.real) == ["mvimgnet_single"]
+    changed = set(differences(to_tree(paper), to_tree(variant)))
+    assert {line.split(":")[0] for line in changed} == {"config.name", "config.data.real.wild_images"}
+    released, variant = _load("real3d_released"), _load("real3d_mvimgnet", "released")
+    assert list(variant.data.real) == ["mvimgnet_single"]
+    assert variant.data.real["mvimgnet_single"].crop_ratio == (1.7, 1.7)
+    assert variant.schedule.steps == variant.losses.cycle.curriculum.steps == 4000
+    changed = {line.split(":")[0] for line in differences(to_tree(released), to_tree(variant))}
+    assert changed == {
+        "config.name",
+        "config.data.real.wild_images",
+        "config.schedule.steps",
+        "config.losses.cycle.curriculum.steps",
+    }
+    with pytest.raises(ValueError, match="must be 'paper' or 'released', not 'embedded'"):
+        _load("real3d_mvimgnet", "embedded")
 
 
 def test_a_pair_of_the_paper_renders_eleven_views_ten_of_them_with_gradient(monkeypatch):

@@ -48,7 +48,7 @@ def shrink_straight(rgba: UInt8[np.ndarray, "H W 4"], *, longest: int) -> UInt8[
 def object_mask(
     rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, size: int, antialias: bool = True
 ) -> UInt8[np.ndarray, "size size 1"]:
-    """255 where alpha > threshold, else 0, then resized: by area with `antialias`, else to the nearest pixel."""
+    """255 where alpha > threshold, else 0, then resized: averaged with `antialias`, else to the nearest pixel."""
     mask = Image.fromarray(binary_mask(rgba, threshold=threshold))
     resized = _resized(mask, size, antialias) if antialias else mask.resize((size, size), Image.Resampling.NEAREST)
     return np.asarray(resized)[..., None]
@@ -71,14 +71,34 @@ def square_crop(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, ratio: floa
     Raises:
       UserError: no alpha is above the threshold.
     """
-    top, bottom = _span(rgba[..., 3].max(1) > threshold)
-    left, right = _span(rgba[..., 3].max(0) > threshold)
+    return window(rgba, *square_around(object_box(rgba[..., 3], threshold=threshold), ratio=ratio))
+
+
+def object_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> tuple[int, int, int, int]:
+    """The object's box: left, top, right, bottom; the last two are the places after the last pixel.
+
+    Raises:
+      UserError: no alpha is above the threshold.
+    """
+    top, bottom = _span(alpha.max(1) > threshold)
+    left, right = _span(alpha.max(0) > threshold)
+    return left, top, right, bottom
+
+
+def square_around(box: tuple[int, int, int, int], *, ratio: float) -> tuple[int, int, int]:
+    """A square about a box's centre, `ratio` times its longer side wide: left, top and side of it, in whole pixels."""
+    left, top, right, bottom = box
     side = max(1, round(ratio * max(bottom - top, right - left)))
-    y, x = (top + bottom - side) // 2, (left + right - side) // 2
+    return (left + right - side) // 2, (top + bottom - side) // 2, side
+
+
+def window(rgba: UInt8[np.ndarray, "H W 4"], left: int, top: int, side: int) -> UInt8[np.ndarray, "side side 4"]:
+    """A square of an image, which may reach beyond its border: there it is transparent."""
     height, width = rgba.shape[:2]
     crop = np.zeros((side, side, 4), np.uint8)
-    y0, y1, x0, x1 = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
-    crop[y0 - y : y1 - y, x0 - x : x1 - x] = rgba[y0:y1, x0:x1]
+    y0, y1, x0, x1 = max(top, 0), min(top + side, height), max(left, 0), min(left + side, width)
+    if y0 < y1 and x0 < x1:
+        crop[y0 - top : y1 - top, x0 - left : x1 - left] = rgba[y0:y1, x0:x1]
     return crop
 
 
@@ -95,9 +115,10 @@ def _resized(image: Image.Image, size: int, antialias: bool) -> Image.Image:
     if (width, height) == (size, size):
         return image
     if antialias:
-        # Shrinking averages the area that a pixel covers; enlarging interpolates.
-        smaller = size <= min(width, height)
-        return image.resize((size, size), Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR)
+        # Whole blocks of pixels are averaged. Where they are not whole, that filter would move details by up to half a
+        # pixel, and a triangle does not.
+        blocks = width % size == 0 and height % size == 0
+        return image.resize((size, size), Image.Resampling.BOX if blocks else Image.Resampling.BILINEAR)
     # `resize` widens its filter when shrinking, `transform` does not.
     scale = (width / size, 0, 0, 0, height / size, 0)
     return image.transform((size, size), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)

@@ -100,11 +100,19 @@ def test_replacement_repeats_targets_but_never_the_input(config):
     assert repeated > 0
 
 
-@pytest.mark.parametrize("workers", [0, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))])
-def test_resumed_stream_is_the_unbroken_one(config, workers):
-    unbroken = take(config, 5)
-    resumed = take(with_data(config, workers=workers), 3, start_step=2)
-    for a, b in zip(resumed, unbroken[2:], strict=True):
+def slow_unless(workers, start):
+    """Reader processes take seconds to start."""
+    return pytest.param(workers, start, marks=[] if workers == 0 or (workers, start) == (2, 3) else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("workers", "start"), [slow_unless(workers, start) for workers in range(4) for start in (0, 1, 3)]
+)
+def test_the_stream_is_the_same_for_any_workers_and_resumed(config, workers, start):
+    """Over three epochs of the objects, whose edges lie within batches."""
+    unbroken = take(config, 9)
+    stream = take(with_data(config, workers=workers), 9 - start, start_step=start)
+    for a, b in zip(stream, unbroken[start:], strict=True):
         assert_equal(a, b)
 
 
@@ -115,12 +123,26 @@ def test_seed_and_step_change_the_batch(config):
         assert (batch.synthetic.rgb != first.synthetic.rgb).any()
 
 
-def test_hosts_have_rows_of_the_global_batch(config):
+@pytest.mark.parametrize("hosts", [1, 2, 4])
+def test_hosts_share_the_global_batch_and_nothing_is_lost_or_twice(config, hosts):
+    """Their rows, one after the other, are the batch of one host."""
     whole = take(config, 3)
-    for process in range(2):
-        for part, batch in zip(take(config, 3, process_index=process, process_count=2), whole, strict=True):
-            rows = slice(2 * process, 2 * process + 2)
-            assert_equal(part, jax.tree.map(lambda x, rows=rows: x[rows], batch))
+    parts = [take(config, 3, process_index=host, process_count=hosts) for host in range(hosts)]
+    for step, batch in enumerate(whole):
+        joined = jax.tree.map(lambda *rows: np.concatenate(rows), *(part[step] for part in parts))
+        assert_equal(joined, batch)
+
+
+def test_hosts_see_every_object_of_an_epoch_once(config):
+    """Without any single-host run to compare with."""
+    photographs = dataclasses.replace(config.data.real["photographs"], path="more")
+    config = with_data(config, real={"more": photographs})
+    seen = [
+        identities(batch.real.image)[0]
+        for host in range(2)
+        for batch in take(config, 2, process_index=host, process_count=2)
+    ]
+    assert sorted(np.concatenate(seen).tolist()) == list(range(10, 18))
 
 
 def test_batch_must_divide_among_hosts(config):
@@ -128,16 +150,22 @@ def test_batch_must_divide_among_hosts(config):
         take(config, 1, process_count=3)
 
 
-@pytest.mark.parametrize(("weights", "share"), [((0.0, 0.0), 8 / 12), ((3.0, 1.0), 1 / 4)])
-def test_mixture_proportions(config, weights, share):
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (3.0, 1.0), (0.9, 0.1), (0.37, 0.63)])
+def test_mixture_proportions_hold_at_every_step(config, weights):
+    """After any number of examples a set has had its share of them, to within one; and each set runs its own epochs."""
     photographs = config.data.real["photographs"]
     real = {
         "photographs": dataclasses.replace(photographs, weight=weights[0]),
         "more": dataclasses.replace(photographs, path="more", weight=weights[1]),
     }
-    config = dataclasses.replace(config, batch=dataclasses.replace(config.batch, real=12))
-    numbers = np.stack([identities(b.real.image)[0] for b in take(with_data(config, real=real), 4)])
-    np.testing.assert_allclose((numbers >= 10).mean(), share, atol=0.02)
+    drawn = np.concatenate([identities(b.real.image)[0] for b in take(with_data(config, real=real), 30)])
+    shares = np.array(weights if any(weights) else (4, 8)) / sum(weights if any(weights) else (4, 8))
+    from_more = np.cumsum(drawn >= 10)
+    expected = shares[1] * np.arange(1, len(drawn) + 1)
+    assert np.abs(from_more - expected).max() <= 1
+    for chosen, size in ((drawn[drawn < 10], 4), (drawn[drawn >= 10], 8)):
+        for start in range(0, len(chosen) - size + 1, size):
+            assert len(set(chosen[start : start + size].tolist())) == size
 
 
 def test_weights_of_both_kinds_are_refused(config):

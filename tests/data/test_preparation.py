@@ -343,6 +343,20 @@ def test_wild_images_with_masks(tmp_path):
     assert "'other size.jpg' has an image of (60, 40) and a mask of (60, 30) pixels" in reasons["other size"]
 
 
+def test_masks_below_the_photographs_are_none_of_them(tmp_path, monkeypatch):
+    """However the two folders are written."""
+    (tmp_path / "raw/masks").mkdir(parents=True)
+    for folder in ("raw", "raw/masks"):
+        _png(tmp_path / folder / "a.png", np.zeros((8, 8), np.uint8))
+    monkeypatch.chdir(tmp_path)
+    for source, masks in (
+        ("raw", "raw/masks"),
+        (tmp_path / "raw", "raw/../raw/masks"),
+        ("raw", tmp_path / "raw/masks"),
+    ):
+        assert WildImages(pathlib.Path(source), masks=pathlib.Path(masks)).keys() == ["a"]
+
+
 def test_two_images_of_one_name_are_refused(tmp_path):
     image = np.zeros((8, 8, 4), np.uint8)
     _png(tmp_path / "a.png", image)

@@ -12,11 +12,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from real3d_jax.data import frames
-from real3d_jax.data.records import Item, Unusable, View
+from real3d_jax.data import frames, transforms
+from real3d_jax.data.records import Item, Photograph, Unusable, View
 
 RENDERS = 0  # mask thresholds: the object is where alpha (0 to 255) is greater
 PHOTOGRAPHS = 225
+
+_MARGIN = 4  # pixels kept around the object of a photograph
 
 
 class Layout(Protocol):
@@ -56,6 +58,13 @@ class Layout(Protocol):
           Unusable: the item cannot become records; says which file and why.
         """
         ...
+
+
+def inner_folder(folder: pathlib.Path, other: pathlib.Path | None) -> pathlib.PurePath | None:
+    """Where another folder lies in a folder, however the two are written; None if it does not lie in it."""
+    if other is None or folder.resolve() not in other.resolve().parents:
+        return None
+    return other.resolve().relative_to(folder.resolve())
 
 
 def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
@@ -100,13 +109,40 @@ def cut_out(
     return np.concatenate([rgb, alpha[..., None]], axis=-1)
 
 
+def photograph(key: str, rgba: UInt8[np.ndarray, "H W 4"], *, file: str, threshold: int, longest: int) -> Photograph:
+    """The record of a cut-out photograph: the object's box with a few pixels around it.
+
+    Args:
+      key: its name.
+      rgba: straight alpha.
+      file: where it comes from, below the source's folder.
+      threshold: the object is where alpha is greater.
+      longest: the longer side is made at most so long, in pixels.
+
+    Raises:
+      Unusable: the mask shows nothing, or everything.
+    """
+    check_mask(rgba, threshold=threshold, where=f"'{pathlib.PurePosixPath(file).name}'")
+    left, top, right, bottom = transforms.object_box(rgba[..., 3], threshold=threshold)
+    height, width = rgba.shape[:2]
+    left, top = max(left - _MARGIN, 0), max(top - _MARGIN, 0)
+    right, bottom = min(right + _MARGIN, width), min(bottom + _MARGIN, height)
+    provenance = {"file": file, "box": [left, top, right, bottom], "size": [width, height]}
+    return Photograph(key, transforms.shrink_straight(rgba[top:bottom, left:right], longest=longest), provenance)
+
+
 def check_mask(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, where: str) -> None:
     """Refuses an image that shows nothing, or no background.
 
     Raises:
       Unusable: no alpha is above the threshold, or all.
     """
-    shown = rgba[..., 3] > threshold
+    check_alpha(rgba[..., 3], threshold=threshold, where=where)
+
+
+def check_alpha(alpha: UInt8[np.ndarray, "H W"], *, threshold: int, where: str) -> None:
+    """`check_mask` of alpha alone."""
+    shown = alpha > threshold
     if not shown.any():
         raise Unusable(f"{where} has an empty mask: no alpha is above {threshold}")
     if shown.all():

@@ -6,7 +6,9 @@ from typing import Any
 from real3d_jax.errors import UserError, did_you_mean
 
 _CLASSES = {
+    "co3d": "CO3D",
     "gobjaverse": "GObjaverse",
+    "mvimgnet": "MVImgNet",
     "omniobject3d": "OmniObject3D",
     "views": "Views",
     "wild_images": "WildImages",

@@ -8,17 +8,15 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from real3d_jax.data import transforms
-from real3d_jax.data.records import SINGLE_VIEW, Item, Photograph, Unusable
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, check_mask, cut_out, open_image
+from real3d_jax.data.records import SINGLE_VIEW, Item, Unusable
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, open_image, photograph
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
 
 _WITH_ALPHA = (".png", ".webp")
 _PHOTOGRAPHS = (*_WITH_ALPHA, ".jpg", ".jpeg")
-_MARGIN = 4  # pixels kept around the object
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,26 +65,21 @@ class WildImages:
         """See `Layout`."""
         path = _one(self.source, key)
         rgba = _with_alpha(path) if self.masks is None else _with_mask(path, _one(self.masks, key))
-        check_mask(rgba, threshold=self.mask_threshold, where=f"'{path.name}'")
-        crop, box = _object(rgba, self.mask_threshold)
-        provenance = {
-            "file": path.relative_to(self.source).as_posix(),
-            "box": box,
-            "size": [rgba.shape[1], rgba.shape[0]],
-        }
-        return Item(key, (Photograph(key, transforms.shrink_straight(crop, longest=self.image_size), provenance),))
+        file = path.relative_to(self.source).as_posix()
+        return Item(key, (photograph(key, rgba, file=file, threshold=self.mask_threshold, longest=self.image_size),))
 
 
 def _files(folder: pathlib.Path, suffixes: Sequence[str], without: pathlib.Path | None = None) -> list[pathlib.Path]:
     """The files of a tree with such suffixes, in the order of their keys, without hidden ones."""
     if not folder.is_dir():
         raise UserError(f"There is no folder '{folder}': correct the path.")
+    skipped = inner_folder(folder, without)
     found = [
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in suffixes
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not (without is not None and path.is_relative_to(without))
+        and not (skipped and path.relative_to(folder).is_relative_to(skipped))
     ]
     return sorted(found, key=lambda path: (_key(path, folder), path.suffix))
 
@@ -120,12 +113,3 @@ def _with_mask(path: pathlib.Path, mask: pathlib.Path) -> UInt8[np.ndarray, "H W
     image = ImageOps.exif_transpose(open_image(path, modes=("RGB", "L", "RGBA", "CMYK")))
     alpha = ImageOps.exif_transpose(open_image(mask, modes=("1", "L")))
     return cut_out(np.asarray(image.convert("RGB")), np.asarray(alpha.convert("L")), where=f"'{path.name}'")
-
-
-def _object(rgba: UInt8[np.ndarray, "H W 4"], threshold: int) -> tuple[UInt8[np.ndarray, "h w 4"], list[int]]:
-    """The object with a margin, and its box: left, top, right, bottom."""
-    left, top, right, bottom = Image.fromarray(transforms.binary_mask(rgba, threshold=threshold)).getbbox() or (0,) * 4
-    height, width = rgba.shape[:2]
-    left, top = max(left - _MARGIN, 0), max(top - _MARGIN, 0)
-    right, bottom = min(right + _MARGIN, width), min(bottom + _MARGIN, height)
-    return rgba[top:bottom, left:right], [left, top, right, bottom]
