@@ -131,7 +131,7 @@ def _factor_of_covariance(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndar
 
 def _factor_of_samples(features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred, mode="r")
+    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred)[1]
 
 
 def _checked(features: Float[np.ndarray, "n d"], *, least: int) -> Float[np.ndarray, "n d"]:
