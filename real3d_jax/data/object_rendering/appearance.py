@@ -53,7 +53,7 @@ def appearance(geometry: trimesh.Trimesh, textures: Textures, *, is_gltf: bool) 
     faces, visual = np.asarray(geometry.faces), geometry.visual
     uv = np.zeros((len(faces), 3, 2))
     if not isinstance(visual, TextureVisuals):
-        return Appearance(uv, _linear(_colours_without_material(visual, faces)), None)
+        return Appearance(uv, _colours_without_material(visual, faces, is_linear=is_gltf), None)
     image = _image(visual.material)
     if visual.uv is None or len(visual.uv) != len(geometry.vertices):
         image = None
@@ -92,12 +92,14 @@ def _image(material: Any) -> Image.Image | None:
     return image if image is not None else getattr(material, "image", None)
 
 
-def _colours_without_material(visual: Any, faces: np.ndarray) -> Float[np.ndarray, "faces 3 4"]:
+def _colours_without_material(visual: Any, faces: np.ndarray, *, is_linear: bool) -> Float[np.ndarray, "faces 3 4"]:
     if visual.kind == "vertex":
-        return to_rgba(visual.vertex_colors)[faces] / 255
-    if visual.kind == "face":
-        return np.repeat(to_rgba(visual.face_colors)[:, None] / 255, 3, axis=1)
-    return _constant([_NO_COLOUR] * 3 + [1], faces)
+        colours = to_rgba(visual.vertex_colors)[faces] / 255
+    elif visual.kind == "face":
+        colours = np.repeat(to_rgba(visual.face_colors)[:, None] / 255, 3, axis=1)
+    else:
+        return _linear(_constant([_NO_COLOUR] * 3 + [1], faces))
+    return colours if is_linear else _linear(colours)
 
 
 def _mtl_colours(

@@ -80,7 +80,8 @@ def transformed(part: Part, matrix: Float[np.ndarray, "4 4"]) -> Part:
     # The cofactors are the inverse transposed times the determinant: they also serve maps that flatten.
     linear = matrix[:3, :3]
     cofactors = np.stack([np.cross(linear[i - 2], linear[i - 1]) for i in range(3)])
-    triangles = part.triangles @ linear.T + matrix[:3, 3]
+    with np.errstate(invalid="ignore"):  # `normalised` refuses what is not finite
+        triangles = part.triangles @ linear.T + matrix[:3, 3]
     return part._replace(triangles=triangles, normals=unit(part.normals @ cofactors.T))
 
 

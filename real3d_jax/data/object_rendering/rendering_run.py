@@ -188,7 +188,7 @@ def _pool(workers: int, settings: RenderSettings) -> Iterator[ProcessPool]:
         workers,
         max_tasks=_OBJECTS_A_PROCESS,
         initializer=_begin_worker,
-        initargs=(threads,),
+        initargs=(threads, settings),
         # Not forked: this process may run JAX's threads.
         context=multiprocessing.get_context("spawn"),
     )
@@ -207,7 +207,7 @@ def _pool(workers: int, settings: RenderSettings) -> Iterator[ProcessPool]:
         pool.join()
 
 
-def _begin_worker(threads: int) -> None:
+def _begin_worker(threads: int, settings: RenderSettings) -> None:
     os.environ.setdefault("LP_NUM_THREADS", str(threads))  # of Mesa's software renderer
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -217,6 +217,8 @@ def _begin_worker(threads: int) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    with contextlib.suppress(UserError):  # `_start` says it
+        renderers(settings)  # here, so that it takes nothing of an object's time
 
 
 def _start(settings: RenderSettings) -> None:
