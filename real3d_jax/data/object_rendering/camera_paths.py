@@ -1,7 +1,7 @@
 """Where the cameras of an object stand. They look at the origin, +z is up in their pictures."""
 
 import dataclasses
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +14,13 @@ _NEAREST, _FARTHEST = 0.9, 5.6
 
 
 class CameraPath(Protocol):
-    """A way to place the cameras of an object. Its fields are what tells one path from another."""
+    """A way to place the cameras of an object. Its fields are what tells one path from another.
+
+    Attributes:
+      spares: how many more cameras there are for each view, should one see nothing, or nothing but the object.
+    """
+
+    spares: ClassVar[int]
 
     def poses(self, rng: np.random.Generator, views: int) -> Float[np.ndarray, "views 4 4"]:
         """Camera to world, OpenGL axes, float64."""
@@ -32,6 +38,8 @@ class RandomCameras:
 
     distance: tuple[float, float] = (1.5, 2.2)
     elevation: tuple[float, float] = (-90.0, 90.0)
+
+    spares: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         _check(self.distance, self.elevation)
@@ -60,6 +68,8 @@ class RingCameras:
 
     distance: tuple[float, float] = (1.9547, 1.9547)
     elevation: tuple[float, float] = (5.0, 30.0)
+
+    spares: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         _check(self.distance, self.elevation)

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -62,10 +63,30 @@ def partial_folder(folder: pathlib.Path, name: str) -> pathlib.Path:
     return folder / f".{name}.partial"
 
 
-def poses(settings: RenderSettings, name: str) -> Float[np.ndarray, "views 4 4"]:
-    """The cameras of an object. They follow from the settings and its name alone."""
+def poses(settings: RenderSettings, name: str) -> Float[np.ndarray, "cameras 4 4"]:
+    """The cameras of an object, and spare ones. They follow from the settings and its name alone."""
     digest = hashlib.sha256(f"{settings.seed}/{name}".encode()).digest()
-    return settings.cameras.poses(np.random.default_rng(list(digest)), settings.views)
+    count = settings.views * (1 + settings.cameras.spares)
+    return settings.cameras.poses(np.random.default_rng(list(digest)), count)
+
+
+def _next_picture(
+    cameras: Iterator[Float[np.ndarray, "4 4"]], colours: ColourRenderer, fov_y: float, *, where: str
+) -> tuple[Float[np.ndarray, "4 4"], UInt8[np.ndarray, "H W 4"]]:
+    """The next camera whose picture shows the object and some background, and that picture.
+
+    Raises:
+      Unusable: there is none.
+    """
+    fault = Unusable(f"{where} has no camera left")
+    for c2w in cameras:
+        rgba = colours.colour(c2w, fov_y)
+        try:
+            check_mask(rgba, threshold=RENDERS, where=where)
+            return c2w, rgba
+        except Unusable as error:
+            fault = error
+    raise fault
 
 
 @functools.cache
@@ -88,10 +109,10 @@ def _render(mesh: Mesh, mesh_file: MeshFile, folder: pathlib.Path, settings: Ren
     with contextlib.ExitStack() as loaded:
         for renderer in {id(r): r for r in (colours, rasterizer)}.values():
             loaded.enter_context(renderer.loaded(mesh))
-        for number, c2w in enumerate(poses(settings, mesh_file.name)):
+        cameras = iter(poses(settings, mesh_file.name))
+        for number in range(settings.views):
             name = f"{number:05d}"
-            rgba = colours.colour(c2w, settings.fov_y)
-            check_mask(rgba, threshold=RENDERS, where=f"view '{name}'")
+            c2w, rgba = _next_picture(cameras, colours, settings.fov_y, where=f"view '{name}'")
             surfaces = rasterizer.surfaces(c2w, settings.fov_y)
             write_view(folder, name, rgba=rgba, surfaces=surfaces, c2w=c2w, fov_y=settings.fov_y)
     (folder / "mesh").mkdir()

@@ -19,8 +19,8 @@ from real3d_jax.data.object_rendering.meshes import Mesh, Part
 from real3d_jax.errors import UserError
 
 # Lamps that stand still in the world: where, how strong (watts), how wide. They and the sky make white nearly white.
-_LAMPS = (((2.4, -2.0, 3.2), 220.0, 2.0), ((-2.8, 2.4, 0.8), 60.0, 3.0))
-_SKY = 0.55
+_LAMPS = (((2.4, -2.0, 3.2), 150.0, 2.0), ((-2.8, 2.4, 0.8), 50.0, 3.0))
+_SKY = 0.5
 _ROUGHNESS = 0.6
 
 
@@ -74,6 +74,7 @@ class PathTracer:
         scene.render.engine = "CYCLES"
         scene.cycles.samples, scene.cycles.seed = self._samples, 0
         scene.cycles.use_denoising = True
+        scene.cycles.pixel_filter_type = "BOX"  # a pixel is its own area, as in the rasterizer
         scene.render.threads_mode, scene.render.threads = "FIXED", _threads()
         scene.render.resolution_x = scene.render.resolution_y = self._size
         scene.render.resolution_percentage = 100

@@ -18,6 +18,7 @@ from PIL import Image
 from real3d_jax.data import preparation
 from real3d_jax.data.object_rendering import object_list, rendering_run
 from real3d_jax.data.object_rendering.camera_paths import RandomCameras
+from real3d_jax.data.object_rendering.object_renders import poses
 from real3d_jax.data.object_rendering.rendering_run import render_folder
 from real3d_jax.data.object_rendering.settings import RenderSettings
 from real3d_jax.data.sources.views import Views
@@ -192,6 +193,19 @@ def test_views_that_show_nothing_or_everything(tmp_path):
     with pytest.raises(UserError, match="empty mask"):
         render_folder(raw / "needle.stl", tmp_path / "far", SETTINGS, progress=False)
     assert not [path for path in tmp_path.glob("*/*") if path.is_dir()]
+
+
+def test_random_cameras_that_see_only_the_object_are_drawn_anew(tmp_path):
+    shapes.box().export(tmp_path / "box.stl")
+    settings = RenderSettings(RandomCameras(distance=(1.3, 1.5)), views=12, image_size=32)
+    render_folder(tmp_path / "box.stl", tmp_path / "out", settings, progress=False)
+    views = Views(tmp_path / "out").read("box").records
+    assert len(views) == 12
+    positions = [view.c2w[:3, 3] for view in views]
+    drawn = list(poses(settings, "box")[:, :3, 3])
+    places = [next(i for i, p in enumerate(drawn) if np.allclose(p, position)) for position in positions]
+    assert places == sorted(places) and len(set(places)) == 12
+    assert places[-1] > 11
 
 
 def test_names(tmp_path):
