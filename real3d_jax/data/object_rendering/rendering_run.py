@@ -16,6 +16,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
@@ -34,6 +35,7 @@ SPLIT = "all"  # renders have no splits; the lists of rejected items have a plac
 _PARTIAL = ".partial"
 _AHEAD = 2  # objects handed out for each worker
 _OBJECTS_A_PROCESS = 500  # then a fresh one takes its place, for what libraries do not give back
+_NO_WORKERS = "No worker process can be started any more ({}): run the command again; it keeps what is done."
 _START_LIMIT = 120  # seconds in which a renderer must be ready
 
 
@@ -156,7 +158,11 @@ def _outcomes(
     queue, running = iter(missing), {}
     while True:
         for mesh in itertools.islice(queue, _AHEAD * workers - len(running)):
-            running[pool.schedule(render_object, args=(mesh, folder, settings), timeout=time_limit)] = mesh
+            try:
+                future = pool.schedule(render_object, args=(mesh, folder, settings), timeout=time_limit)
+            except RuntimeError as error:
+                raise UserError(_NO_WORKERS.format(error)) from error
+            running[future] = mesh
         if not running:
             return
         for future in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
@@ -174,6 +180,8 @@ def _reason(future: Future, time_limit: float) -> str | None:
         return f"it took longer than {time_limit:g} seconds"
     except ProcessExpired as error:
         return f"the process that rendered it died (exit code {error.exitcode}; out of memory?)"
+    except BrokenProcessPool as error:
+        raise UserError(_NO_WORKERS.format(error)) from error
     except (OSError, UserError):
         raise
     except Exception as error:  # a mesh that nobody thought of must not stop the others
@@ -196,7 +204,7 @@ def _pool(workers: int, settings: RenderSettings) -> Iterator[ProcessPool]:
         started = pool.schedule(_start, args=(settings,), timeout=_START_LIMIT)
         try:
             started.result()
-        except (TimeoutError, ProcessExpired) as error:
+        except (TimeoutError, ProcessExpired, BrokenProcessPool) as error:
             raise UserError(f"The {settings.renderer} cannot be started ({error}): check its installation.") from error
         yield pool
         pool.close()

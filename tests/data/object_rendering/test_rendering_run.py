@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import importlib.util
 import json
 import os
 import pathlib
@@ -180,6 +181,30 @@ def test_meshes_that_kill_their_process_are_left_out(tmp_path, monkeypatch):
     shapes.box().export(raw / "disk is full.stl")
     with pytest.raises(UserError, match="No space left"):
         render_folder(raw, tmp_path / "out", SETTINGS, time_limit=8, progress=False)
+
+
+def test_workers_that_do_not_start_are_said(meshes, tmp_path, monkeypatch):
+    monkeypatch.setattr(rendering_run, "_begin_worker", faulty_meshes.begin_worker)
+    with pytest.raises(UserError, match="rasterizer cannot be started"):
+        render_folder(meshes, tmp_path / "out", SETTINGS, progress=False)
+
+
+def test_a_machine_without_egl_is_told_what_to_install(meshes, tmp_path):
+    environment = {**os.environ, "GLCONTEXT_LINUX_LIBEGL": "nowhere.so"}
+    done = subprocess.run(command(meshes, tmp_path / "out"), capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "error: OpenGL cannot be started" in done.stderr and "apt-get install libegl1" in done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bpy") is not None, reason="Blender is there")
+def test_a_missing_blender_is_said(meshes, tmp_path):
+    done = subprocess.run(
+        command(meshes, tmp_path / "out", "--renderer", "path_tracer"), capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "error: The path tracer needs Blender" in done.stderr
 
 
 def test_views_that_show_nothing_or_everything(tmp_path):
