@@ -8,8 +8,8 @@ from PIL import Image
 
 from real3d_jax.data.object_rendering.meshes import Mesh, Part, face_normals
 
-# A texture whose quarters are, seen upright: red, green; blue, white.
-QUARTERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
+# A texture whose quarters are, seen upright: red, green; blue, steel.
+QUARTERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [100, 150, 200]]], np.uint8)
 
 
 def part(shape: trimesh.Trimesh, colour=(1.0, 1.0, 1.0, 1.0)) -> Part:
