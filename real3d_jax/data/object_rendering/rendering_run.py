@@ -21,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
-from real3d_jax.data import rejections
+from real3d_jax.data import rejections, resuming
 from real3d_jax.data.object_rendering import object_list
 from real3d_jax.data.object_rendering.object_list import MeshFile
 from real3d_jax.data.object_rendering.object_renders import partial_folder, render_object, renderers
@@ -32,7 +32,6 @@ from real3d_jax.errors import UserError
 
 PLAN = "rendering.json"
 SPLIT = "all"  # renders have no splits; the lists of rejected items have a place for one
-_PARTIAL = ".partial"
 _AHEAD = 2  # objects handed out for each worker
 _OBJECTS_A_PROCESS = 500  # then a fresh one takes its place, for what libraries do not give back
 _NO_WORKERS = "No worker process can be started any more ({}): run the command again; it keeps what is done."
@@ -73,7 +72,9 @@ def render_folder(
     meshes, unnamed = object_list.find(source, include=include, exclude=exclude, limit=limit)
     try:
         with _held(folder):
-            _begin(folder, settings)
+            resuming.begin(folder / PLAN, settings.plan(), made="rendered")
+            for unfinished in folder.glob(partial_folder(folder, "*").name):
+                shutil.rmtree(unfinished)
             there = set(subfolders(folder))
             missing = [mesh for mesh in meshes if mesh.name not in there]
             label = f"rendering {folder.name}"
@@ -102,25 +103,6 @@ def _held(folder: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _begin(folder: pathlib.Path, settings: RenderSettings) -> None:
-    """Makes sure that the renders that stand have the same settings, and removes what a killed run left unfinished."""
-    plan = settings.plan()
-    if (folder / PLAN).exists():
-        before = json.loads((folder / PLAN).read_text())
-        for key in sorted({*plan, *before}):
-            if plan.get(key) != before.get(key):
-                raise UserError(
-                    f"'{folder}' was rendered with {key} = {before.get(key)}, not {plan.get(key)}: "
-                    "delete the folder, or choose another one."
-                )
-    elif any(path.name != PLAN + _PARTIAL for path in folder.iterdir()):
-        raise UserError(f"'{folder}' is not empty and holds no renders of this program: choose a new folder.")
-    else:
-        _replace_text(folder / PLAN, json.dumps(plan, indent=2))
-    for path in folder.glob(f".*{_PARTIAL}"):
-        shutil.rmtree(path)
 
 
 def _render_missing(
@@ -238,16 +220,10 @@ def _finish(folder: pathlib.Path, meshes: Sequence[MeshFile], rejected: Sequence
     left_out = {entry.key for entry in rejected}
     kept = [(mesh.name, views) for mesh in meshes if mesh.name not in left_out]
     report = _report(len(kept) + len(rejected), kept, sorted(rejected))
-    _replace_text(folder / rejections.LIST, rejections.lines([report]))
-    _replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary([report]), indent=2))
+    resuming.replace_text(folder / rejections.LIST, rejections.lines([report]))
+    resuming.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary([report]), indent=2))
     rejections.check_any_kept([report], folder)
 
 
 def _report(listed: int, kept: Sequence[tuple[str, int]], rejected: Sequence[Rejection]) -> rejections.Report:
     return rejections.Report(SPLIT, listed, kept, rejected, [])
-
-
-def _replace_text(path: pathlib.Path, text: str) -> None:
-    partial = path.with_name(path.name + _PARTIAL)
-    partial.write_text(text)
-    os.replace(partial, path)

@@ -151,7 +151,7 @@ def test_other_settings_are_refused(meshes, rendered):
 
 def test_other_folders_are_refused(meshes, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match="not empty and holds no renders"):
+    with pytest.raises(UserError, match="not empty and was not rendered by this program"):
         render_folder(meshes, tmp_path, SETTINGS, progress=False)
     with pytest.raises(UserError, match="Cannot write"):
         render_folder(meshes, tmp_path / "thesis.tex" / "out", SETTINGS, progress=False)
