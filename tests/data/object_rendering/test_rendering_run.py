@@ -266,19 +266,20 @@ def test_names(tmp_path):
 
 
 def command(source, out, *options) -> list[str]:
-    arguments = ["--input", str(source), "--out", str(out), "--views", "3", "--image_size", "32", *options]
+    arguments = ["--input", str(source), "--out", str(out), "--views", "12", "--image_size", "32", *options]
     return [sys.executable, "launch/render_objects.py", *arguments]
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_it_goes_on_to_the_same_bytes(tmp_path, kills):
-    source = write_meshes(tmp_path / "raw", 40)
+    source = write_meshes(tmp_path / "raw", 24)
+    for name in ("box000", "box011"):  # take a while, so that kills come in the midst of them
+        shapes.ball(subdivisions=7).export(source / f"{name}.stl")
+    (source / "box000.glb").unlink()
     (source / "box005.obj").write_text("v 0 0 0\n")
     unbroken, folder = tmp_path / "unbroken", tmp_path / "broken"
-    start = time.monotonic()
     subprocess.run(command(source, unbroken), check=True, capture_output=True)
-    seconds = time.monotonic() - start
-    choice, interrupted, counts = random.Random(kills), 0, [0]
+    choice, half_made, counts = random.Random(kills), 0, [0]
     for number in range(kills):
         workers = str(1 + number % 2)
         process = subprocess.Popen(
@@ -287,16 +288,19 @@ def test_killed_at_random_it_goes_on_to_the_same_bytes(tmp_path, kills):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(choice.uniform(0.2, 0.9) * seconds)
+        while number % 4 != 3 and process.poll() is None and not list(folder.glob(".*.partial/*.png")):
+            time.sleep(0.001)  # until an object is half made; the fourth kill comes while the program starts
+        time.sleep(choice.uniform(0, 2.5) if number else 0)
         with contextlib.suppress(ProcessLookupError):
-            (os.killpg if number % 3 else os.kill)(process.pid, signal.SIGKILL)  # its workers too, or it alone
-        interrupted += process.wait() < 0
+            (os.kill if number % 3 == 2 else os.killpg)(process.pid, signal.SIGKILL)  # it alone, or its workers too
+        process.wait()
+        half_made += bool(list(folder.glob(".*.partial")))
         there = [path for path in folder.glob("box*") if path.is_dir()] if folder.exists() else []
         assert len(there) >= counts[-1]
         counts.append(len(there))
         for path in there:  # what claims to be whole is whole
-            assert len(list(path.rglob("*.png"))) == 9
-    assert interrupted
+            assert len(list(path.rglob("*.png"))) == 36
+    assert half_made
     subprocess.run(command(source, folder), check=True, capture_output=True)
     assert contents(folder) == contents(unbroken)
     assert rejected(folder) == {"box005": "it has no faces"}
