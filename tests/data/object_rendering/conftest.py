@@ -1,10 +1,8 @@
-"""Skips these tests where meshes cannot be rendered; `.ci/run` installs what they need."""
+"""Rasterizers for the tests. They skip where OpenGL cannot be started; `.ci/run` installs what it needs."""
 
 import pytest
 
-pytest.importorskip("trimesh", reason="needs the render extra")
-pytest.importorskip("pebble", reason="needs the render extra")
-moderngl = pytest.importorskip("moderngl", reason="needs the render extra")
+from real3d_jax.errors import UserError
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +18,7 @@ def lit():
 
 
 def _rasterizer(*, lit: bool):
-    from real3d_jax.data.object_rendering.rasterizer import Rasterizer
-    from real3d_jax.errors import UserError
+    from real3d_jax.data.object_rendering.rasterizer import Rasterizer  # needs the extra
 
     try:
         return Rasterizer(size=128, supersample=3, lit=lit)

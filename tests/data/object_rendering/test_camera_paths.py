@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tests.data.object_rendering.requirements  # noqa: F401
 from real3d_jax import cameras
 from real3d_jax.data import frames
 from real3d_jax.data.object_rendering.camera_paths import RandomCameras, RingCameras

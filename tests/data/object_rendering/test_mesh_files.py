@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-import trimesh
 from PIL import Image
 
+import tests.data.object_rendering.requirements  # noqa: F401
 from real3d_jax.data.object_rendering import mesh_files
 from real3d_jax.data.records import Unusable
 from tests.data.object_rendering import shapes
 
+trimesh = pytest.importorskip("trimesh")
 SIZE = 128
 FOV_Y = 40.0
 # Looks along -y of the world, which is the file's -z where +y of the file is up.

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import tests.data.object_rendering.requirements  # noqa: F401
+
 pytest.importorskip("bpy", reason="needs Blender as a module")
 
 from real3d_jax.data.object_rendering import mesh_files

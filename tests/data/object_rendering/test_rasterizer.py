@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tests.data.object_rendering.requirements  # noqa: F401
 from tests.data import projection
 from tests.data.object_rendering import shapes
 

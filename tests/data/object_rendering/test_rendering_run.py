@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tests.data.object_rendering.requirements  # noqa: F401
 from real3d_jax.data import preparation
 from real3d_jax.data.object_rendering import object_list, rendering_run
 from real3d_jax.data.object_rendering.camera_paths import RandomCameras
