@@ -40,8 +40,8 @@ class PathTracer:
             import bpy  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError(
-                f"The path tracer needs Blender as a module ({error}): install the extra with "
-                "pip install -e '.[path_tracing]'; there is none for Python 3.12."
+                f"The path tracer needs Blender as a module ({error}): on Python 3.13 install it with "
+                "pip install -e '.[path_tracing]', on 3.11 with pip install --no-deps bpy==4.5.15."
             ) from error
         self._bpy: Any = bpy
         self._size, self._samples = size, samples
