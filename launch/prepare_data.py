@@ -10,7 +10,6 @@ Each data set has options of its own: `--dataset NAME --help` lists them. Items 
 """
 
 import argparse
-import json
 import pathlib
 
 import simple_parsing
@@ -61,7 +60,7 @@ def _from_files(dataset: str) -> None:
         workers=options.workers,
     ) as source:
         record_writer.write(options.out, source)
-    _tell(options.out)
+    print(rejections.described(options.out))
 
 
 def _embedded() -> None:
@@ -80,17 +79,7 @@ def _embedded() -> None:
     options = vars(parser.parse_args())
     folder, kind = options.pop("out"), options.pop("dataset")
     prepare(folder, EmbeddedSourceConfig(path=str(folder), kind=kind, **options))
-    _tell(folder)
-
-
-def _tell(folder: pathlib.Path) -> None:
-    summary = json.loads((folder / rejections.SUMMARY).read_text())
-    for split, counts in summary["splits"].items():
-        print(f"{folder} {split}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    if summary["reasons"]:
-        print(f"left out, with reasons, in {folder / rejections.LIST}:")
-        for reason, count in sorted(summary["reasons"].items(), key=lambda pair: -pair[1]):
-            print(f"  {count} x {reason}")
+    print(rejections.described(folder))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,20 @@ def canonical_c2w(distance: float) -> Float[np.ndarray, "4 4"]:
     return np.array([[0, 0, 1, distance], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]], np.float32)
 
 
+def spherical_c2w(
+    azimuth: Float[np.ndarray, "views"], elevation: Float[np.ndarray, "views"], distance: Float[np.ndarray, "views"]
+) -> Float[np.ndarray, "views 4 4"]:
+    """`real3d_jax.cameras.spherical_c2w` in float64: looking at the origin, z up. Angles in radians."""
+    sin_az, cos_az, sin_el, cos_el = np.sin(azimuth), np.cos(azimuth), np.sin(elevation), np.cos(elevation)
+    c2w = np.zeros((len(azimuth), 4, 4))
+    c2w[:, :3, 0] = np.stack([-sin_az, cos_az, np.zeros_like(sin_az)], -1)
+    c2w[:, :3, 1] = np.stack([-sin_el * cos_az, -sin_el * sin_az, cos_el], -1)
+    c2w[:, :3, 2] = np.stack([cos_el * cos_az, cos_el * sin_az, sin_el], -1)
+    c2w[:, :3, 3] = distance[:, None] * c2w[:, :3, 2]
+    c2w[:, 3, 3] = 1
+    return c2w
+
+
 def centred_intrinsics(fov_y: float) -> Float[np.ndarray, "4"]:
     """Normalised intrinsics of a square, centred camera; `fov_y` in degrees."""
     focal = 0.5 / np.tan(np.radians(fov_y) / 2)

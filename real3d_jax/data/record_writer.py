@@ -5,7 +5,6 @@ is renamed into place before it. Shards that stand are kept. The metadata come l
 `dataset_info.json` is unfinished.
 """
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -20,7 +19,7 @@ from tensorflow_datasets.core import dataset_info
 from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
-from real3d_jax.data import records, rejections
+from real3d_jax.data import records, rejections, resuming
 from real3d_jax.data.records import Item, Rejection, Source
 from real3d_jax.errors import UserError
 
@@ -104,20 +103,7 @@ def _begin(folder: pathlib.Path, source: Source, items_per_shard: int) -> None:
         "splits": dict(source.splits),
         **source.settings,
     }
-    plan = json.loads(json.dumps(plan))
-    if (folder / PLAN).exists():
-        before = json.loads((folder / PLAN).read_text())
-        for key in sorted({*plan, *before}):
-            if plan.get(key) != before.get(key):
-                raise UserError(
-                    f"'{folder}' was prepared with {key} = {before.get(key)}, not {plan.get(key)}: "
-                    "delete the folder, or choose another one."
-                )
-    elif folder.exists() and any(folder.iterdir()):
-        raise UserError(f"'{folder}' is not empty and holds no data set: choose a new folder.")
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace_text(folder / PLAN, json.dumps(plan, indent=2))
+    resuming.begin(folder / PLAN, plan, made="prepared")
 
 
 def _write_shard(
@@ -141,7 +127,7 @@ def _write_shard(
                 contents.dropped.extend(item.dropped)
     finally:
         writer.close()
-    _replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
+    resuming.replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
     os.replace(partial, path)
 
 
@@ -175,7 +161,7 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
             continue
         listed = [_Contents(**json.loads(_items_file(path).read_text())) for path in paths]
         items = [item for contents in listed for item in contents.items]
-        _replace_text(folder / index_name(split), json.dumps(items))
+        resuming.replace_text(folder / index_name(split), json.dumps(items))
         left_out = [[Rejection(*pair) for part in listed for pair in getattr(part, kind)] for kind in _LEFT_OUT]
         reports.append(rejections.Report(split, count, items, *left_out))
         splits.append(
@@ -186,8 +172,8 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
                 filename_template=template,
             )
         )
-    _replace_text(folder / rejections.LIST, rejections.lines(reports))
-    _replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary(reports), indent=2))
+    resuming.replace_text(folder / rejections.LIST, rejections.lines(reports))
+    resuming.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary(reports), indent=2))
     rejections.check_any_kept(reports, folder)
     identity = dataset_info.DatasetIdentity(
         name=source.schema, version=tfds.core.Version(records.VERSION), data_dir=str(folder), module_name=""
@@ -214,11 +200,3 @@ def _counted(items: Iterable[Item | Rejection], bar: tqdm) -> Iterator[Item | Re
             rejected += 1
             bar.set_postfix_str(f"{rejected} rejected in this shard", refresh=False)
         bar.update()
-
-
-def _replace_text(path: pathlib.Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with contextlib.suppress(FileNotFoundError):
-        partial.unlink()
-    partial.write_text(text)
-    os.replace(partial, path)

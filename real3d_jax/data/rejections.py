@@ -72,6 +72,19 @@ def check_any_kept(reports: Sequence[Report], folder: pathlib.Path) -> None:
         )
 
 
+def described(folder: pathlib.Path) -> str:
+    """The summary in a folder, in lines for people."""
+    found = json.loads((folder / SUMMARY).read_text())
+    told = [
+        f"{folder} {split}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+        for split, counts in found["splits"].items()
+    ]
+    if found["reasons"]:
+        told.append(f"left out, with reasons, in {folder / LIST}:")
+        told += [f"  {count} x {why}" for why, count in sorted(found["reasons"].items(), key=lambda pair: -pair[1])]
+    return "\n".join(told)
+
+
 def _kind(reason: str) -> str:
     """A reason without the names and numbers of the case."""
     reason = re.sub(r"'[^']*'", "'...'", re.sub(r"\(.*\)", "(...)", reason))

@@ -1,0 +1,103 @@
+"""Meshes ready to be drawn, and how they are brought to the same size and place."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from real3d_jax.data.records import Unusable
+
+# Where +y of a file is up, (x, y, z) becomes (x, -z, y).
+_Z_UP = {
+    "y": np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]),
+    "z": np.eye(4),
+}
+UP_AXES = tuple(_Z_UP)
+
+
+class Part(NamedTuple):
+    """Triangles of one appearance. Corners are not shared, so that each may have its own normal, place and colour.
+
+    Attributes:
+      triangles: corners.
+      normals: at the corners, unit length; their sign may be wrong.
+      uv: texture coordinates, (0, 0) is the lower left corner of the texture.
+      colours: at the corners, RGBA in [0, 1], linear light, straight alpha; they multiply the texture.
+      texture: RGBA, sRGB, straight alpha; None is white.
+    """
+
+    triangles: Float[np.ndarray, "faces 3 3"]
+    normals: Float[np.ndarray, "faces 3 3"]
+    uv: Float[np.ndarray, "faces 3 2"]
+    colours: Float[np.ndarray, "faces 3 4"]
+    texture: UInt8[np.ndarray, "H W 4"] | None
+
+
+class Mesh(NamedTuple):
+    """An object in its place.
+
+    Attributes:
+      parts: in the world of the renders.
+      file_to_world: maps the file's coordinates to the world.
+    """
+
+    parts: Sequence[Part]
+    file_to_world: Float[np.ndarray, "4 4"]
+
+
+def normalised(parts: Sequence[Part], *, up_axis: str) -> Mesh:
+    """Turns +z up, moves the centre of the bounding box to the origin and makes its largest side 1.
+
+    So the object lies in [-0.5, 0.5], as in G-buffer Objaverse and in Zero-1-to-3's renders.
+
+    Raises:
+      Unusable: there are no faces, numbers are not finite, or the object has no size or no surface.
+    """
+    if not sum(len(part.triangles) for part in parts):
+        raise Unusable("it has no faces")
+    upright = _Z_UP[up_axis]
+    corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts]).astype(np.float64)
+    if not np.isfinite(corners).all():
+        raise Unusable("it has vertices that are not finite")
+    corners = corners @ upright[:3, :3].T
+    low, high = corners.min(0), corners.max(0)
+    with np.errstate(over="ignore"):
+        size = (high - low).max()
+    if not 1e-30 < size < 1e30:
+        raise Unusable(f"its size is {size:g}")
+    file_to_world = upright.copy()
+    file_to_world[:3] /= size
+    file_to_world[:3, 3] = -(low + high) / 2 / size
+    placed = [transformed(part, file_to_world) for part in parts]
+    if max(_largest_area(part) for part in placed) < 1e-12:
+        raise Unusable("it has no surface: all its faces are lines or points")
+    return Mesh(placed, file_to_world)
+
+
+def transformed(part: Part, matrix: Float[np.ndarray, "4 4"]) -> Part:
+    """A part moved by an affine map."""
+    # The cofactors are the inverse transposed times the determinant: they also serve maps that flatten.
+    linear = matrix[:3, :3]
+    cofactors = np.stack([np.cross(linear[i - 2], linear[i - 1]) for i in range(3)])
+    with np.errstate(invalid="ignore"):  # `normalised` refuses what is not finite
+        triangles = part.triangles @ linear.T + matrix[:3, 3]
+    return part._replace(triangles=triangles, normals=unit(part.normals @ cofactors.T))
+
+
+def unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Vectors of length 1; those of length 0 stay."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1)
+
+
+def face_normals(triangles: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "faces 3"]:
+    """Unit normals of flat faces; 0 for those without area."""
+    sides = triangles[:, 1:] - triangles[:, :1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return unit(np.cross(sides[:, 0], sides[:, 1]))
+
+
+def _largest_area(part: Part) -> float:
+    sides = part.triangles[:, 1:] - part.triangles[:, :1]
+    return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=-1).max(initial=0) / 2

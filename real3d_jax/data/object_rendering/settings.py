@@ -1,0 +1,69 @@
+"""What the renders of an object depend on, beside its mesh."""
+
+import dataclasses
+from typing import Any, Literal
+
+from real3d_jax.data.object_rendering.camera_paths import RandomCameras, RingCameras
+from real3d_jax.data.object_rendering.meshes import UP_AXES
+from real3d_jax.errors import UserError
+
+# A new number means that the same settings give other pictures.
+VERSION = 1
+CAMERA_PATHS = {"random": RandomCameras, "ring": RingCameras}
+RENDERERS = ("rasterizer", "path_tracer")
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderSettings:
+    """A folder of renders has one of these.
+
+    Attributes:
+      cameras: where the cameras stand.
+      views: of each object.
+      image_size: pixels per side.
+      fov_y: degrees.
+      seed: of the cameras; an object's own seed follows from this and its name.
+      up_axis: what is up in the mesh files.
+      renderer: of the colours; one of RENDERERS. Depth and normals are always rasterised.
+      supersample: of the rasterizer, samples per side of a pixel.
+      lit: of the rasterizer, shades the colours.
+      samples: of the path tracer, for each pixel.
+      allow_missing_files: see `mesh_files.load`.
+    """
+
+    cameras: RandomCameras | RingCameras
+    views: int = 24
+    image_size: int = 512
+    fov_y: float = 49.1
+    seed: int = 0
+    up_axis: Literal["y", "z"] = "y"
+    renderer: Literal["rasterizer", "path_tracer"] = "rasterizer"
+    supersample: int = 3
+    lit: bool = True
+    samples: int = 32
+    allow_missing_files: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("views", 1, 1000),
+            ("image_size", 8, 4096),
+            ("supersample", 1, 8),
+            ("samples", 1, 65536),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise UserError(f"--{name} must be from {low} to {high}, not {getattr(self, name)}.")
+        if self.image_size * self.supersample > 8192:
+            raise UserError(
+                f"--image_size {self.image_size} times --supersample {self.supersample} is above 8192 pixels: "
+                "lower one of them."
+            )
+        if not 1 <= self.fov_y <= 150:
+            raise UserError(f"--fov_y must be from 1 to 150 degrees, not {self.fov_y}.")
+        assert self.up_axis in UP_AXES and self.renderer in RENDERERS
+
+    def plan(self) -> dict[str, Any]:
+        """As JSON."""
+        path = next(name for name, kind in CAMERA_PATHS.items() if isinstance(self.cameras, kind))
+        options = {key: list(value) for key, value in dataclasses.asdict(self.cameras).items()}
+        others = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "cameras"}
+        return {"version": VERSION, "cameras": path, **options, **others}
