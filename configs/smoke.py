@@ -1,6 +1,7 @@
 """The whole of Real3D's training in minutes on two CPU cores: every loss on, tiny sizes, nothing to download.
 
     python launch/train.py --config configs/smoke.py
+    python launch/train.py --config configs/smoke.py:mine       # supervised by the multi-view records in data/mine
 
 The perceptual networks have random weights, so their losses run but mean nothing.
 """
@@ -12,8 +13,8 @@ from configs.real3d import use_embedded_data
 from real3d_jax.models.presets import preset
 
 
-def get_config() -> ConfigDict:
-    """The configuration."""
+def get_config(data: str = "embedded") -> ConfigDict:
+    """The configuration; `data` is 'embedded', or a folder of multi-view records below `data/`."""
     config = get_real3d_config()
     config.model = preset("tiny")
     config.compute = ConfigDict(
@@ -62,4 +63,10 @@ def get_config() -> ConfigDict:
     config.data.embedded.procedural_a.update({"objects": 192, "held_out": 24, "views": 5})
     config.data.embedded.procedural_b_single.objects = 96
     del config.data.embedded["procedural_b"], config.data.validation["procedural_b"]
+    if data != "embedded":
+        config.name = f"smoke_{data.replace('/', '_')}"
+        del config.data.embedded["procedural_a"]
+        own = {**config.data.synthetic.procedural_a.to_dict(), "path": data}
+        config.data.synthetic = ConfigDict({"own": own})
+        config.data.validation = ConfigDict({"own": own})
     return config

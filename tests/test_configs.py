@@ -59,6 +59,14 @@ def test_one_shrunk_step(name):
     assert int(state.skipped) == 0
 
 
+def test_smoke_runs_on_records_of_ones_own():
+    embedded, own = _load("smoke"), _load("smoke", "renders/mine")
+    assert {source.path for source in (*own.data.synthetic.values(), *own.data.validation.values())} == {"renders/mine"}
+    assert own.data.real == embedded.data.real
+    assert set(own.data.embedded) == set(embedded.data.embedded) - {"procedural_a"}
+    assert {key.split(".")[1].split(":")[0] for key in differences(to_tree(embedded), to_tree(own))} == {"name", "data"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_full_size_has_shapes(name):
     config = _load(name)
