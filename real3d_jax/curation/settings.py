@@ -1,0 +1,72 @@
+"""Every constant of the curation rules; the defaults are the paper's (Appendix B) where it gives one."""
+
+import dataclasses
+from typing import Literal
+
+Rule = Literal["paper", "robust"]
+RULES: tuple[Rule, ...] = ("paper", "robust")
+
+
+@dataclasses.dataclass(frozen=True)
+class FilterSettings:
+    """Of the filters that need no depth.
+
+    Attributes:
+      min_score: detections below this confidence are no instances: rejected, and nobody's neighbour. [paper: 0.3]
+      min_side: least side of the mask's box, pixels. [paper: "instance scale threshold of 100 pixels"]
+      border: least distance between the mask's box and the image's border, pixels. [paper: 10]
+      excluded_categories: names, compared without regard to case. [paper: "e.g. bus"]
+    """
+
+    min_score: float = 0.3
+    min_side: int = 100
+    border: int = 10
+    excluded_categories: tuple[str, ...] = ("bus",)
+
+
+@dataclasses.dataclass(frozen=True)
+class OcclusionSettings:
+    """Of the occlusion filter.
+
+    Attributes:
+      rule: 'paper' is Appendix B; 'robust' walks the whole contour (docs/curation.md compares them).
+      boundary_kernel: side of the square that erodes the mask; the boundary is what it takes off, pixels. [paper: 9]
+      contact_kernel: side of the square within which another instance's boundary is in contact, pixels. [paper: 15]
+      samples: points drawn on the contact, with replacement. [paper: 20]
+      sobel_kernel: side of the Sobel operator that gives the normals, 3, 5 or 7 pixels. [not in the paper]
+      offset: distance along the normal at which depth is read, in units of the mean box side s. [paper: 0.05]
+      lookup: distance along the normal at which the mask tells inside from outside, pixels. [not in the paper]
+      ratio: a point is occluded if inner over outer disparity is below this. [paper: 0.95]
+      votes: an object is occluded if at least this share of its points is. [paper: "half"]
+      epsilon: added to both disparities before they are divided.
+    """
+
+    rule: Rule = "paper"
+    boundary_kernel: int = 9
+    contact_kernel: int = 15
+    samples: int = 20
+    sobel_kernel: int = 3
+    offset: float = 0.05
+    lookup: float = 2.0
+    ratio: float = 0.95
+    votes: float = 0.5
+    epsilon: float = 1e-6
+
+
+PAPER = OcclusionSettings(rule="paper")
+ROBUST = OcclusionSettings(rule="robust")
+
+
+@dataclasses.dataclass(frozen=True)
+class CurationSettings:
+    """All rules.
+
+    Attributes:
+      filters: score, size, truncation and category.
+      occlusion: which rule, and its constants.
+      seed: of the sampled points, with the image's key and the instance's id.
+    """
+
+    filters: FilterSettings = FilterSettings()
+    occlusion: OcclusionSettings = OcclusionSettings()
+    seed: int = 0
