@@ -127,7 +127,7 @@ def _sides(
     met = along(np.arange(reach) + 0.5, 1)[0]
     first = (met >= _FIRST_NEIGHBOUR).argmax(1)
     meets = met[np.arange(len(met)), first]
-    meets = np.where((meets < _FIRST_NEIGHBOUR) | (met[:, 0] == _OUTSIDE), met[:, 0], meets)
+    meets = np.where(meets < _FIRST_NEIGHBOUR, met[:, 0], meets)
     meets = np.where(meets == _OWN, _BACKGROUND, meets)
     distances = np.linspace(0.5, far, constants.band_samples)
     inner_labels, inner_values = along(distances, -1)
