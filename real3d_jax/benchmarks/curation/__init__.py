@@ -1,0 +1,1 @@
+"""How often the curation rules are right on drawn scenes of known truth: `python -m real3d_jax.benchmarks.curation`."""
