@@ -68,7 +68,7 @@ class WildImages:
         path = _one(self.source, key)
         rgba = _with_alpha(path) if self.masks is None else _with_mask(path, _one(self.masks, key))
         check_mask(rgba, threshold=self.mask_threshold, where=f"'{path.name}'")
-        crop, box = _object(rgba, self.mask_threshold)
+        crop, box = crop_to_object(rgba, threshold=self.mask_threshold)
         provenance = {
             "file": path.relative_to(self.source).as_posix(),
             "box": box,
@@ -122,8 +122,8 @@ def _with_mask(path: pathlib.Path, mask: pathlib.Path) -> UInt8[np.ndarray, "H W
     return cut_out(np.asarray(image.convert("RGB")), np.asarray(alpha.convert("L")), where=f"'{path.name}'")
 
 
-def _object(rgba: UInt8[np.ndarray, "H W 4"], threshold: int) -> tuple[UInt8[np.ndarray, "h w 4"], list[int]]:
-    """The object with a margin, and its box: left, top, right, bottom."""
+def crop_to_object(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int) -> tuple[UInt8[np.ndarray, "h w 4"], list[int]]:
+    """The object (where alpha is greater) with a margin, and the crop's box: left, top, right, bottom."""
     left, top, right, bottom = Image.fromarray(transforms.binary_mask(rgba, threshold=threshold)).getbbox() or (0,) * 4
     height, width = rgba.shape[:2]
     left, top = max(left - _MARGIN, 0), max(top - _MARGIN, 0)

@@ -1,0 +1,54 @@
+"""Charts as SVG and HTML."""
+
+import html
+from collections.abc import Sequence
+
+from real3d_jax.curation.report.statistics import Histogram
+
+_WIDTH, _HEIGHT, _FOOT = 340, 120, 22
+
+
+def funnel(steps: Sequence[tuple[str, int, int]]) -> str:
+    """Bars of what each step left and took: (name, left, taken)."""
+    most = max(steps[0][1], 1)
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td class='bar'>"
+        f'<i class="left" style="width:{100 * left / most:.2f}%"></i>'
+        f'<i class="taken" style="width:{100 * taken / most:.2f}%"></i></td>'
+        f"<td>{left:,}</td><td>{f'−{taken:,}' if taken else ''}</td></tr>"
+        for name, left, taken in steps
+    )
+    return f'<table class="funnel">{rows}</table>'
+
+
+def bars(histogram: Histogram) -> str:
+    """A histogram: kept on rejected, with the threshold."""
+    count = len(histogram.kept)
+    most = max(1, *(kept + rejected for kept, rejected in zip(histogram.kept, histogram.rejected, strict=True)))
+    step = _WIDTH / count
+    shapes = []
+    for place, (kept, rejected) in enumerate(zip(histogram.kept, histogram.rejected, strict=True)):
+        up, over = _HEIGHT * kept / most, _HEIGHT * rejected / most
+        low = histogram.low + place * histogram.width
+        shapes.append(
+            f"<g><title>{low:.3g} to {low + histogram.width:.3g}: {kept:,} kept, {rejected:,} rejected</title>"
+            f'<rect class="kept" x="{place * step:.1f}" y="{_HEIGHT - up:.1f}" width="{step - 1:.1f}" height="{up:.1f}"/>'
+            f'<rect class="rejected" x="{place * step:.1f}" y="{_HEIGHT - up - over:.1f}" width="{step - 1:.1f}" '
+            f'height="{over:.1f}"/></g>'
+        )
+    return (
+        f"<figure><figcaption>{html.escape(histogram.title)}</figcaption>"
+        f'<svg viewBox="-6 -8 {_WIDTH + 12} {_HEIGHT + _FOOT + 8}">{"".join(shapes)}{_axis(histogram)}</svg></figure>'
+    )
+
+
+def _axis(histogram: Histogram) -> str:
+    high = histogram.low + histogram.width * len(histogram.kept)
+    ticks = [(histogram.low + (high - histogram.low) * n / 4, _WIDTH * n / 4) for n in range(5)]
+    labels = "".join(f'<text x="{x:.1f}" y="{_HEIGHT + 15}">{value:.3g}</text>' for value, x in ticks)
+    line = f'<line class="axis" x1="0" y1="{_HEIGHT}" x2="{_WIDTH}" y2="{_HEIGHT}"/>'
+    if histogram.threshold is None:
+        return line + labels
+    x = _WIDTH * (histogram.threshold - histogram.low) / (high - histogram.low)
+    mark = f'<line class="threshold" x1="{x:.1f}" y1="-6" x2="{x:.1f}" y2="{_HEIGHT}"/>'
+    return line + labels + mark
