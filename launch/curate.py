@@ -6,9 +6,9 @@
         --depth_model depth-anything/Depth-Anything-V2-Large-hf
     python launch/curate.py ... -- --runner=FlinkRunner --flink_master=HOST:PORT
 
-Killed, it goes on where it stopped when it is run again. What follows `--` are Apache Beam's own flags; without a runner
-among them, Beam's local one runs. In the folder `--out` are then `decisions.jsonl`, a line an instance; `rejected.jsonl`,
-what could not be used; `report.html`; and `records`, which training reads.
+Killed, it goes on where it stopped when it is run again. What follows `--` are Apache Beam's own flags; without a
+runner among them, Beam's local one runs. In the folder `--out` are then `decisions.jsonl`, a line an instance;
+`rejected.jsonl`, what could not be used; `report.html`; and `records`, which training reads.
 """
 
 import argparse

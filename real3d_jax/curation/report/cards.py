@@ -27,9 +27,8 @@ def _overlay(example: Mapping[str, Any]) -> str:
     width, height = example["size"]
     parts = [_lines("neighbours", example["neighbours"]), _lines("outline", example["outline"])]
     if "pixels" in example:
-        parts.append(
-            f'<image class="pixels" href="data:image/png;base64,{example["pixels"]}" width="{width}" height="{height}"/>'
-        )
+        source = f"data:image/png;base64,{example['pixels']}"
+        parts.append(f'<image class="pixels" href="{source}" width="{width}" height="{height}"/>')
     points = example.get("points", ())
     normals = "".join(_normal(point) for point in points if point["inner"] is not None)
     return "".join([*parts, f'<g class="normals">{normals}</g>', f'<g class="points">{_points(points)}</g>'])

@@ -30,12 +30,10 @@ def bars(histogram: Histogram) -> str:
     for place, (kept, rejected) in enumerate(zip(histogram.kept, histogram.rejected, strict=True)):
         up, over = _HEIGHT * kept / most, _HEIGHT * rejected / most
         low = histogram.low + place * histogram.width
-        shapes.append(
-            f"<g><title>{low:.3g} to {low + histogram.width:.3g}: {kept:,} kept, {rejected:,} rejected</title>"
-            f'<rect class="kept" x="{place * step:.1f}" y="{_HEIGHT - up:.1f}" width="{step - 1:.1f}" height="{up:.1f}"/>'
-            f'<rect class="rejected" x="{place * step:.1f}" y="{_HEIGHT - up - over:.1f}" width="{step - 1:.1f}" '
-            f'height="{over:.1f}"/></g>'
-        )
+        said = f"{low:.3g} to {low + histogram.width:.3g}: {kept:,} kept, {rejected:,} rejected"
+        bar = _bar("kept", place * step, _HEIGHT - up, step - 1, up)
+        bar += _bar("rejected", place * step, _HEIGHT - up - over, step - 1, over)
+        shapes.append(f"<g><title>{said}</title>{bar}</g>")
     return (
         f"<figure><figcaption>{html.escape(histogram.title)}</figcaption>"
         f'<svg viewBox="-6 -8 {_WIDTH + 12} {_HEIGHT + _FOOT + 8}">{"".join(shapes)}{_axis(histogram)}</svg></figure>'
@@ -52,3 +50,7 @@ def _axis(histogram: Histogram) -> str:
     x = _WIDTH * (histogram.threshold - histogram.low) / (high - histogram.low)
     mark = f'<line class="threshold" x1="{x:.1f}" y1="-6" x2="{x:.1f}" y2="{_HEIGHT}"/>'
     return line + labels + mark
+
+
+def _bar(kind: str, x: float, y: float, width: float, height: float) -> str:
+    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'

@@ -74,7 +74,8 @@ def _headline(statistics: Statistics) -> str:
         (share, "of the instances"),
     ]
     cells = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in figures)
-    return f'<h1>Curation <small>occlusion by the rule "{html.escape(rule)}"</small></h1><div class="figures">{cells}</div>'
+    title = f'<h1>Curation <small>occlusion by the rule "{html.escape(rule)}"</small></h1>'
+    return f'{title}<div class="figures">{cells}</div>'
 
 
 def _steps(statistics: Statistics) -> list[tuple[str, int, int]]:
