@@ -3,17 +3,23 @@
 import contextlib
 import dataclasses
 import logging
+import os
 import re
+import shlex
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, WorkerOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.utils.shared import Shared
 from tqdm import tqdm
 
+from real3d_jax.curation import beam_worker
 from real3d_jax.curation.curator import Curator, LoadedCurator
 from real3d_jax.curation.parts import Parts
 from real3d_jax.curation.report.examples import ExampleDrawer, examples_of_part
@@ -53,10 +59,11 @@ def run(work: Work, curator: Curator, *, workers: int, flags: Sequence[str], pro
     Raises:
       UserError: there is no such runner, or a backend cannot be loaded.
     """
-    options = _options(workers, flags)
-    local = options.view_as(StandardOptions).runner == LOCAL_RUNNER
+    options = PipelineOptions(list(flags))
+    local = options.view_as(StandardOptions).runner in (None, LOCAL_RUNNER)
+    runner = _local_runner(workers, options) if local else None  # None: Beam makes the one in the options
     missing = [number for number in range(work.count) if not work.parts.is_done(number)]
-    with _user_errors(), _bar(work, show=progress and local), beam.Pipeline(options=options) as pipeline:
+    with _user_errors(), _bar(work, show=progress and local), beam.Pipeline(runner, options) as pipeline:
         _ = (
             pipeline
             | "Parts" >> beam.Create(missing)
@@ -88,17 +95,15 @@ class _Curate(beam.DoFn):
         Metrics.counter("curation", "kept").inc(len(records))
 
 
-def _options(workers: int, flags: Sequence[str]) -> PipelineOptions:
-    options = PipelineOptions(list(flags))
-    standard, direct = options.view_as(StandardOptions), options.view_as(DirectOptions)
-    if standard.runner is None:
-        standard.runner = LOCAL_RUNNER
+def _local_runner(workers: int, options: PipelineOptions) -> FnApiRunner:
+    direct = options.view_as(DirectOptions)
     if workers > 1:
-        direct.direct_num_workers, direct.direct_running_mode = workers, "multi_processing"
-    harness = options.view_as(WorkerOptions)
-    if harness.default_sdk_harness_log_level is None:
-        harness.default_sdk_harness_log_level = "ERROR"
-    return options
+        direct.direct_num_workers = workers
+    if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
+        return FnApiRunner()
+    direct.direct_running_mode = "in_memory"  # that is: the environment below instead of Beam's own talkative one
+    command = f"exec {shlex.quote(sys.executable)} -m {beam_worker.__name__} {os.getpid()}"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ def bars(histogram: Histogram) -> str:
 def _axis(histogram: Histogram) -> str:
     high = histogram.low + histogram.width * len(histogram.kept)
     ticks = [(histogram.low + (high - histogram.low) * n / 4, _WIDTH * n / 4) for n in range(5)]
-    labels = "".join(f'<text x="{x:.1f}" y="{_HEIGHT + 15}">{value:.3g}</text>' for value, x in ticks)
+    labels = "".join(f'<text x="{x:.1f}" y="{_HEIGHT + 15}">{value:g}</text>' for value, x in ticks)
     line = f'<line class="axis" x1="0" y1="{_HEIGHT}" x2="{_WIDTH}" y2="{_HEIGHT}"/>'
     if histogram.threshold is None:
         return line + labels
