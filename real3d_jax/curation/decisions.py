@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from real3d_jax.curation.contour_occlusion import contour_verdict
 from real3d_jax.curation.evidence import OcclusionEvidence
 from real3d_jax.curation.filters import category_verdict, confident, score_verdict, size_verdict, truncation_verdict
 from real3d_jax.curation.instances import Instance
@@ -93,15 +94,28 @@ def _decide(
         if verdict.reason is not None:
             return Decision(False, verdict.reason, details)
     mine = next((outline for outline in outlines if outline.instance is instance), None)
-    verdict, evidence = paper_verdict(
+    verdict, evidence = _occlusion(
         mine or _outline(instance, settings.occlusion),
         [outline for outline in outlines if outline is not mine],
         disparity,
-        settings=settings.occlusion,
-        rng=generator(settings.seed, image_key, instance.instance_id),
+        settings,
+        image_key,
     )
     details["occlusion"] = verdict.details
     return Decision(verdict.reason is None, verdict.reason or Reason.KEPT, details, evidence)
+
+
+def _occlusion(
+    outline: Outline,
+    others: Sequence[Outline],
+    disparity: np.ndarray | None,
+    settings: CurationSettings,
+    image_key: str,
+) -> tuple[Verdict, OcclusionEvidence | None]:
+    if settings.occlusion.rule == "robust":
+        return contour_verdict(outline, others, disparity, settings=settings.occlusion)
+    rng = generator(settings.seed, image_key, outline.instance.instance_id)
+    return paper_verdict(outline, others, disparity, settings=settings.occlusion, rng=rng)
 
 
 def _simple_verdicts(instance: Instance, settings: FilterSettings) -> Iterator[Verdict]:

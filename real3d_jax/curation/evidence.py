@@ -33,3 +33,9 @@ class OcclusionEvidence:
     outer_disparity: Float[np.ndarray, " N"]
     occluded: Bool[np.ndarray, " N"]
     ambiguous: Bool[np.ndarray, " N"]
+
+
+def pixels(mask: Bool[np.ndarray, "h w"]) -> Int[np.ndarray, "B 2"]:
+    """(x, y) of the pixels of a mask, in the order of reading."""
+    rows, columns = np.nonzero(mask)
+    return np.stack([columns, rows], -1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from real3d_jax.curation.evidence import OcclusionEvidence
+from real3d_jax.curation.evidence import OcclusionEvidence, pixels
 from real3d_jax.curation.morphology import rim
 from real3d_jax.curation.outlines import Outline, contact
 from real3d_jax.curation.reasons import Reason, Verdict
@@ -50,8 +50,8 @@ def paper_verdict(
     occluded = (ratios < settings.ratio) & ~ambiguous
     known = np.isfinite(ratios) & ~ambiguous
     evidence = OcclusionEvidence(
-        boundary=_pixels(outline.boundary) + origin,
-        contact=_pixels(touching) + origin,
+        boundary=pixels(outline.boundary) + origin,
+        contact=pixels(touching) + origin,
         points=points.astype(np.float32),
         normals=outward,
         inner=_unless(ambiguous, points - step),
@@ -86,7 +86,7 @@ def read(disparity: Float[np.ndarray, "H W"] | None, points: Float[np.ndarray, "
 
 def _candidates(mask: np.ndarray, touching: np.ndarray, kernel: int) -> tuple[np.ndarray, np.ndarray]:
     """Rim pixels (x, y) in contact that have a Sobel gradient, and its direction, which points into the mask."""
-    points = _pixels(touching & rim(mask)) if touching.any() else np.zeros((0, 2), int)
+    points = pixels(touching & rim(mask)) if touching.any() else np.zeros((0, 2), int)
     gradient = _sobel(mask, points, kernel)
     length = np.linalg.norm(gradient, axis=1)
     some = length > 0
@@ -119,12 +119,6 @@ def _outward(
 def _at(array: np.ndarray, points: np.ndarray) -> np.ndarray:
     columns, rows = np.rint(points).astype(int).T
     return array[np.clip(rows, 0, array.shape[0] - 1), np.clip(columns, 0, array.shape[1] - 1)]
-
-
-def _pixels(mask: np.ndarray) -> np.ndarray:
-    """(x, y) of the pixels of a mask, in the order of reading."""
-    rows, columns = np.nonzero(mask)
-    return np.stack([columns, rows], -1)
 
 
 def _unless(condition: np.ndarray, values: np.ndarray) -> np.ndarray:

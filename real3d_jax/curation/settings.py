@@ -25,11 +25,43 @@ class FilterSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ContourSettings:
+    """Of the occlusion rule 'robust', which walks the whole contour. Lengths "in s" are of the mean box side.
+
+    Attributes:
+      spacing: between the contour's points, pixels.
+      smoothing: of the normals along the contour, standard deviation in pixels.
+      least_curve: shorter closed curves (specks, pinholes) are not looked at, pixels.
+      band: how far from the contour disparity is averaged on each side, in s.
+      least_band: but at least this far, pixels.
+      band_samples: places on each side.
+      window: stretch of contour over which a point's ratio is replaced by the median, in s.
+      ratio: a neighbour owns the contour where inner over outer disparity is below this.
+      length: an object is occluded if neighbours own more than this much of its contour, in s.
+      background_ratio: like `ratio`, where the contour meets no instance; an object without a mask may hide it there.
+      background_length: like `length`, where the contour meets no instance.
+    """
+
+    spacing: float = 3.0
+    smoothing: float = 3.0
+    least_curve: float = 20.0
+    band: float = 0.05
+    least_band: float = 7.0
+    band_samples: int = 6
+    window: float = 0.15
+    ratio: float = 0.97
+    length: float = 0.2
+    background_ratio: float = 0.9
+    background_length: float = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
 class OcclusionSettings:
     """Of the occlusion filter.
 
     Attributes:
-      rule: 'paper' is Appendix B; 'robust' walks the whole contour (docs/curation.md compares them).
+      rule: 'paper' is Appendix B; 'robust' walks the whole contour and reads of the fields below only
+        `boundary_kernel`, `contact_kernel`, `epsilon` and `contour` (docs/curation.md compares the rules).
       boundary_kernel: side of the square that erodes the mask; the boundary is what it takes off, pixels. [paper: 9]
       contact_kernel: side of the square within which another instance's boundary is in contact, pixels. [paper: 15]
       samples: points drawn on the contact, with replacement. [paper: 20]
@@ -39,6 +71,7 @@ class OcclusionSettings:
       ratio: a point is occluded if inner over outer disparity is below this. [paper: 0.95]
       votes: an object is occluded if at least this share of its points is. [paper: "half"]
       epsilon: added to both disparities before they are divided.
+      contour: constants of 'robust'.
     """
 
     rule: Rule = "paper"
@@ -51,6 +84,7 @@ class OcclusionSettings:
     ratio: float = 0.95
     votes: float = 0.5
     epsilon: float = 1e-6
+    contour: ContourSettings = ContourSettings()
 
 
 PAPER = OcclusionSettings(rule="paper")
