@@ -28,7 +28,8 @@ from real3d_jax.data.records import SINGLE_VIEW, Photograph, Unusable
 from real3d_jax.data.sources.layout import PHOTOGRAPHS
 from real3d_jax.data.sources.wild_images import crop_to_object
 
-CROWD = "crowd"  # the reason of instances that are several objects under one mask
+CROWD = "crowd"  # reasons of the curator's own: several objects under one mask,
+THIN = "thin"  # and nothing left of the mask at the record's size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,8 +176,11 @@ class _Collected:
         if decision.kept:
             provenance = {name: value for name, value in line.items() if name not in ("kept", "reason")}
             photograph = cut_out(image, instance, provenance, image_size=self._image_size)
-            self.records.append((photograph.key, records.encode(photograph, self._features)))
-            line["record"] = photograph.key
+            if transforms.binary_mask(photograph.image, threshold=PHOTOGRAPHS).any():
+                self.records.append((photograph.key, records.encode(photograph, self._features)))
+                line["record"] = photograph.key
+            else:
+                line |= {"kept": False, "reason": THIN}
         self.decisions.append(line)
 
 

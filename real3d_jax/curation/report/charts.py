@@ -30,7 +30,7 @@ def bars(histogram: Histogram) -> str:
     for place, (kept, rejected) in enumerate(zip(histogram.kept, histogram.rejected, strict=True)):
         up, over = _HEIGHT * kept / most, _HEIGHT * rejected / most
         low = histogram.low + place * histogram.width
-        said = f"{low:.3g} to {low + histogram.width:.3g}: {kept:,} kept, {rejected:,} rejected"
+        said = f"{low:g} to {low + histogram.width:g}: {kept:,} kept, {rejected:,} rejected"
         bar = _bar("kept", place * step, _HEIGHT - up, step - 1, up)
         bar += _bar("rejected", place * step, _HEIGHT - up - over, step - 1, over)
         shapes.append(f"<g><title>{said}</title>{bar}</g>")

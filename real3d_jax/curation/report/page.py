@@ -21,6 +21,7 @@ _TITLES = {
     "category": ("Category", "Its category is excluded."),
     "crowd": ("Crowd", "Several objects under one mask."),
     "ambiguous_boundary": ("Ambiguous boundary", "At a sampled point the mask does not tell inside from outside."),
+    "thin": ("Thin", "Nothing is left of the mask at the size of a record."),
     "no_depth": ("No depth", "The depth is unknown where it was needed."),
     "occluded": ("Occluded", "The neighbour is nearer at enough of the points."),
 }
@@ -142,7 +143,7 @@ def _category(name: str, kept: int, total: int) -> str:
 
 def _settings(settings: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in _flat(settings)
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(_text(value))}</td></tr>" for name, value in _flat(settings)
     )
     return f'<table class="settings">{rows}</table>'
 
@@ -152,3 +153,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, 
     for name, value in settings.items():
         found += _flat(value, f"{name}.") if isinstance(value, Mapping) else [(prefix + name, value)]
     return found
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "–" if value is None else str(value)
