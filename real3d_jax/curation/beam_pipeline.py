@@ -29,6 +29,7 @@ from real3d_jax.errors import UserError
 LOCAL_RUNNER = "FnApiRunner"
 _POLL = 0.5  # seconds between looks at the progress
 _OF_USER = re.compile(r"real3d_jax\.errors\.\w+: (.*?)(?: \[while running .*)?$", re.MULTILINE)
+_INTERRUPT = re.compile(r"^(RuntimeError: )?KeyboardInterrupt\b", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,13 +109,16 @@ def _local_runner(workers: int, options: PipelineOptions) -> FnApiRunner:
 
 @contextlib.contextmanager
 def _user_errors() -> Iterator[None]:
-    """Beam adds to the message of an error in a worker, and sends one of another process as text."""
+    """Beam adds to the message of an error in a worker, sends one of another process as text, and takes an interrupt
+    for an error of the worker's."""
     logger = logging.getLogger("apache_beam")
     before = logger.level
     logger.setLevel(logging.CRITICAL)  # it logs every error that it raises
     try:
         yield
     except Exception as error:
+        if _INTERRUPT.search(str(error)):
+            raise KeyboardInterrupt from error
         found = _OF_USER.search(f"{type(error).__module__}.{type(error).__qualname__}: {error}")
         if found is None:
             raise

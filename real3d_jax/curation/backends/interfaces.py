@@ -6,7 +6,7 @@ options: small dataclasses that travel to worker processes and are loaded there,
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -54,6 +54,7 @@ class Segmentation:
     unusable: Sequence[tuple[int | str, str]] = ()
 
 
+@runtime_checkable
 class SegmentationBackend(Protocol):
     """Finds the instances of photographs."""
 
@@ -62,6 +63,7 @@ class SegmentationBackend(Protocol):
         ...
 
 
+@runtime_checkable
 class DepthBackend(Protocol):
     """Estimates the depth of photographs.
 
@@ -77,6 +79,7 @@ class DepthBackend(Protocol):
         ...
 
 
+@runtime_checkable
 class Loadable(Protocol[T_co]):
     """The options of a backend: a frozen dataclass."""
 

@@ -21,8 +21,8 @@ class UniversalSegmentation:
     """A model of `AutoModelForUniversalSegmentation` that answers with queries: a class and a mask each.
 
     transformers' own post-processing brings masks to the photograph's size by nearest pixels, from a square that counts
-    the padding of a batch as photograph, and gives a query several classes. Here each query is one instance, of its most
-    likely class, and its mask is cut to what was photograph and enlarged smoothly.
+    the padding of a batch as photograph, and gives a query several classes. Here each query is one instance, of its
+    most likely class, and its mask is cut to what was photograph and enlarged smoothly.
 
     Attributes:
       model: hub name or folder.

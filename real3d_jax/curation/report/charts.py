@@ -29,7 +29,7 @@ def bars(histogram: Histogram) -> str:
     shapes = []
     for place, (kept, rejected) in enumerate(zip(histogram.kept, histogram.rejected, strict=True)):
         up, over = _HEIGHT * kept / most, _HEIGHT * rejected / most
-        low = histogram.low + place * histogram.width
+        low = place * histogram.width
         said = f"{low:g} to {low + histogram.width:g}: {kept:,} kept, {rejected:,} rejected"
         bar = _bar("kept", place * step, _HEIGHT - up, step - 1, up)
         bar += _bar("rejected", place * step, _HEIGHT - up - over, step - 1, over)
@@ -41,15 +41,12 @@ def bars(histogram: Histogram) -> str:
 
 
 def _axis(histogram: Histogram) -> str:
-    high = histogram.low + histogram.width * len(histogram.kept)
-    ticks = [(histogram.low + (high - histogram.low) * n / 4, _WIDTH * n / 4) for n in range(5)]
-    labels = "".join(f'<text x="{x:.1f}" y="{_HEIGHT + 15}">{value:g}</text>' for value, x in ticks)
+    """Numbers below, the threshold across."""
+    high = histogram.width * len(histogram.kept)
+    labels = "".join(f'<text x="{_WIDTH * n / 4:.1f}" y="{_HEIGHT + 15}">{high * n / 4:g}</text>' for n in range(5))
     line = f'<line class="axis" x1="0" y1="{_HEIGHT}" x2="{_WIDTH}" y2="{_HEIGHT}"/>'
-    if histogram.threshold is None:
-        return line + labels
-    x = _WIDTH * (histogram.threshold - histogram.low) / (high - histogram.low)
-    mark = f'<line class="threshold" x1="{x:.1f}" y1="-6" x2="{x:.1f}" y2="{_HEIGHT}"/>'
-    return line + labels + mark
+    x = _WIDTH * min(histogram.threshold / high, 1)
+    return f'{line}{labels}<line class="threshold" x1="{x:.1f}" y1="-6" x2="{x:.1f}" y2="{_HEIGHT}"/>'
 
 
 def _bar(kind: str, x: float, y: float, width: float, height: float) -> str:

@@ -148,7 +148,7 @@ def _points(evidence: OcclusionEvidence, window: Box, scale: float) -> list[dict
             "at": place["points"][n],
             "inner": None if evidence.ambiguous[n] else place["inner"][n],
             "outer": None if evidence.ambiguous[n] else place["outer"][n],
-            "disparity": [_number(evidence.inner_disparity[n]), _number(evidence.outer_disparity[n])],
+            "disparity": [_number(float(side[n])) for side in (evidence.inner_disparity, evidence.outer_disparity)],
             "vote": "ambiguous" if evidence.ambiguous[n] else "occluded" if evidence.occluded[n] else "front",
         }
         for n in shown.tolist()

@@ -15,28 +15,26 @@ KEPT = "kept"
 
 @dataclasses.dataclass
 class Histogram:
-    """Kept and rejected instances by a number; what lies outside counts in the first or last bin.
+    """Kept and rejected instances by a number from 0 on; what lies outside counts in the first or last bin.
 
     Attributes:
       title: what the number is.
-      low: of the first bin.
       width: of a bin.
       kept: instances in each bin.
       rejected: instances in each bin.
-      threshold: where the rule cuts, if it has a constant for this number.
+      threshold: where the rule cuts.
     """
 
     title: str
-    low: float
     width: float
     kept: list[int]
     rejected: list[int]
-    threshold: float | None = None
+    threshold: float
 
     def add(self, value: float, kept: bool) -> None:
         """Counts an instance."""
         counts = self.kept if kept else self.rejected
-        place = int((value - self.low) / self.width + 1e-9)
+        place = int(value / self.width + 1e-9)
         counts[min(max(place, 0), len(counts) - 1)] += 1
 
 
@@ -104,26 +102,40 @@ class Statistics:
 
 
 def _histograms(rules: Mapping[str, Any]) -> dict[tuple[str, ...], Histogram]:
+    """What is plotted: by the path of the number in a line of decisions."""
     filters, occlusion = rules["filters"], rules["occlusion"]
-
-    def histogram(title: str, low: float, high: float, bins: int, threshold: float | None) -> Histogram:
-        return Histogram(title, low, (high - low) / bins, [0] * bins, [0] * bins, threshold)
-
     return {
-        ("score",): histogram("confidence", 0, 1, 20, filters["min_score"]),
-        ("details", "side"): histogram("shorter side of the box, pixels", 0, 1000, 40, filters["min_side"]),
-        ("details", "border_distance"): histogram("distance to the border, pixels", 0, 200, 40, filters["border"]),
-        ("details", "occlusion", "occluded_share"): histogram(
-            "share of points that say occluded", 0, 1, 20, occlusion["votes"]
+        ("score",): _histogram("confidence", 1.0, 20, filters["min_score"]),
+        ("details", "side"): _histogram("shorter side of the box, pixels", 1000.0, 40, filters["min_side"]),
+        ("details", "border_distance"): _histogram("distance to the border, pixels", 200.0, 40, filters["border"]),
+        ("details", "occlusion", "median_ratio"): _histogram(
+            "median of inner / outer disparity", 2.0, 40, _by_rule(occlusion, "ratio")
         ),
-        ("details", "occlusion", "median_ratio"): histogram(
-            "median of inner / outer disparity", 0, 2, 40, occlusion["ratio"]
+        ("details", "occlusion", "occluded_share"): _histogram(
+            "share of points that say occluded", 1.0, 20, occlusion["votes"]
+        ),
+        ("details", "occlusion", "occluded_length"): _histogram(
+            "contour that neighbours own, in mean sides of the box", 2.0, 40, occlusion["contour"]["length"]
+        ),
+        ("details", "occlusion", "background_occluded_length"): _histogram(
+            "contour that the background owns, in mean sides of the box",
+            2.0,
+            40,
+            occlusion["contour"]["background_length"],
         ),
     }
+
+
+def _by_rule(occlusion: Mapping[str, Any], name: str) -> float:
+    return occlusion[name] if occlusion["rule"] == "paper" else occlusion["contour"][name]
+
+
+def _histogram(title: str, high: float, bins: int, threshold: float | int) -> Histogram:
+    return Histogram(title, high / bins, [0] * bins, [0] * bins, float(threshold))
 
 
 def _number(line: Mapping[str, Any], path: Sequence[str]) -> float | None:
     value: Any = line
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
-    return value if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) else None
