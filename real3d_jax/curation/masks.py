@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pycocotools.mask
 from jaxtyping import Bool, Int
-from pycocotools import mask as coco_mask
 
 from real3d_jax.data.records import Unusable
+
+coco_mask: Any = pycocotools.mask  # its stubs know fewer of its types than it does
 
 
 def decode(segmentation: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:

@@ -1,6 +1,5 @@
 """A curation from beginning to end, in a folder that says what it was made from, so that a killed one goes on."""
 
-import collections
 import dataclasses
 import hashlib
 import json
@@ -158,8 +157,8 @@ def _differences(now: Mapping[str, Any], then: Mapping[str, Any], prefix: str = 
     found = []
     for name in sorted({*now, *then}):
         pair = now.get(name), then.get(name)
-        if all(isinstance(value, collections.abc.Mapping) for value in pair):
-            found += _differences(*pair, prefix=f"{prefix}{name}.")
+        if isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping):
+            found += _differences(pair[0], pair[1], prefix=f"{prefix}{name}.")
         elif pair[0] != pair[1]:
             found.append((prefix + name, *pair))
     return found

@@ -58,7 +58,7 @@ class _DepthAnything:
     of 14, bicubic; the result brought back bilinearly."""
 
     def __init__(self, model: Any, processor: Any, kind: DepthKind):
-        self.kind = kind
+        self.kind: DepthKind = kind
         self._model = model
         self._mean, self._std = (
             pretrained.torch().tensor(values, device=model.device).view(1, 3, 1, 1)
@@ -88,7 +88,7 @@ class _OtherModel:
     """A model with the preparation that its own files describe."""
 
     def __init__(self, model: Any, processor: Any, kind: DepthKind):
-        self.kind = kind
+        self.kind: DepthKind = kind
         self._model, self._processor = model, processor
 
     @pretrained.without_gradients
