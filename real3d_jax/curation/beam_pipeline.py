@@ -15,6 +15,7 @@ import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.utils.shared import Shared
 from tqdm import tqdm
@@ -62,7 +63,7 @@ def run(work: Work, curator: Curator, *, workers: int, flags: Sequence[str], pro
     """
     options = PipelineOptions(list(flags))
     local = options.view_as(StandardOptions).runner in (None, LOCAL_RUNNER)
-    runner = _local_runner(workers, options) if local else None  # None: Beam makes the one in the options
+    runner = _local_runner(workers, options) if local else _named_runner(options)
     missing = [number for number in range(work.count) if not work.parts.is_done(number)]
     with _user_errors(), _bar(work, show=progress and local), beam.Pipeline(runner, options) as pipeline:
         _ = (
@@ -105,6 +106,13 @@ def _local_runner(workers: int, options: PipelineOptions) -> FnApiRunner:
     direct.direct_running_mode = "in_memory"  # that is: the environment below instead of Beam's own talkative one
     command = f"exec {shlex.quote(sys.executable)} -m {beam_worker.__name__} {os.getpid()}"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+
+
+def _named_runner(options: PipelineOptions) -> PipelineRunner:
+    try:
+        return create_runner(options.view_as(StandardOptions).runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"--runner cannot be used ({error}): name one of Beam's, or leave it out.") from error
 
 
 @contextlib.contextmanager

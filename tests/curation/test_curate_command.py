@@ -63,7 +63,7 @@ _RULES = [f"--{name}={value}" for name, value in SMALL_RULES.items()]
         (["--occlusion", "robust"], "robust", "disparity"),
         (["--depth_kind", "metric"], "paper", "metric"),
         (["--depth-kind=metric"], "paper", "metric"),
-        (["--occlusion=paper", "--", "--direct_runner_bundle_repeat=0"], "paper", "disparity"),
+        (["--occlusion=paper", "--", "--runner=BundleBasedDirectRunner"], "paper", "disparity"),
     ],
 )
 def test_the_contract(few, tmp_path, call, more, rule, kind):
@@ -116,6 +116,7 @@ def test_every_threshold_is_an_option(few, tmp_path, call):
         ({"--depth_model": "x"}, "Give one of --depth, --depth_model, not all of --depth, --depth_model."),
         ({"--segmentation_model": "x"}, "Give one of --instances, --segmentation_model, --detector, not all of"),
         ({"--out": "/dev/null/out"}, "Cannot write '/dev/null/out'"),
+        ({"--": "--runner=NoSuchRunner"}, "--runner cannot be used (Unexpected pipeline runner: NoSuchRunner"),
     ],
 )
 def test_mistakes_get_one_sentence(few, tmp_path, call, changed, said):
