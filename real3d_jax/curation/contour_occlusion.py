@@ -1,8 +1,9 @@
 """Occlusion decided along the whole contour (`--occlusion robust`).
 
 At every point of the contour the mean disparity in a band inside the mask is compared with that of the neighbour, or of
-the background, in a band outside; medians along the contour remove noise. The length of contour that somebody nearer
-owns decides, however long the contour is on which the object itself is in front.
+the background, in a band outside; medians along the contour remove noise. What decides is how much the stretches of
+contour that something nearer owns may hide (`completion`), however long the contour is on which the object itself is in
+front.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from real3d_jax.curation.completion import hidden_area
 from real3d_jax.curation.contours import Contour, trace
 from real3d_jax.curation.evidence import OcclusionEvidence, pixels
 from real3d_jax.curation.outlines import Outline, contact, cut, intersection
@@ -65,33 +67,40 @@ def contour_verdict(
     neighbour, background = sides.meets >= _FIRST_NEIGHBOUR, sides.meets == _BACKGROUND
     behind_neighbour = neighbour & (sides.log_ratio < np.log(constants.ratio))
     behind_background = background & (sides.log_ratio < np.log(constants.background_ratio))
+    occluded = behind_neighbour | behind_background
     unknown = neighbour & np.isnan(sides.log_ratio)
-    lengths = {
-        "contact_length": neighbour,
-        "unknown_length": unknown,
-        "occluded_length": behind_neighbour,
-        "background_occluded_length": behind_background,
-    }
-    lengths = {name: float(which.sum() * constants.spacing / outline.scale) for name, which in lengths.items()}
+    hidden = _hidden_share(outline, contour, occluded, constants)
     details = {
         "rule": "robust",
         "contact_pixels": int(touching.sum()),
-        **lengths,
+        "contact_length": _length(neighbour, outline, constants),
+        "unknown_length": _length(unknown, outline, constants),
+        "occluded_length": _length(behind_neighbour, outline, constants),
+        "background_occluded_length": _length(behind_background, outline, constants),
         "median_ratio": _median_ratio(sides.log_ratio[neighbour]),
+        "hidden_share": hidden,
     }
     reason = None
-    if (
-        lengths["occluded_length"] > constants.length
-        or lengths["background_occluded_length"] > constants.background_length
-    ):
+    if hidden > constants.hidden:
         reason = Reason.OCCLUDED
-    elif lengths["unknown_length"] > constants.length:
+    elif unknown.any() and _hidden_share(outline, contour, occluded | unknown, constants) > constants.hidden:
         reason = Reason.NO_DEPTH
     shown = neighbour | behind_background
     if not shown.any():
         return Verdict(reason, details), None
-    occluded = behind_neighbour | behind_background
     return Verdict(reason, details), _evidence(outline, touching, contour, sides, shown, occluded, constants)
+
+
+def _hidden_share(outline: Outline, contour: Contour, owned: np.ndarray, constants: ContourSettings) -> float:
+    """Of the whole object, if the points that something nearer owns are `owned`."""
+    tangent = max(round(constants.tangent / constants.spacing), 1)
+    hidden = hidden_area(contour, owned, tangent=tangent, extension=constants.extension)
+    return hidden / (hidden + int(outline.mask.sum()))
+
+
+def _length(which: np.ndarray, outline: Outline, constants: ContourSettings) -> float:
+    """Of contour, in units of the mean box side."""
+    return float(which.sum() * constants.spacing / outline.scale)
 
 
 def _sides(

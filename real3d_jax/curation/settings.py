@@ -37,9 +37,10 @@ class ContourSettings:
       band_samples: places on each side.
       window: stretch of contour over which a point's ratio is replaced by the median, in s.
       ratio: a neighbour owns the contour where inner over outer disparity is below this.
-      length: an object is occluded if neighbours own more than this much of its contour, in s.
       background_ratio: like `ratio`, where the contour meets no instance; an object without a mask may hide it there.
-      background_length: like `length`, where the contour meets no instance.
+      tangent: stretch of contour from which it is continued behind what is nearer, pixels.
+      extension: how far it is continued at most, in units of the hidden stretch.
+      hidden: an object is occluded if more than this share of it is guessed to be hidden.
     """
 
     spacing: float = 3.0
@@ -50,9 +51,10 @@ class ContourSettings:
     band_samples: int = 6
     window: float = 0.15
     ratio: float = 0.97
-    length: float = 0.2
     background_ratio: float = 0.9
-    background_length: float = 0.2
+    tangent: float = 12.0
+    extension: float = 1.0
+    hidden: float = 0.01
 
 
 @dataclasses.dataclass(frozen=True)

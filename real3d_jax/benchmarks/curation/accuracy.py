@@ -1,9 +1,8 @@
 """Precision and recall of "unoccluded"."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from real3d_jax.benchmarks.curation.degradations import Degradation, degrade
 from real3d_jax.benchmarks.curation.scenes import Scene
 from real3d_jax.curation.decisions import Decision, decide_all
 from real3d_jax.curation.reasons import Reason
@@ -18,14 +17,14 @@ class Outcome:
     """One instance that reached the occlusion filter.
 
     Attributes:
-      scene: its scene, as the rule saw it.
-      index: of the instance in the scene.
+      scene: number of its scene.
+      instance: its number in the scene.
       hidden: true share of its silhouette that is hidden.
-      decision: the rule's.
+      decision: the rule's, without its evidence.
     """
 
-    scene: Scene
-    index: int
+    scene: int
+    instance: int
     hidden: float
     decision: Decision
 
@@ -69,14 +68,14 @@ class Score:
         return self.right / self.whole if self.whole else 1.0
 
 
-def judge(scenes: Iterable[Scene], degradation: Degradation, settings: CurationSettings) -> Iterator[Outcome]:
-    """Decides on every instance and pairs each that reached the occlusion filter with its truth."""
-    for exact in scenes:
-        scene = degrade(exact, degradation)
-        decisions = decide_all(scene.instances, scene.disparity, settings=settings, image_key=scene.key)
-        for index, (decision, hidden) in enumerate(zip(decisions, scene.hidden, strict=True)):
-            if decision.reason not in _BEFORE_OCCLUSION:
-                yield Outcome(scene, index, hidden, decision)
+def judge(number: int, scene: Scene, settings: CurationSettings) -> list[Outcome]:
+    """Decides on every instance of a scene and pairs each that reached the occlusion filter with its truth."""
+    decisions = decide_all(scene.instances, scene.disparity, settings=settings, image_key=scene.key)
+    return [
+        Outcome(number, index, hidden, dataclasses.replace(decision, evidence=None))
+        for index, (decision, hidden) in enumerate(zip(decisions, scene.hidden, strict=True))
+        if decision.reason not in _BEFORE_OCCLUSION
+    ]
 
 
 def score(outcomes: Iterable[Outcome]) -> Score:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Float
+from PIL import Image
 from scipy import ndimage
 
 from real3d_jax.benchmarks.curation.scenes import Scene
@@ -30,8 +31,8 @@ DEGRADATIONS = (
     Degradation("exact"),
     Degradation("noise", noise=0.02),
     Degradation("blur", blur=4.0),
-    Degradation("noise and blur", noise=0.02, blur=4.0),
-    Degradation("noise, blur, masks", noise=0.02, blur=4.0, mask_shift=1.5),
+    Degradation("both", noise=0.02, blur=4.0),
+    Degradation("both+masks", noise=0.02, blur=4.0, mask_shift=1.5),
 )
 _PATCH = 30.0  # pixels: size of the smooth errors of depth
 _RIPPLE = 12.0  # pixels: size of the ripples of the masks' edges
@@ -58,6 +59,7 @@ def degrade(scene: Scene, degradation: Degradation, seed: int = 0) -> Scene:
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> Float[np.ndarray, "H W"]:
     """Gaussian noise of unit standard deviation that changes over `size` pixels."""
-    coarse = rng.standard_normal([int(side / size) + 4 for side in shape])
-    fine = np.asarray(ndimage.zoom(coarse, size, order=3))[tuple(slice(int(size), int(size) + side) for side in shape)]
+    height, width = shape
+    coarse = rng.standard_normal((round(height / size) + 2, round(width / size) + 2)).astype(np.float32)
+    fine = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
     return fine / fine.std()

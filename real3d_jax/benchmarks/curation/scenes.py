@@ -53,6 +53,14 @@ class SceneSettings:
     unsegmented: float = 0.0
 
 
+KINDS_OF_SCENES = {
+    "apart": SceneSettings(near=0.0),
+    "crowded": SceneSettings(near=0.75),
+    "unsegmented": SceneSettings(near=0.4, unsegmented=0.3),
+}
+"""Objects put down independently; in heaps; and with objects among them that no mask tells of."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _Drawn:
     kind: str
