@@ -104,30 +104,19 @@ class Statistics:
 def _histograms(rules: Mapping[str, Any]) -> dict[tuple[str, ...], Histogram]:
     """What is plotted: by the path of the number in a line of decisions."""
     filters, occlusion = rules["filters"], rules["occlusion"]
-    return {
+    common = {
         ("score",): _histogram("confidence", 1.0, 20, filters["min_score"]),
         ("details", "side"): _histogram("shorter side of the box, pixels", 1000.0, 40, filters["min_side"]),
         ("details", "border_distance"): _histogram("distance to the border, pixels", 200.0, 40, filters["border"]),
-        ("details", "occlusion", "median_ratio"): _histogram(
-            "median of inner / outer disparity", 2.0, 40, _by_rule(occlusion, "ratio")
-        ),
-        ("details", "occlusion", "occluded_share"): _histogram(
-            "share of points that say occluded", 1.0, 20, occlusion["votes"]
-        ),
-        ("details", "occlusion", "occluded_length"): _histogram(
-            "contour that neighbours own, in mean sides of the box", 2.0, 40, occlusion["contour"]["length"]
-        ),
-        ("details", "occlusion", "background_occluded_length"): _histogram(
-            "contour that the background owns, in mean sides of the box",
-            2.0,
-            40,
-            occlusion["contour"]["background_length"],
-        ),
     }
-
-
-def _by_rule(occlusion: Mapping[str, Any], name: str) -> float:
-    return occlusion[name] if occlusion["rule"] == "paper" else occlusion["contour"][name]
+    if occlusion["rule"] == "paper":
+        constants = occlusion
+        own = {"occluded_share": _histogram("share of points that say occluded", 1.0, 20, constants["votes"])}
+    else:
+        constants = occlusion["contour"]
+        own = {"hidden_share": _histogram("share of the object that is hidden", 0.2, 40, constants["hidden"])}
+    own["median_ratio"] = _histogram("median of inner / outer disparity", 2.0, 40, constants["ratio"])
+    return common | {("details", "occlusion", name): histogram for name, histogram in own.items()}
 
 
 def _histogram(title: str, high: float, bins: int, threshold: float | int) -> Histogram:
