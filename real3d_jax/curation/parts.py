@@ -19,6 +19,7 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 from real3d_jax.curation.photographs import PhotographFile
 
 _PER_FOLDER = 1000
+_PARTIAL = ".partial"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +107,11 @@ class Parts:
         return folder / f"{number % _PER_FOLDER:03d}.{suffix}"
 
 
+def is_leftover(path: pathlib.Path) -> bool:
+    """Whether a file is what `replacing` leaves when it is killed."""
+    return path.suffix == _PARTIAL
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[IO[str]]:
     """A text file that gets its name when it is whole, in place of one that stood there."""
@@ -116,7 +122,7 @@ def replacing(path: pathlib.Path) -> Iterator[IO[str]]:
 @contextlib.contextmanager
 def _replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")  # no other writer's
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PARTIAL}")  # no other writer's
     try:
         yield partial
         os.replace(partial, path)

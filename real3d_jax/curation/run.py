@@ -11,7 +11,7 @@ from typing import Any
 from real3d_jax.curation import assembly, beam_pipeline, coco, photographs
 from real3d_jax.curation.backends.interfaces import DepthBackend, Loadable, SegmentationBackend
 from real3d_jax.curation.curator import Curator
-from real3d_jax.curation.parts import Job, Parts, replacing
+from real3d_jax.curation.parts import Job, Parts, is_leftover, replacing
 from real3d_jax.curation.photographs import PhotographFile
 from real3d_jax.curation.settings import CurationSettings
 from real3d_jax.errors import UserError
@@ -98,7 +98,7 @@ class Curation:
                 raise UserError(
                     f"'{self.out}' was made with {name} = {then}, not {now}: delete the folder, or choose another one."
                 )
-        elif self.out.exists() and any(self.out.iterdir()):
+        elif self.out.exists() and any(not is_leftover(path) for path in self.out.iterdir()):
             raise UserError(f"--out: '{self.out}' is not empty and holds no curation: choose a new folder.")
         else:
             with replacing(self.out / PLAN) as file:
@@ -116,6 +116,8 @@ class Curation:
     ) -> None:
         parts = Parts((self.out / _PARTS).resolve())
         count = -(-len(found) // self.per_part)
+        for leftover in filter(is_leftover, list(self.out.iterdir())):
+            leftover.unlink()
         unmatched = parts.folder / _UNMATCHED
         if not unmatched.exists():
             self._write_jobs(parts, found, unmatched)

@@ -147,6 +147,23 @@ def test_a_lost_shard_is_made_again(drawn, curated, tmp_path):
     assert _files(out) == _files(curated)
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_a_kill_left_half_written_is_cleared(drawn, curated, tmp_path, finished):
+    out = tmp_path / "out"
+    if finished:
+        shutil.copytree(curated, out)
+        (out / "summary.json").unlink()
+        (out / "records" / "dataset_info.json").unlink()
+        (out / "records" / ".metadata-x").mkdir()
+        (out / "decisions.jsonl.0123.partial").write_text("half a li")
+    else:
+        out.mkdir()
+        (out / "curation.json.0123.partial").write_text("{")
+    _run(_curation(drawn, out))
+    assert _files(out) == _files(curated)
+    assert not list(out.rglob(".metadata-*"))
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
