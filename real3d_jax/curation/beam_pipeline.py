@@ -1,5 +1,6 @@
 """Curates parts on Apache Beam: in this process, in several, or on a cluster."""
 
+import _thread
 import contextlib
 import dataclasses
 import logging
@@ -65,13 +66,15 @@ def run(work: Work, curator: Curator, *, workers: int, flags: Sequence[str], pro
     local = options.view_as(StandardOptions).runner in (None, LOCAL_RUNNER)
     runner = _local_runner(workers, options) if local else _named_runner(options)
     missing = [number for number in range(work.count) if not work.parts.is_done(number)]
-    with _user_errors(), _bar(work, show=progress and local), beam.Pipeline(runner, options) as pipeline:
+    with _user_errors(), _dead_workers(), _bar(work, show=progress and local):
+        pipeline = beam.Pipeline(runner, options)
         _ = (
             pipeline
             | "Parts" >> beam.Create(missing)
             | "Spread" >> beam.Reshuffle()
             | "Curate" >> beam.ParDo(_Curate(curator, work))
         )
+        pipeline.run().wait_until_finish()
 
 
 class _Curate(beam.DoFn):
@@ -133,6 +136,31 @@ def _user_errors() -> Iterator[None]:
         raise UserError(found.group(1)) from error
     finally:
         logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def _dead_workers() -> Iterator[None]:
+    """Beam's local runner waits for ever for a worker that died; its thread for that worker alone notices."""
+    dead, before = threading.Event(), threading.excepthook
+
+    def notice(arguments: threading.ExceptHookArgs) -> None:
+        if "Worker subprocess exited" not in str(arguments.exc_value):
+            before(arguments)
+        elif not dead.is_set():
+            dead.set()
+            _thread.interrupt_main()
+
+    threading.excepthook = notice
+    try:
+        yield
+    except BaseException as error:
+        if not dead.is_set():
+            raise
+        raise UserError(
+            "A worker process died (out of memory?): run the command again with fewer --workers; it keeps what is done."
+        ) from error
+    finally:
+        threading.excepthook = before
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A curation that is killed, and run again until it is through."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -30,8 +31,6 @@ def _start(drawn, out, *, workers=1) -> subprocess.Popen:
 
 
 def _environment():
-    import os
-
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -94,6 +93,34 @@ def test_an_interrupt_says_nothing_and_loses_nothing(drawn, unbroken, tmp_path):
     process = _start(drawn, out)
     process.communicate(timeout=300)
     assert _files(out) == _files(unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the workers in /proc")
+@pytest.mark.parametrize("who", ["worker", "command"])
+def test_a_dead_worker_and_an_interrupt_end_all_processes(drawn, unbroken, tmp_path, who):
+    out = tmp_path / "out"
+    process = _start(drawn, out, workers=2)
+    _wait_for(lambda: list(out.glob("parts/*/*.result.json")), process)
+    workers = _children(process.pid)
+    assert len(workers) == 2
+    if who == "worker":
+        os.kill(workers[0], signal.SIGKILL)
+    else:
+        process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == (2 if who == "worker" else 130), said.decode()
+    assert (b"error: A worker process died" in said) == (who == "worker")
+    _wait_for(lambda: not any(pathlib.Path(f"/proc/{worker}").exists() for worker in workers), process, seconds=10)
+    assert not any(pathlib.Path(f"/proc/{worker}").exists() for worker in workers)
+    process = _start(drawn, out, workers=2)
+    process.communicate(timeout=300)
+    assert _files(out) == _files(unbroken)
+
+
+def _children(process):
+    of_threads = [path.read_text().split() for path in pathlib.Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(number) for numbers in of_threads for number in numbers]
 
 
 @pytest.mark.slow

@@ -71,6 +71,12 @@ def test_every_instance_has_a_line_with_its_reason(curated):
     assert lines[3]["category"] == "Bus"
 
 
+def test_nothing_else_is_left_in_the_folder(curated):
+    assert sorted(path.name for path in curated.iterdir()) == [
+        *("curation.json", "decisions.jsonl", "records", "rejected.jsonl", "report.html", "summary.json")
+    ]
+
+
 def test_summary_adds_up(curated):
     summary = json.loads((curated / "summary.json").read_text())
     assert summary["photographs"] == {"all": 12, "without_instances": 0}
