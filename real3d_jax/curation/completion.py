@@ -44,7 +44,7 @@ def _stretches(owned: Bool[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
 def _hidden_by(points: Float[np.ndarray, "N 2"], start: int, stop: int, tangent: int, extension: float) -> float:
     count = len(points)
     if stop - start == count:
-        return _polygon_area(points)
+        return abs(_polygon_area(points))
     before, after = points[(start - 1) % count], points[stop % count]
     into = _unit(before - points[(start - 1 - tangent) % count])
     back = _unit(after - points[(stop + tangent) % count])
@@ -54,8 +54,9 @@ def _hidden_by(points: Float[np.ndarray, "N 2"], start: int, stop: int, tangent:
         beyond = np.stack([after + furthest * back, before + furthest * into])
     else:
         beyond = (before + lengths[0] * into)[None]
-    arc = points[np.arange(start, stop) % count]
-    return _polygon_area(np.concatenate([before[None], arc, after[None], beyond]))
+    stretch = np.concatenate([before[None], points[np.arange(start, stop) % count], after[None]])
+    # If tangents lead back into the visible part, as beside a notch, what the stretch cuts out of it remains.
+    return max(abs(_polygon_area(np.concatenate([stretch, beyond]))), _polygon_area(stretch))
 
 
 def _meeting(a: np.ndarray, along_a: np.ndarray, b: np.ndarray, along_b: np.ndarray) -> tuple[float, float] | None:
@@ -73,5 +74,6 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _polygon_area(corners: Float[np.ndarray, "N 2"]) -> float:
+    """Positive if the corners go round it as a contour goes round what is outside the mask."""
     x, y = (corners - corners[0]).T
-    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    return float(np.dot(y, np.roll(x, -1)) - np.dot(x, np.roll(y, -1))) / 2

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from real3d_jax.errors import UserError, did_you_mean
+
 Rule = Literal["paper", "robust"]
 RULES: tuple[Rule, ...] = ("paper", "robust")
 
@@ -87,6 +89,19 @@ class OcclusionSettings:
     votes: float = 0.5
     epsilon: float = 1e-6
     contour: ContourSettings = ContourSettings()
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise UserError(f"There is no occlusion rule '{self.rule}': {did_you_mean(str(self.rule), RULES)}")
+        for name in ("boundary_kernel", "contact_kernel"):
+            if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
+                raise UserError(f"{name} is {getattr(self, name)}: give an odd number of pixels, at least 3.")
+        if self.sobel_kernel not in (3, 5, 7):
+            raise UserError(f"sobel_kernel is {self.sobel_kernel}: give 3, 5 or 7.")
+        if self.samples < 1 or not 0 < self.votes <= 1:
+            raise UserError(
+                f"samples is {self.samples} and votes {self.votes}: give at least 1, and a share in (0, 1]."
+            )
 
 
 PAPER = OcclusionSettings(rule="paper")
