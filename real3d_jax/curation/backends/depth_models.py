@@ -107,10 +107,9 @@ class _OtherModel:
 
 
 def input_size(height: int, width: int) -> tuple[int, int]:
-    """The size at which Depth Anything sees a photograph."""
+    """The size at which Depth Anything sees a photograph: the shorter side exactly the least."""
     scale = _LEAST / min(height, width)
-    nearest = (round(side * scale / _MULTIPLE) * _MULTIPLE for side in (height, width))
-    high, wide = (max(side, _LEAST) for side in nearest)
+    high, wide = (round(side * scale / _MULTIPLE) * _MULTIPLE for side in (height, width))
     return high, wide
 
 
