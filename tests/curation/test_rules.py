@@ -172,9 +172,9 @@ def test_hidden_corner_of_a_box_is_completed():
 
 
 def test_hidden_cap_of_a_disc_is_completed():
-    whole, cover = ellipse(130, 120, 80), rectangle(170, 0, WIDTH, HEIGHT)
+    whole, cover = ellipse(130, 120, 80), rectangle(190, 0, WIDTH, HEIGHT)
     guess, truth = hidden_of(whole & ~cover, cover), (whole & cover).sum()
-    assert truth < guess < 1.7 * truth  # tangents pass outside the arc
+    assert truth < guess < 2.5 * truth  # the tangents' triangle has 1.7 times the area of this cap
 
 
 def test_what_cuts_a_band_in_two_hides_a_square_on_each_side():
