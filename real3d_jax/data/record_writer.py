@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from real3d_jax.errors import UserError
 
 PLAN = "preparation.json"
 METADATA = "dataset_info.json"
+_TEMPORARY = ".metadata-"
 _LEFT_OUT = ("rejected", "dropped")  # fields of _Contents
 
 
@@ -185,7 +187,9 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
     )
     info.set_file_format("array_record")
     info.set_splits(SplitDict(splits))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".metadata-") as temporary:
+    for leftover in folder.glob(f"{_TEMPORARY}*"):  # of a kill
+        shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_TEMPORARY) as temporary:
         info.write_to_directory(temporary)
         names = sorted(os.listdir(temporary), key=lambda name: name == METADATA)
         for name in names:

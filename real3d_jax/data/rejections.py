@@ -43,7 +43,7 @@ def lines(reports: Sequence[Report]) -> str:
 
 def summary(reports: Sequence[Report]) -> dict[str, Any]:
     """Counts of each split (`items` = `kept` + `rejected`), and how often each kind of reason occurred."""
-    reasons = collections.Counter(_kind(entry.reason) for r in reports for entry in (*r.rejected, *r.dropped))
+    reasons = collections.Counter(kind(entry.reason) for r in reports for entry in (*r.rejected, *r.dropped))
     splits = {
         report.split: {
             "items": report.listed,
@@ -85,7 +85,7 @@ def described(folder: pathlib.Path) -> str:
     return "\n".join(told)
 
 
-def _kind(reason: str) -> str:
+def kind(reason: str) -> str:
     """A reason without the names and numbers of the case."""
     reason = re.sub(r"'[^']*'", "'...'", re.sub(r"\(.*\)", "(...)", reason))
     return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "N", reason)

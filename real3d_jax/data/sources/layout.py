@@ -123,12 +123,18 @@ def photograph(key: str, rgba: UInt8[np.ndarray, "H W 4"], *, file: str, thresho
       Unusable: the mask shows nothing, or everything.
     """
     check_mask(rgba, threshold=threshold, where=f"'{pathlib.PurePosixPath(file).name}'")
+    crop, box = crop_to_object(rgba, threshold=threshold)
+    provenance = {"file": file, "box": box, "size": [rgba.shape[1], rgba.shape[0]]}
+    return Photograph(key, transforms.shrink_straight(crop, longest=longest), provenance)
+
+
+def crop_to_object(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int) -> tuple[UInt8[np.ndarray, "h w 4"], list[int]]:
+    """The object (where alpha is greater) with a margin, and the crop's box: left, top, right, bottom."""
     left, top, right, bottom = transforms.object_box(rgba[..., 3], threshold=threshold)
     height, width = rgba.shape[:2]
     left, top = max(left - _MARGIN, 0), max(top - _MARGIN, 0)
     right, bottom = min(right + _MARGIN, width), min(bottom + _MARGIN, height)
-    provenance = {"file": file, "box": [left, top, right, bottom], "size": [width, height]}
-    return Photograph(key, transforms.shrink_straight(rgba[top:bottom, left:right], longest=longest), provenance)
+    return rgba[top:bottom, left:right], [left, top, right, bottom]
 
 
 def check_mask(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, where: str) -> None:

@@ -1,0 +1,1 @@
+"""Where instances and depth come from: files, or models of transformers."""

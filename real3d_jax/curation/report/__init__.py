@@ -1,0 +1,1 @@
+"""The report of a curation: examples, counts and distributions on one page."""

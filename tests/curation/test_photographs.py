@@ -1,0 +1,91 @@
+"""The photographs of an input."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from real3d_jax.curation import photographs
+from real3d_jax.data.records import Unusable
+from real3d_jax.errors import UserError
+
+
+def _write(path, size=(6, 4), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (10, 20, 30)).save(path, **options)
+
+
+def test_a_folder_and_all_below_it(tmp_path):
+    for name in ("b.jpg", "a.PNG", "sub/c.webp", "sub/.hidden.jpg", ".cache/d.jpg"):
+        _write(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no photograph")
+    folder, found = photographs.find(str(tmp_path))
+    assert folder == tmp_path
+    assert [photograph.file for photograph in found] == ["a.PNG", "b.jpg", "sub/c.webp"]
+    assert [photograph.names for photograph in found] == [("a",), ("b",), ("sub/c", "c")]
+
+
+def test_a_pattern(tmp_path):
+    for name in ("x/IMG_1.jpg", "x/other.jpg", "y/IMG_2.jpg", "y/z/IMG_3.jpg"):
+        _write(tmp_path / name)
+    folder, found = photographs.find(f"{tmp_path}/*/IMG*.jpg")
+    assert folder == tmp_path
+    assert [photograph.file for photograph in found] == ["x/IMG_1.jpg", "y/IMG_2.jpg"]
+
+
+def test_a_stem_that_two_share_names_neither(tmp_path):
+    for name in ("x/1.jpg", "y/1.jpg", "y/2.jpg"):
+        _write(tmp_path / name)
+    assert [photograph.names for photograph in photographs.find(str(tmp_path))[1]] == [
+        ("x/1",),
+        ("y/1",),
+        ("y/2", "2"),
+    ]
+
+
+def test_a_stem_that_is_another_ones_path_names_it_no_more(tmp_path):
+    for name in ("1.jpg", "y/2.jpg", "2/1.jpg", "2.jpg"):
+        _write(tmp_path / name)
+    names = {photograph.file: photograph.names for photograph in photographs.find(str(tmp_path))[1]}
+    assert names["y/2.jpg"] == ("y/2",)
+    assert names["2.jpg"] == ("2",)
+
+
+@pytest.mark.parametrize(
+    ("names", "source", "said"),
+    [
+        ([], "nowhere", "there is no folder"),
+        ([], ".", "matches no"),
+        (["a.jpg", "a.png"], ".", "'a.jpg' and 'a.png'"),
+        (["a.jpg"], "*.png", "matches no"),
+    ],
+)
+def test_inputs_that_are_none(tmp_path, names, source, said):
+    for name in names:
+        _write(tmp_path / name)
+    with pytest.raises(UserError, match=said):
+        photographs.find(f"{tmp_path}/{source}")
+
+
+def test_photographs_stand_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn a quarter clockwise to see it
+    _write(tmp_path / "a.jpg", size=(6, 4), exif=exif)
+    _, found = photographs.find(str(tmp_path))
+    assert photographs.read(tmp_path, found[0]).shape == (6, 4, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
+def test_any_mode_becomes_rgb(tmp_path, mode):
+    Image.new(mode, (5, 3)).save(tmp_path / ("a.jpg" if mode == "CMYK" else "a.png"))
+    rgb = photographs.read(tmp_path, photographs.find(str(tmp_path))[1][0])
+    assert rgb.shape == (3, 5, 3)
+    assert rgb.dtype == np.uint8
+
+
+def test_a_truncated_file_is_unusable(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (64, 64, 3)).astype(np.uint8)).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Unusable, match=r"'a\.jpg' cannot be decoded"):
+        photographs.read(tmp_path, photographs.find(str(tmp_path))[1][0])
