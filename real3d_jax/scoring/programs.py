@@ -1,0 +1,169 @@
+"""What is computed for a batch of objects: pure functions of parameters, networks and images."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, UInt8
+
+from real3d_jax.batches import as_float
+from real3d_jax.cameras import Cameras, canonical_c2w, cycle_return_pose, intrinsics_from_fov, spherical_c2w
+from real3d_jax.config import RenderConfig
+from real3d_jax.evaluation.image_metrics import psnr, ssim
+from real3d_jax.evaluation.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
+from real3d_jax.evaluation.semantic import clip_similarity
+from real3d_jax.losses.reconstruction import View
+from real3d_jax.losses.self_training import intermediate_input
+from real3d_jax.models.lrm import LRM
+from real3d_jax.perceptual.clip import Clip, clip_embed
+from real3d_jax.perceptual.lpips import lpips
+from real3d_jax.rendering import TriplaneField, render_views
+from real3d_jax.training.objective import reconstruct, with_intrinsics
+
+Scores = dict[str, Array]
+
+
+def score_views(
+    prediction: Float[Array, "B V h w 3"],
+    target: Float[Array, "B V h w 3"],
+    *,
+    lpips_params: dict | None,
+    window: str,
+) -> Scores:
+    """PSNR, SSIM and (with its parameters) LPIPS of each view, (B, V) each; NaN where a prediction is not finite."""
+    scores = {"psnr": psnr(prediction, target), "ssim": ssim(prediction, target, window=window)}
+    if lpips_params is not None:
+        scores["lpips"] = _each_view(lambda a, b: lpips(lpips_params, a, b), prediction, target)
+    return _only_finite(scores, prediction)
+
+
+def novel_views(
+    field: TriplaneField,
+    lpips_params: dict | None,
+    rgb: UInt8[Array, "B V h w 3"],
+    cameras: Cameras,
+    scales: Float[Array, "G"],
+    *,
+    render: RenderConfig,
+    window: str,
+) -> Scores:
+    """Scores of views against the true ones with all cameras at `scales` times their distance; (G, B, V) each."""
+    target = as_float(rgb)
+
+    def at(scale):
+        prediction, _ = render_views(field, at_scale(cameras, scale), render, resolution=target.shape[-2])
+        return score_views(prediction, target, lpips_params=lpips_params, window=window)
+
+    return jax.lax.map(at, scales)
+
+
+def input_view(
+    field: TriplaneField,
+    input_rgb: UInt8[Array, "B h w 3"],
+    intrinsics: Float[Array, "B 4"],
+    scales: Float[Array, "G"],
+    *,
+    render: RenderConfig,
+    distance: float,
+) -> Float[Array, "G B"]:
+    """PSNR of the input view, seen by the canonical camera at `scales` times `distance`."""
+    target = as_float(input_rgb)
+    cameras = with_intrinsics(_repeated(canonical_c2w(distance)[None], len(target)), Cameras(jnp.zeros(()), intrinsics))
+
+    def at(scale):
+        prediction, _ = render_views(field, at_scale(cameras, scale), render, resolution=target.shape[-2])
+        return psnr(prediction[:, 0], target)
+
+    return jax.lax.map(at, scales)
+
+
+def semantic_views(
+    field: TriplaneField,
+    clip: Clip | None,
+    lpips_params: dict | None,
+    semantic_rgb: UInt8[Array, "B h w 3"],
+    *,
+    render: RenderConfig,
+    config: SemanticViewConfig,
+) -> tuple[Scores, UInt8[Array, "B A h w 3"]]:
+    """Similarity of views around the object to the input view, (B, A) each, and the views."""
+    target = as_float(semantic_rgb)
+    prediction = views_around(field, config, render=render)
+    scores = {}
+    if clip is not None:
+        views = clip_embed(clip, prediction.reshape(-1, *prediction.shape[2:]))
+        scores["clip"] = clip_similarity(views.reshape(*prediction.shape[:2], -1), clip_embed(clip, target))
+    if lpips_params is not None:
+        repeated = jnp.broadcast_to(target[:, None], prediction.shape)
+        scores["lpips"] = _each_view(lambda a, b: lpips(lpips_params, a, b), prediction, repeated)
+    finite = jnp.nan_to_num(prediction)
+    return _only_finite(scores, prediction), (jnp.clip(finite, 0, 1) * 255 + 0.5).astype(jnp.uint8)
+
+
+def views_around(
+    field: TriplaneField, config: SemanticViewConfig, *, render: RenderConfig
+) -> Float[Array, "B A h w 3"]:
+    """The semantic views."""
+    azimuths, elevations = spherical_angles(config.azimuths, (config.elevation,) * len(config.azimuths))
+    c2w = _repeated(spherical_c2w(azimuths, elevations, config.distance), len(field.planes))
+    intrinsics = jnp.broadcast_to(intrinsics_from_fov(jnp.radians(config.fov_y)), (*c2w.shape[:2], 4))
+    return render_views(field, Cameras(c2w, intrinsics), render, resolution=config.resolution)[0]
+
+
+def consistency(
+    params: dict,
+    field: TriplaneField,
+    lpips_params: dict | None,
+    consistency_rgb: UInt8[Array, "B h w 3"],
+    intrinsics: Float[Array, "B 4"],
+    *,
+    model: LRM,
+    render: RenderConfig,
+    config: ConsistencyConfig,
+    distance: float,
+    window: str,
+) -> Scores:
+    """Scores of the input view by a second reconstruction from each intermediate view, (P, B) each (Section 5)."""
+    target = as_float(consistency_rgb)
+    azimuths, elevations = spherical_angles(config.azimuths, config.elevations)
+    poses = spherical_c2w(azimuths, elevations, distance)[config.first_scored :]
+    size = config.intermediate_resolution or model.config.image_size
+
+    def render_one(of, c2w, resolution):
+        cameras = with_intrinsics(_repeated(c2w[None], len(target)), Cameras(jnp.zeros(()), intrinsics))
+        rgb, opacity = render_views(of, cameras, render, resolution=resolution)
+        return View(rgb[:, 0], opacity[:, 0])
+
+    def at(pose):
+        image = intermediate_input(
+            render_one(field, pose, size),
+            image_size=model.config.image_size,
+            mask_threshold=config.mask_threshold,
+            end_to_end=False,
+        )
+        second = reconstruct(params, image, model=model)
+        returned = render_one(second, cycle_return_pose(pose, canonical_c2w(distance)), config.resolution)
+        scores = score_views(returned.rgb[:, None], target[:, None], lpips_params=lpips_params, window=window)
+        return {name: values[:, 0] for name, values in scores.items()}
+
+    return jax.lax.map(at, poses)
+
+
+def at_scale(cameras: Cameras, scale: Float[Array, ""] | float) -> Cameras:
+    """The same cameras at `scale` times their distance from the origin."""
+    return Cameras(jnp.asarray(cameras.c2w).at[..., :3, 3].multiply(scale), cameras.intrinsics)
+
+
+def _each_view(metric: Any, prediction: Float[Array, "B V h w 3"], target: Float[Array, "B V h w 3"]) -> Array:
+    """A metric of image batches for each of several views, one view at a time, which bounds the memory."""
+    pairs = (jnp.moveaxis(prediction, 1, 0), jnp.moveaxis(target, 1, 0))
+    return jnp.moveaxis(jax.lax.map(lambda pair: metric(*pair), pairs), 0, 1)
+
+
+def _only_finite(scores: Scores, prediction: Float[Array, "B V h w 3"]) -> Scores:
+    finite = jnp.isfinite(prediction).all(axis=(-3, -2, -1))
+    return {name: jnp.where(finite, values, jnp.nan) for name, values in scores.items()}
+
+
+def _repeated(c2w: Float[Array, "V 4 4"], batch: int) -> Float[Array, "B V 4 4"]:
+    return jnp.broadcast_to(c2w, (batch, *c2w.shape))

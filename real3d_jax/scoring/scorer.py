@@ -1,0 +1,175 @@
+"""Scores batches of objects on a mesh of devices."""
+
+import functools
+import io
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from real3d_jax.batches import as_float
+from real3d_jax.cameras import Cameras
+from real3d_jax.models.lrm import make_model
+from real3d_jax.rendering import render_views
+from real3d_jax.scoring import programs
+from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.scoring.instances import Instance
+from real3d_jax.scoring.networks import Networks
+from real3d_jax.scoring.results import Row
+from real3d_jax.training.objective import reconstruct
+from real3d_jax.training.sharding import batch_sharding, make_mesh, put_same, replicated, state_shardings
+
+
+class Scorer:
+    """A model, its judges and the compiled programs. Batches have one fixed size.
+
+    Args:
+      config: the evaluation's.
+      params: of the model, host arrays.
+      networks: the judges.
+
+    Attributes:
+      batch_size: objects of a batch.
+      seconds: spent in each stage so far, compiling included.
+    """
+
+    def __init__(self, config: EvaluationConfig, params: Mapping, networks: Networks):
+        self._config, self._networks = config, networks
+        self._mesh = mesh = make_mesh(config.mesh)
+        self.batch_size = config.batch_per_device * mesh.size
+        self.seconds: Counter[str] = Counter()
+        model = make_model(config.model, config.compute)
+        protocol, render = config.protocol, config.render
+        distance, window = protocol.input_view.distance, protocol.novel_views.ssim_window
+        self._params = jax.jit(model.cast_weights)(put_same(dict(params), state_shardings(dict(params), mesh)))
+        self._judges = put_same({"lpips": networks.lpips_params, "clip": networks.clip}, replicated(mesh))
+        self._scales = np.array([1.0, *(d / distance for d in config.calibration.distances)], np.float32)
+
+        everywhere = functools.partial(jax.jit, out_shardings=replicated(mesh))
+        self._encode = jax.jit(lambda params, image: reconstruct(params, as_float(image), model=model))
+        self._novel = everywhere(functools.partial(programs.novel_views, render=render, window=window))
+        self._input = everywhere(functools.partial(programs.input_view, render=render, distance=distance))
+        self._semantic = everywhere(functools.partial(programs.semantic_views, render=render, config=protocol.semantic))
+        self._consistency = everywhere(
+            functools.partial(
+                programs.consistency,
+                model=model,
+                render=render,
+                config=protocol.consistency,
+                distance=distance,
+                window=window,
+            )
+        )
+        self._around = everywhere(functools.partial(programs.views_around, config=protocol.semantic, render=render))
+        resolution = protocol.novel_views.resolution
+        self._views = everywhere(lambda field, cameras: render_views(field, cameras, render, resolution=resolution)[0])
+
+    @property
+    def _has_judges(self) -> bool:
+        networks = self._networks
+        return any(judge is not None for judge in (networks.lpips_params, networks.clip, networks.inception))
+
+    def score(self, instances: Sequence[tuple[str, Instance]]) -> list[Row]:
+        """A row for each of at most `batch_size` objects, in their order."""
+        config, judges = self._config, self._judges
+        batch = self._on_devices([instance for _, instance in instances])
+        field = self._timed("reconstruct", lambda: self._encode(self._params, batch["image"]))
+        values: dict[str, np.ndarray] = {}
+        search: dict[str, np.ndarray] = {}
+        features: dict[str, np.ndarray] = {}
+        if config.scored.novel_views:
+            cameras = Cameras(batch["c2w"], batch["intrinsics"])
+            found = self._timed(
+                "novel views",
+                lambda: self._novel(field, judges["lpips"], batch["rgb"], cameras, self._scales),
+            )
+            values |= {name: scores[0] for name, scores in found.items()}
+            if len(self._scales) > 1:
+                search = {name: scores[1:].mean(-1).T for name, scores in found.items()}
+                seen = self._timed(
+                    "calibration",
+                    lambda: self._input(field, batch["input_rgb"], batch["input_intrinsics"], self._scales),
+                )
+                search["input_psnr"] = seen[1:].T
+        if config.scored.semantic and self._has_judges:
+            found, views = self._timed(
+                "semantic views",
+                lambda: self._semantic(field, judges["clip"], judges["lpips"], batch["semantic_rgb"]),
+            )
+            values |= {f"semantic_{name}": scores for name, scores in found.items()}
+            if self._networks.inception is not None:
+                features = self._timed("inception", lambda: self._inception_features(views, batch["semantic_rgb"]))
+        if config.scored.consistency:
+            found = self._timed(
+                "consistency",
+                lambda: self._consistency(
+                    self._params, field, judges["lpips"], batch["consistency_rgb"], batch["input_intrinsics"]
+                ),
+            )
+            values |= {f"consistency_{name}": scores.T for name, scores in found.items()}
+        return [
+            Row(
+                key=key,
+                values={self._named(name): scores[i] for name, scores in values.items()},
+                search={self._named(name): scores[i] for name, scores in search.items()},
+                features={name: rows[i] for name, rows in features.items()},
+            )
+            for i, (key, _) in enumerate(instances)
+        ]
+
+    def draw(self, instances: Sequence[Instance]) -> list[dict[str, Float[np.ndarray, "V h w 3"]]]:
+        """Renders of at most `batch_size` objects, to look at: 'around', and 'novel' where there are true views."""
+        batch = self._on_devices(instances)
+        field = self._encode(self._params, batch["image"])
+        strips = {"around": np.asarray(self._around(field))}
+        if self._config.scored.novel_views:
+            strips["novel"] = np.asarray(self._views(field, Cameras(batch["c2w"], batch["intrinsics"])))
+        return [{name: images[i] for name, images in strips.items()} for i in range(len(instances))]
+
+    def fields(self, instances: Sequence[Instance]) -> Any:
+        """The radiance fields of at most `batch_size` objects (those of a whole batch; the rest are repeats)."""
+        return self._encode(self._params, self._on_devices(instances)["image"])
+
+    def _on_devices(self, instances: Sequence[Instance]) -> dict[str, jax.Array]:
+        rows = [instances[min(i, len(instances) - 1)] for i in range(self.batch_size)]  # the last one fills up
+        stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        return put_same(stacked, batch_sharding(self._mesh))
+
+    def _inception_features(self, views: np.ndarray, inputs: jax.Array) -> dict[str, np.ndarray]:
+        """Features of the set's renders and of the input views, (B, F, D) and (B, 1, D)."""
+        semantic = self._config.protocol.semantic
+        chosen = [k for k, azimuth in enumerate(semantic.azimuths) if azimuth in semantic.fid_azimuths]
+
+        def of(images: UInt8[np.ndarray, "B F h w 3"]) -> np.ndarray:
+            flat = images.reshape(-1, *images.shape[2:])
+            if semantic.fid_jpeg_quality:
+                flat = np.stack([through_jpeg(image, semantic.fid_jpeg_quality) for image in flat])
+            features = self._networks.inception.features(jnp.asarray(flat, jnp.float32) / 255.0)
+            return np.asarray(features).reshape(*images.shape[:2], -1)
+
+        return {"rendered": of(np.asarray(views)[:, chosen]), "input": of(np.asarray(inputs)[:, None])}
+
+    def _named(self, name: str) -> str:
+        """A metric whose network has random weights says so in its name."""
+        network = name.rsplit("_", 1)[-1]
+        return f"{name}_of_random_weights" if network in self._networks.meaningless else name
+
+    def _timed(self, stage: str, compute: Any) -> Any:
+        started = time.monotonic()
+        with jax.set_mesh(self._mesh):
+            result = jax.block_until_ready(compute())
+        self.seconds[stage] += time.monotonic() - started
+        return jax.device_get(result) if stage != "reconstruct" else result
+
+
+def through_jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:
+    """An image after it was stored as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
