@@ -51,7 +51,7 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
     if arguments.renders:
         if out is None:
             raise UserError("--renders needs --out: name a folder for the results.")
-        from real3d_jax.scoring.renders import RendersOptions, evaluate_renders
+        from real3d_jax.scoring.score_renders import RendersOptions, evaluate_renders
 
         options = RendersOptions(vgg=arguments.vgg, clip=arguments.clip, inception=arguments.inception)
         method = arguments.name or arguments.renders.resolve().name

@@ -81,7 +81,7 @@ def load_checkpoint(path: Path, config: EvaluationConfig, *, ema: bool) -> Check
         )
     crc = 0
     for leaf in jax.tree.leaves(params):
-        crc = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).reshape(-1), crc)
+        crc = zlib.crc32(np.asarray(leaf).tobytes(), crc)
     return Checkpoint(params, path, step, f"{crc:08x}")
 
 

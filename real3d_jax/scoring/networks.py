@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from real3d_jax.errors import UserError
-from real3d_jax.evaluation.inception import load_inception
+from real3d_jax.evaluation.inception import Inception, load_inception
 from real3d_jax.perceptual.clip import Clip
 from real3d_jax.perceptual.loading import RANDOM, load_clip, load_lpips
 from real3d_jax.scoring.config import NetworksConfig
+
+RANDOM_WEIGHTS = "_of_random_weights"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +27,19 @@ class Networks:
 
     lpips_params: dict | None
     clip: Clip | None
-    inception: Any | None
+    inception: Inception | None
     left_out: dict[str, str]
     meaningless: tuple[str, ...]
+
+    def named(self, metric: str) -> str:
+        """A metric's name; it tells where the network has random weights."""
+        network = metric.rsplit("_", 1)[-1]
+        return metric + RANDOM_WEIGHTS if network in self.meaningless else metric
+
+    @property
+    def compare_with_input(self) -> bool:
+        """Whether there is any judge of views against the input view."""
+        return any(judge is not None for judge in (self.lpips_params, self.clip, self.inception))
 
 
 def load_networks(config: NetworksConfig, *, lpips: bool, semantic: bool, seed: int, where: str) -> Networks:

@@ -1,15 +1,19 @@
 """What is computed for a batch of objects: pure functions of parameters, networks and images."""
 
+import io
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, UInt8
+from PIL import Image
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, canonical_c2w, cycle_return_pose, intrinsics_from_fov, spherical_c2w
 from real3d_jax.config import RenderConfig
 from real3d_jax.evaluation.image_metrics import psnr, ssim
+from real3d_jax.evaluation.inception import Inception
 from real3d_jax.evaluation.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
 from real3d_jax.evaluation.semantic import clip_similarity
 from real3d_jax.losses.reconstruction import View
@@ -147,6 +151,24 @@ def consistency(
         return {name: values[:, 0] for name, values in scores.items()}
 
     return jax.lax.map(at, poses)
+
+
+def inception_features(
+    inception: Inception, images: UInt8[np.ndarray, "B F h w 3"], *, jpeg_quality: int = 0
+) -> Float[np.ndarray, "B F D"]:
+    """Features of images, which go through JPEG files of this quality first (0 for none)."""
+    flat = images.reshape(-1, *images.shape[2:])
+    if jpeg_quality:
+        flat = np.stack([through_jpeg(image, jpeg_quality) for image in flat])
+    features = inception.features(jnp.asarray(flat, jnp.float32) / 255.0)
+    return np.asarray(features).reshape(*images.shape[:2], -1)
+
+
+def through_jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:
+    """An image after it was stored as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
 
 
 def at_scale(cameras: Cameras, scale: Float[Array, ""] | float) -> Cameras:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from real3d_jax.evaluation.frechet import few_images_warning
 from real3d_jax.scoring.cases import Case, choose_cases, difference, mean_scores, to_pixels
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.instances import Instances
@@ -11,7 +12,7 @@ from real3d_jax.scoring.networks import Networks
 from real3d_jax.scoring.report import write_report
 from real3d_jax.scoring.results import Results, Row, write_whole
 from real3d_jax.scoring.scorer import Scorer
-from real3d_jax.scoring.summary import FEW_FOR_FID, FITTED, Metric, fit_distances, set_metrics, summarise
+from real3d_jax.scoring.summary import FITTED, Metric, fit_distances, set_metrics, summarise
 from real3d_jax.scoring.tables import markdown, write_csv, write_summary
 from real3d_jax.training.reporting import say
 
@@ -42,7 +43,7 @@ def publish_evaluation(
         "objects": len(rows),
         "confidence level": config.bootstrap.level,
         "left out": left_out,
-        "warnings": _warnings(metrics, networks),
+        "warnings": warnings(metrics, networks),
     }
     if fitted:
         about["fitted"] = {name: FITTED[name] for name in fitted} | {"scope": search.scope}
@@ -59,7 +60,7 @@ def publish_evaluation(
         results.folder / TIMING,
         json.dumps({"seconds": {name: round(x, 3) for name, x in scorer.seconds.items()}}, indent=1) + "\n",
     )
-    for stage, seconds in scorer.seconds.most_common():
+    for stage, seconds in sorted(scorer.seconds.items(), key=lambda item: -item[1]):
         say(f"time       {stage}: {seconds:.1f} s")
 
 
@@ -92,21 +93,18 @@ def publish(
         cases=cases,
     )
     say(text.rstrip())
-    warnings = about["warnings"]
-    assert isinstance(warnings, Sequence)
-    for warning in warnings:
+    said = about["warnings"]
+    assert isinstance(said, Sequence)
+    for warning in said:
         say(f"warning    {warning}")
     say(f"report     {folder / REPORT}")
 
 
-def _warnings(metrics: Mapping[str, Metric], networks: Networks) -> list[str]:
+def warnings(metrics: Mapping[str, Metric], networks: Networks) -> list[str]:
+    """What a reader of the numbers has to know."""
     said = [f"{name} has random weights and means nothing." for name in networks.meaningless]
     found = metrics.get("semantic_fid")
-    if found is not None and found.count < FEW_FOR_FID:
-        said.append(
-            f"FID of {found.count} images is biased upwards, which {FEW_FOR_FID} images would hardly be: read KID."
-        )
-    return said
+    return said + ([warning] if found is not None and (warning := few_images_warning(found.count)) else [])
 
 
 def _cases(config: EvaluationConfig, instances: Instances, rows: Sequence[Row], scorer: Scorer) -> list[Case]:

@@ -32,12 +32,14 @@ class Row:
       values: scores of its views, by metric; NaN where a prediction is not finite.
       search: mean scores at each distance of the scale calibration, by metric.
       features: Inception features of its renders and its input view, for FID.
+      stamp: changes when what was scored does; '' where that cannot change.
     """
 
     key: str
     values: Mapping[str, Float[np.ndarray, "V"]]
     search: Mapping[str, Float[np.ndarray, "G"]] = dataclasses.field(default_factory=dict)
     features: Mapping[str, Float[np.ndarray, "F D"]] = dataclasses.field(default_factory=dict)
+    stamp: str = ""
 
 
 class Results:
@@ -63,9 +65,13 @@ class Results:
         write_whole(folder / ROWS, "".join(_line(row) for row in self.rows.values()))  # without a line cut short
         self._file = (folder / ROWS).open("a")
 
+    def has(self, key: str, stamp: str = "") -> bool:
+        """Whether an object's row is there, and of what it is now."""
+        return key in self.rows and self.rows[key].stamp == stamp
+
     def append(self, row: Row) -> None:
         """Keeps a row, on disk when this returns; one that is there already is left as it is."""
-        if row.key in self.rows:
+        if self.has(row.key, row.stamp):
             return
         if row.features:
             _save_features(self.folder, row)
@@ -142,7 +148,7 @@ def _line(row: Row) -> str:
     def numbers(scores: Sequence[float] | np.ndarray) -> list[float | None]:
         return [round(float(x), _DIGITS) if math.isfinite(x) else None for x in scores]
 
-    tree = {"key": row.key} | {
+    tree = {"key": row.key, "stamp": row.stamp} | {
         group: {name: numbers(scores) for name, scores in sorted(found.items())}
         for group, found in (("values", row.values), ("search", row.search))
     }
@@ -157,7 +163,7 @@ def _parsed(line: str) -> Row:
     def arrays(found: Mapping[str, Sequence[float | None]]) -> dict[str, np.ndarray]:
         return {name: np.array([math.nan if x is None else x for x in scores]) for name, scores in found.items()}
 
-    return Row(str(tree["key"]), arrays(tree["values"]), arrays(tree["search"]))
+    return Row(str(tree["key"]), arrays(tree["values"]), arrays(tree["search"]), stamp=str(tree["stamp"]))
 
 
 def _save_features(folder: Path, row: Row) -> None:
@@ -165,7 +171,8 @@ def _save_features(folder: Path, row: Row) -> None:
     new = path.with_name(f".{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     with new.open("wb") as file:
-        np.savez(file, **{name: np.asarray(x, np.float32) for name, x in row.features.items()})
+        arrays: dict[str, Any] = {name: np.asarray(x, np.float32) for name, x in row.features.items()}
+        np.savez(file, **arrays)
     new.replace(path)
 
 

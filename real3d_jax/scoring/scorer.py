@@ -1,17 +1,14 @@
 """Scores batches of objects on a mesh of devices."""
 
 import functools
-import io
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
-from PIL import Image
+from jaxtyping import Float
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras
@@ -43,7 +40,7 @@ class Scorer:
         self._config, self._networks = config, networks
         self._mesh = mesh = make_mesh(config.mesh)
         self.batch_size = config.batch_per_device * mesh.size
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         model = make_model(config.model, config.compute)
         protocol, render = config.protocol, config.render
         distance, window = protocol.input_view.distance, protocol.novel_views.ssim_window
@@ -70,11 +67,6 @@ class Scorer:
         resolution = protocol.novel_views.resolution
         self._views = everywhere(lambda field, cameras: render_views(field, cameras, render, resolution=resolution)[0])
 
-    @property
-    def _has_judges(self) -> bool:
-        networks = self._networks
-        return any(judge is not None for judge in (networks.lpips_params, networks.clip, networks.inception))
-
     def score(self, instances: Sequence[tuple[str, Instance]]) -> list[Row]:
         """A row for each of at most `batch_size` objects, in their order."""
         config, judges = self._config, self._judges
@@ -97,7 +89,7 @@ class Scorer:
                     lambda: self._input(field, batch["input_rgb"], batch["input_intrinsics"], self._scales),
                 )
                 search["input_psnr"] = seen[1:].T
-        if config.scored.semantic and self._has_judges:
+        if config.scored.semantic and self._networks.compare_with_input:
             found, views = self._timed(
                 "semantic views",
                 lambda: self._semantic(field, judges["clip"], judges["lpips"], batch["semantic_rgb"]),
@@ -116,8 +108,8 @@ class Scorer:
         return [
             Row(
                 key=key,
-                values={self._named(name): scores[i] for name, scores in values.items()},
-                search={self._named(name): scores[i] for name, scores in search.items()},
+                values={self._networks.named(name): scores[i] for name, scores in values.items()},
+                search={self._networks.named(name): scores[i] for name, scores in search.items()},
                 features={name: rows[i] for name, rows in features.items()},
             )
             for i, (key, _) in enumerate(instances)
@@ -143,22 +135,12 @@ class Scorer:
 
     def _inception_features(self, views: np.ndarray, inputs: jax.Array) -> dict[str, np.ndarray]:
         """Features of the set's renders and of the input views, (B, F, D) and (B, 1, D)."""
-        semantic = self._config.protocol.semantic
+        semantic, inception = self._config.protocol.semantic, self._networks.inception
+        assert inception is not None
         chosen = [k for k, azimuth in enumerate(semantic.azimuths) if azimuth in semantic.fid_azimuths]
 
-        def of(images: UInt8[np.ndarray, "B F h w 3"]) -> np.ndarray:
-            flat = images.reshape(-1, *images.shape[2:])
-            if semantic.fid_jpeg_quality:
-                flat = np.stack([through_jpeg(image, semantic.fid_jpeg_quality) for image in flat])
-            features = self._networks.inception.features(jnp.asarray(flat, jnp.float32) / 255.0)
-            return np.asarray(features).reshape(*images.shape[:2], -1)
-
+        of = functools.partial(programs.inception_features, inception, jpeg_quality=semantic.fid_jpeg_quality)
         return {"rendered": of(np.asarray(views)[:, chosen]), "input": of(np.asarray(inputs)[:, None])}
-
-    def _named(self, name: str) -> str:
-        """A metric whose network has random weights says so in its name."""
-        network = name.rsplit("_", 1)[-1]
-        return f"{name}_of_random_weights" if network in self._networks.meaningless else name
 
     def _timed(self, stage: str, compute: Any) -> Any:
         started = time.monotonic()
@@ -166,10 +148,3 @@ class Scorer:
             result = jax.block_until_ready(compute())
         self.seconds[stage] += time.monotonic() - started
         return jax.device_get(result) if stage != "reconstruct" else result
-
-
-def through_jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:
-    """An image after it was stored as a JPEG file."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))

@@ -21,7 +21,7 @@ FITTED = {
     "fitted_on_input": "camera distance fitted on the input view",
     "fitted_on_metric": "camera distance fitted on the metric itself (not a fair score)",
 }
-FEW_FOR_FID = 2048  # images below which FID depends on their number
+_KID_SUBSET = 1000  # images of each set that are compared at a time, where there are as many
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Metric:
     Attributes:
       mean: None where no object has a finite score.
       interval: of the mean; None for a single value or a number of the whole set (FID, KID).
-      count: objects (or views, or images) that the mean is of.
+      count: objects (or views) that the mean is of; of FID and KID, images of the smaller set.
       non_finite: those left out of it, since a prediction was not finite.
       unit: what is counted: 'instance', 'view' or 'image'.
       views: scored views behind it.
@@ -55,7 +55,7 @@ def summarise(
 ) -> dict[str, Metric]:
     """Every metric of the rows, and those with a fitted camera distance (`NAME_fitted_on_input`, `..._on_metric`)."""
     found = {
-        name: _metric([row.values[name] for row in rows], bootstrap, seed)
+        name: _metric([row.values[name] for row in rows if name in row.values], bootstrap, seed)
         for name in dict.fromkeys(name for row in rows for name in row.values)
     }
     for suffix, fitted in fit_distances(rows, distances, scope).items():
@@ -88,12 +88,16 @@ def set_metrics(folder: Path, keys: Sequence[str], *, seed: int) -> dict[str, Me
         return {}
     rendered, inputs = (np.concatenate([found[name] for found in features]) for name in ("rendered", "input"))
     finite = np.isfinite(rendered).all(axis=1)
-    left_out = int((~finite).sum())
-    count = int(finite.sum())
-    if count < 2 or len(inputs) < 2:
+    rendered, left_out = rendered[finite], int((~finite).sum())
+    count = min(len(rendered), len(inputs))
+    if count < 2:
         return {}
-    values = {"semantic_fid": fid(rendered[finite], inputs), "semantic_kid": kid(rendered[finite], inputs, seed=seed)}
-    return {name: Metric(float(value), None, count, left_out, "image", count) for name, value in values.items()}
+    subset = min(_KID_SUBSET, count)
+    values = {
+        "semantic_fid": fid(rendered, inputs),
+        "semantic_kid": kid(rendered, inputs, subset_size=subset, seed=seed).mean,
+    }
+    return {name: Metric(value, None, count, left_out, "image", len(rendered)) for name, value in values.items()}
 
 
 def _metric(scores: Sequence[np.ndarray], bootstrap: BootstrapConfig, seed: int) -> Metric:

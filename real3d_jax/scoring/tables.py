@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from real3d_jax.scoring.networks import RANDOM_WEIGHTS
 from real3d_jax.scoring.results import Row, write_whole
 from real3d_jax.scoring.summary import FITTED, Metric
 
@@ -40,7 +41,7 @@ _COLUMNS = {
     "f_score": ("F-score ↑", 3),
     "normal_consistency": ("Normal consistency ↑", 3),
 }
-_RANDOM, _ALIGNED = "_of_random_weights", "_aligned"
+_ALIGNED = "_aligned"
 
 
 def write_csv(path: Path, rows: Sequence[Row], distances: Mapping[str, Sequence[float]]) -> None:
@@ -135,7 +136,7 @@ def group_of(name: str) -> str:
 def title(name: str) -> str:
     """A metric's title, with an arrow to its better end."""
     shown = _COLUMNS[_kind(name)][0]
-    if name.endswith(_RANDOM):
+    if name.endswith(RANDOM_WEIGHTS):
         shown += " (random weights: means nothing)"
     return f"{shown} (aligned)" if name.endswith(_ALIGNED) else shown
 
@@ -149,10 +150,14 @@ def cell(metric: Metric | None, name: str) -> str:
     """A mean and its interval, for people."""
     if metric is None or metric.mean is None:
         return "-" if metric is None else "none finite"
+    return cell_of(metric.mean, metric.interval, name)
+
+
+def cell_of(mean: float, interval: Sequence[float] | None, name: str) -> str:
+    """A number of a metric and its interval, with the metric's decimals."""
     decimals = _COLUMNS[_kind(name)][1]
-    interval = metric.interval
     ends = "" if interval is None else f" [{interval[0]:.{decimals}f}, {interval[1]:.{decimals}f}]"
-    return f"{metric.mean:.{decimals}f}{ends}"
+    return f"{mean:.{decimals}f}{ends}"
 
 
 def notes(metrics: Mapping[str, Metric], left_out: Mapping[str, str]) -> list[str]:
@@ -172,7 +177,7 @@ def notes(metrics: Mapping[str, Metric], left_out: Mapping[str, str]) -> list[st
 def _kind(name: str) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    for suffix in (*(f"_{suffix}" for suffix in FITTED), _RANDOM, _ALIGNED):
+    for suffix in (*(f"_{suffix}" for suffix in FITTED), RANDOM_WEIGHTS, _ALIGNED):
         name = name.removesuffix(suffix)
     return name
 
