@@ -17,7 +17,9 @@ _GAUSSIAN_SIGMA = 1.5
 _GAUSSIAN_RADIUS = 5  # 3.5 sigma, rounded
 
 
-def psnr(prediction: Float[Array, "*views h w 3"], target: Float[Array, "*#views h w 3"]) -> Float[Array, "*views"]:
+def psnr(
+    prediction: Float[Array | np.ndarray, "*views h w 3"], target: Float[Array | np.ndarray, "*#views h w 3"]
+) -> Float[Array, "*views"]:
     """Peak signal-to-noise ratio of each view in dB, colours in [0, 1]; identical views have 100 dB."""
     return psnr_from_mse(jnp.mean(jnp.square(prediction - target), axis=(-3, -2, -1)))
 
@@ -28,7 +30,10 @@ def psnr_from_mse(mse: Float[Array | np.ndarray, "*views"]) -> Float[Array, "*vi
 
 
 def ssim(
-    prediction: Float[Array, "*views h w 3"], target: Float[Array, "*#views h w 3"], *, window: str = "uniform"
+    prediction: Float[Array | np.ndarray, "*views h w 3"],
+    target: Float[Array | np.ndarray, "*#views h w 3"],
+    *,
+    window: str = "uniform",
 ) -> Float[Array, "*views"]:
     """Structural similarity of each view (Wang et al., 2004), colours in [0, 1]; identical views have 1.
 
@@ -72,14 +77,16 @@ def _window(name: str) -> tuple[Float[np.ndarray, "k"], float]:
 
 
 def _moments(
-    a: Float[Array, "*views h w 3"], b: Float[Array, "*#views h w 3"], weights: Float[np.ndarray, "k"]
+    a: Float[Array | np.ndarray, "*views h w 3"],
+    b: Float[Array | np.ndarray, "*#views h w 3"],
+    weights: Float[np.ndarray, "k"],
 ) -> tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]:
     """The windows' means of `a` and of `b`, and their covariance, for every window that lies in the image.
 
     The covariance of a window is the mean covariance in its rows plus the covariance of the rows' means. The usual
     difference of E[ab] and E[a] E[b] would lose to rounding what SSIM divides by.
     """
-    covariance = jnp.zeros((1,) * a.ndim)
+    a, b, covariance = jnp.asarray(a), jnp.asarray(b), jnp.zeros((1,) * a.ndim)
     for axis in (-2, -3):
         a, b, covariance = _merge(a, b, covariance, weights, axis)
     return a, b, covariance

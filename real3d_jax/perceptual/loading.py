@@ -15,8 +15,9 @@ from jaxtyping import Array, Float
 from real3d_jax.config import PerceptualConfig, VitConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.presets import DINO_VIT_B16
+from real3d_jax.perceptual.alex import random_alex
 from real3d_jax.perceptual.clip import Clip, ClipVision, clip_embed
-from real3d_jax.perceptual.lpips import published_heads
+from real3d_jax.perceptual.lpips import check_network, published_heads
 from real3d_jax.perceptual.vgg import random_vgg
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import Weights, is_converted, load_weights
@@ -28,6 +29,7 @@ _CLIP_VIT_B16 = dataclasses.replace(
 )
 _CLIP_TINY = dataclasses.replace(_CLIP_VIT_B16, width=64, layers=2, heads=4, mlp_width=128, position_grid=4)
 _RANDOM_CLIPS = {"base": ClipVision(_CLIP_VIT_B16, projection=512), "tiny": ClipVision(_CLIP_TINY, projection=32)}
+_LPIPS_BACKBONES = {"vgg": ("VGG16", random_vgg), "alex": ("AlexNet", random_alex)}
 
 
 @flax.struct.dataclass
@@ -85,14 +87,27 @@ def load_clip(source: str, *, random_size: str = "base", seed: int = 0) -> Clip:
     return Clip(_on_device(weights.params), module, weights.architecture["image_size"])
 
 
-def load_lpips(source: str, *, seed: int = 0) -> dict:
-    """Parameters of `lpips.lpips`: a VGG16 and the published linear heads; `seed` counts if `source` is 'random'."""
+def load_lpips(source: str, *, network: str = "vgg", key: str = "", seed: int = 0) -> dict:
+    """Parameters of `lpips.lpips`: a backbone and its published linear heads.
+
+    Args:
+      source: of the backbone, torchvision's weights: a path (foreign or converted), a hub name, or 'random'.
+      network: 'vgg' (VGG16) or 'alex' (AlexNet).
+      key: what messages call the source.
+      seed: of random weights.
+
+    Raises:
+      UserError: the backbone cannot be found, reached or read, or is another network; or there is none of this name.
+    """
+    check_network(network)
+    name, random = _LPIPS_BACKBONES[network]
     if source == RANDOM:
-        _warn_random("VGG16")
-        vgg = random_vgg(seed)
+        _warn_random(name)
+        backbone = random(seed)
     else:
-        vgg = _on_device(_load(source, kind="vgg", key="config.perceptual.vgg", others=()).params)
-    return {"vgg": vgg, "heads": published_heads()}
+        key = key or f"config.perceptual.{network}"
+        backbone = _on_device(_load(source, kind=network, key=key, others=()).params)
+    return {network: backbone, "heads": published_heads(network)}
 
 
 def _load(source: str, *, kind: str, key: str, others: Sequence[str]) -> Weights:

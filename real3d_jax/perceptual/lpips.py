@@ -1,4 +1,4 @@
-"""LPIPS with the VGG16 backbone (Zhang et al., 2018), version 0.1 of the published linear heads."""
+"""LPIPS (Zhang et al., 2018) with VGG16 or AlexNet, version 0.1 of the published linear heads."""
 
 import importlib.resources
 
@@ -6,12 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from real3d_jax.perceptual.vgg import BLOCKS, vgg_features
+from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.perceptual.alex import alex_features
+from real3d_jax.perceptual.vgg import vgg_features
 
 # The published scaling layer, for inputs in [-1, 1].
 _SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
 _SCALE = np.array([0.458, 0.448, 0.450], np.float32)
 _EPS = 1e-10
+_BACKBONES = {"vgg": vgg_features, "alex": alex_features}
+_LEAST_SIDE = {"vgg": 16, "alex": 31}  # smaller images leave nothing after the last pooling
+_BLOCKS = 5
 
 
 def lpips(params: dict, a: Float[Array, "B H W 3"], b: Float[Array, "B H W 3"]) -> Float[Array, "B"]:
@@ -21,23 +26,40 @@ def lpips(params: dict, a: Float[Array, "B H W 3"], b: Float[Array, "B H W 3"]) 
     the learned head, averaged over pixels and summed over blocks (Eq. 1 of the LPIPS paper).
 
     Args:
-      params: `{'vgg': <vgg.vgg_features' tree>, 'heads': [(C,) per block]}`.
-      a: images in [0, 1], at least 16 pixels per side.
+      params: `{'vgg': <vgg.vgg_features' tree>, 'heads': [(C,) per block]}`, or with 'alex' instead of 'vgg'.
+      a: images in [0, 1], at least 16 pixels per side for VGG16 and 31 for AlexNet.
       b: likewise, of the same shape.
+
+    Raises:
+      UserError: the images are smaller.
     """
+    (network,) = params.keys() - {"heads"}
+    height, width = a.shape[1:3]
+    if min(height, width) < _LEAST_SIDE[network]:
+        raise UserError(
+            f"LPIPS ({network}) needs images of at least {_LEAST_SIDE[network]} x {_LEAST_SIDE[network]} pixels, but "
+            f"these are {width} x {height}: make them larger."
+        )
+    features_of_a, features_of_b = (_BACKBONES[network](params[network], _scale(images)) for images in (a, b))
     distance = jnp.zeros(a.shape[0])
-    features = zip(vgg_features(params["vgg"], _scale(a)), vgg_features(params["vgg"], _scale(b)), strict=True)
-    for head, (of_a, of_b) in zip(params["heads"], features, strict=True):
+    for head, of_a, of_b in zip(params["heads"], features_of_a, features_of_b, strict=True):
         difference = (unit_length(of_a) - unit_length(of_b)) ** 2
         distance += jnp.mean(jnp.sum(difference * head, axis=-1), axis=(1, 2))
     return distance
 
 
-def published_heads() -> list[Float[Array, "C"]]:
-    """The published linear heads, one per block; shipped with the package."""
-    path = importlib.resources.files("real3d_jax.perceptual") / "assets" / "lpips_vgg_heads.npz"
+def published_heads(network: str = "vgg") -> list[Float[Array, "C"]]:
+    """The published linear heads of 'vgg' or 'alex', one per block; shipped with the package."""
+    check_network(network)
+    path = importlib.resources.files("real3d_jax.perceptual") / "assets" / f"lpips_{network}_heads.npz"
     with path.open("rb") as file, np.load(file) as heads:
-        return [jnp.asarray(heads[str(block)]) for block in range(len(BLOCKS))]
+        return [jnp.asarray(heads[str(block)]) for block in range(_BLOCKS)]
+
+
+def check_network(network: str) -> None:
+    """Raises UserError if LPIPS has no backbone of this name."""
+    if network not in _BACKBONES:
+        raise UserError(f"LPIPS has no network '{network}': {did_you_mean(network, _BACKBONES)}")
 
 
 def _scale(images: Float[Array, "B H W 3"]) -> Float[Array, "B H W 3"]:

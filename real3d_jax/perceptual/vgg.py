@@ -2,8 +2,9 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
+
+from real3d_jax.perceptual.convolutions import pool_max, random_convolutions
 
 # Channels of the convolutions of each block. A block ends with the activations that LPIPS compares: relu1_2, relu2_2,
 # relu3_3, relu4_3 and relu5_3.
@@ -26,7 +27,7 @@ def vgg_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[Ar
     x = images
     for block, convolutions in enumerate(BLOCKS):
         if block > 0:
-            x = _halve(x)
+            x = pool_max(x, size=2, stride=2)
         for conv in range(len(convolutions)):
             weights = params[conv_name(block, conv)]
             x = jax.nn.relu(_convolve(x, weights["kernel"]) + weights["bias"])
@@ -35,17 +36,13 @@ def vgg_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[Ar
 
 
 def random_vgg(seed: int) -> dict:
-    """Random parameters (He's initialisation): features that mean nothing, in the true shapes."""
-    rng = np.random.default_rng(seed)
-    params, channels = {}, 3
+    """Random parameters in the true shapes."""
+    shapes, channels = {}, 3
     for block, convolutions in enumerate(BLOCKS):
         for conv, out in enumerate(convolutions):
-            kernel = rng.standard_normal((3, 3, channels, out), dtype=np.float32) * np.float32(
-                (2 / (9 * channels)) ** 0.5
-            )
-            params[conv_name(block, conv)] = {"kernel": jnp.asarray(kernel), "bias": jnp.zeros(out)}
+            shapes[conv_name(block, conv)] = (3, 3, channels, out)
             channels = out
-    return params
+    return random_convolutions(shapes, seed)
 
 
 def _convolve(x: Float[Array, "B H W C"], kernel: Float[Array, "3 3 C K"]) -> Float[Array, "B H W K"]:
@@ -64,7 +61,3 @@ def convolve_by_products(x: Float[Array, "B H W C"], kernel: Float[Array, "3 3 C
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifts = [(row, column) for row in range(3) for column in range(3)]
     return sum((padded[:, i : i + height, j : j + width] @ kernel[i, j] for i, j in shifts), jnp.zeros(()))
-
-
-def _halve(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")

@@ -18,7 +18,7 @@ from real3d_jax.weights.mapping import flatten
 
 PARAMS, CONFIG, UNUSED = "params.safetensors", "config.json", "unused.safetensors"
 _FORMAT = 1
-_KINDS = ("lrm", "vit", "clip", "vgg")
+_KINDS = ("lrm", "vit", "clip", "vgg", "alex", "inception")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Weights:
     """Converted weights.
 
     Attributes:
-      kind: 'lrm' (the whole model), 'vit' (an image tokenizer), 'clip' or 'vgg'.
+      kind: 'lrm' (the whole model), 'vit' (an image tokenizer), 'clip', 'vgg', 'alex' or 'inception'.
       architecture: what is known of the sizes: for 'lrm' the fields of `config.ModelConfig` that shapes tell, for
-        'vit' those of `config.VitConfig`, for 'clip' `vit`, `projection` and `image_size`, for 'vgg' nothing.
+        'vit' those of `config.VitConfig`, for 'clip' `vit`, `projection` and `image_size`, for the others nothing.
       params: the nested parameter tree, float32.
       unused: tensors that a foreign file held and its format needs, but we do not; by TripoSR's names.
     """

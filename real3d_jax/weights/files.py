@@ -75,10 +75,10 @@ def read_tensors(path: pathlib.Path) -> Tensors:
         raise UserError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     if not start:
         raise UserError(f"'{path}' is empty: get the file again.")
-    if start[:2] == b"PK" or start[0] == 0x80:
-        tensors = _read_torch(path)
-    elif len(start) == 9 and start[8:] == b"{":
+    if start[8:] == b"{":  # first, because the length before it may begin like the others
         tensors = read_safetensors(path)
+    elif start[:2] == b"PK" or start[0] == 0x80:
+        tensors = _read_torch(path)
     elif start.startswith(b"version h"):
         raise UserError(f"'{path}' is a Git LFS pointer, not the weights: run `git lfs pull` where it came from.")
     else:

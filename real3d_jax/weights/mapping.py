@@ -92,7 +92,7 @@ class Table:
     """A foreign format.
 
     Attributes:
-      kind: of the converted weights: 'lrm', 'vit', 'clip' or 'vgg'.
+      kind: of the converted weights (`converted.Weights`).
       title: in messages.
       rules: every tensor that we use, once.
       kept: names and shapes of tensors that we do not use but write back.

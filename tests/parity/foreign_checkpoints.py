@@ -147,3 +147,12 @@ def vgg_shapes() -> dict:
     for index, (outputs, inputs) in convolutions.items():
         shapes |= {f"features.{index}.weight": (outputs, inputs, 3, 3), f"features.{index}.bias": (outputs,)}
     return shapes
+
+
+def alex_shapes() -> dict:
+    """torchvision's AlexNet with a stub of its classifier."""
+    convolutions = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
+    shapes = {"classifier.1.weight": (4, 4), "classifier.1.bias": (4,)}
+    for index, (outputs, inputs, size) in convolutions.items():
+        shapes |= {f"features.{index}.weight": (outputs, inputs, size, size), f"features.{index}.bias": (outputs,)}
+    return shapes

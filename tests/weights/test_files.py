@@ -24,6 +24,16 @@ def test_safetensors_needs_no_torch_and_no_ending(tmp_path, monkeypatch):
     _same(read_tensors(tmp_path / "weights.dat"))
 
 
+@pytest.mark.parametrize("length", [0x80, 0x280, 0x4B50])
+def test_safetensors_whose_length_begins_like_another_format(tmp_path, length):
+    """The first bytes are the header's length: 0x80 begins a pickle and 'PK' a zip archive."""
+    bare = len(safetensors.numpy.save({"a": np.ones(2, np.float32)}, {"x": ""})) - 16
+    content = safetensors.numpy.save({"a": np.ones(2, np.float32)}, {"x": "x" * (length - bare)})
+    (tmp_path / "weights").write_bytes(content)
+    assert int.from_bytes(content[:8], "little") == length
+    np.testing.assert_array_equal(read_tensors(tmp_path / "weights")["a"], np.ones(2))
+
+
 def test_a_torch_file_without_torch_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     (tmp_path / "model.ckpt").write_bytes(b"PK\x03\x04 and so on")

@@ -6,12 +6,12 @@ import pathlib
 import jax
 import numpy as np
 import pytest
-from foreign_checkpoints import clip_shapes, tensors_of, tsr_shapes, vgg_shapes, vit_shapes
+from foreign_checkpoints import alex_shapes, clip_shapes, tensors_of, tsr_shapes, vgg_shapes, vit_shapes
 
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import LRM, init_params
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.weights import clip, tsr, vgg, vit
+from real3d_jax.weights import alex, clip, inception, tsr, vgg, vit
 from real3d_jax.weights.mapping import export_tensors, flatten, import_tensors
 
 _FORMATS = {
@@ -19,6 +19,11 @@ _FORMATS = {
     "vit": (vit.TABLE, vit_shapes()),
     "clip": (clip.TABLE, clip_shapes()),
     "vgg": (vgg.TABLE, vgg_shapes()),
+    "alex": (alex.TABLE, alex_shapes()),
+    "inception": (
+        inception.TABLE,
+        {rule.source: tuple(map(int, rule.shape.split())) for rule in inception.TABLE.rules},
+    ),
 }
 
 
