@@ -3,17 +3,20 @@
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Float
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras
+from real3d_jax.config import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.evaluation.protocols import ProtocolConfig
 from real3d_jax.models.lrm import make_model
-from real3d_jax.rendering import render_views
+from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.scoring import programs
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.instances import Instance
@@ -21,6 +24,54 @@ from real3d_jax.scoring.networks import Networks
 from real3d_jax.scoring.results import Row
 from real3d_jax.training.objective import reconstruct
 from real3d_jax.training.sharding import batch_sharding, make_mesh, put_same, replicated, state_shardings
+
+
+class _Compiled(NamedTuple):
+    """Programs, compiled when first used; those that give scores or pictures give them to every device."""
+
+    encode: Callable[..., TriplaneField]
+    novel: Callable[..., programs.Scores]
+    input: Callable[..., jax.Array]
+    semantic: Callable[..., tuple[programs.Scores, jax.Array]]
+    consistency: Callable[..., programs.Scores]
+    around: Callable[..., jax.Array]
+    views: Callable[..., jax.Array]
+
+
+@functools.cache
+def _compiled(
+    mesh: Mesh, architecture: ModelConfig, compute: ComputeConfig, render: RenderConfig, protocol: ProtocolConfig
+) -> _Compiled:
+    """The programs of an evaluation; a second one of the same sizes in this process compiles nothing."""
+    model = make_model(architecture, compute)
+    distance, novel = protocol.input_view.distance, protocol.novel_views
+    window = novel.ssim_window
+
+    def encode(params, image):
+        return reconstruct(params, as_float(image), model=model)
+
+    def views(field, cameras):
+        return render_views(field, cameras, render, resolution=novel.resolution)[0]
+
+    def everywhere(program, **settings):
+        return jax.jit(functools.partial(program, **settings), out_shardings=replicated(mesh))
+
+    return _Compiled(
+        encode=jax.jit(encode),
+        novel=everywhere(programs.novel_views, render=render, window=window),
+        input=everywhere(programs.input_view, render=render, distance=distance),
+        semantic=everywhere(programs.semantic_views, render=render, config=protocol.semantic),
+        consistency=everywhere(
+            programs.consistency,
+            model=model,
+            render=render,
+            config=protocol.consistency,
+            distance=distance,
+            window=window,
+        ),
+        around=everywhere(programs.views_around, config=protocol.semantic, render=render),
+        views=everywhere(views),
+    )
 
 
 class Scorer:
@@ -42,36 +93,17 @@ class Scorer:
         self.batch_size = config.batch_per_device * mesh.size
         self.seconds: defaultdict[str, float] = defaultdict(float)
         model = make_model(config.model, config.compute)
-        protocol, render = config.protocol, config.render
-        distance, window = protocol.input_view.distance, protocol.novel_views.ssim_window
         self._params = jax.jit(model.cast_weights)(put_same(dict(params), state_shardings(dict(params), mesh)))
         self._judges = put_same({"lpips": networks.lpips_params, "clip": networks.clip}, replicated(mesh))
+        distance = config.protocol.input_view.distance
         self._scales = np.array([1.0, *(d / distance for d in config.calibration.distances)], np.float32)
-
-        everywhere = functools.partial(jax.jit, out_shardings=replicated(mesh))
-        self._encode = jax.jit(lambda params, image: reconstruct(params, as_float(image), model=model))
-        self._novel = everywhere(functools.partial(programs.novel_views, render=render, window=window))
-        self._input = everywhere(functools.partial(programs.input_view, render=render, distance=distance))
-        self._semantic = everywhere(functools.partial(programs.semantic_views, render=render, config=protocol.semantic))
-        self._consistency = everywhere(
-            functools.partial(
-                programs.consistency,
-                model=model,
-                render=render,
-                config=protocol.consistency,
-                distance=distance,
-                window=window,
-            )
-        )
-        self._around = everywhere(functools.partial(programs.views_around, config=protocol.semantic, render=render))
-        resolution = protocol.novel_views.resolution
-        self._views = everywhere(lambda field, cameras: render_views(field, cameras, render, resolution=resolution)[0])
+        self._compiled = _compiled(mesh, config.model, config.compute, config.render, config.protocol)
 
     def score(self, instances: Sequence[tuple[str, Instance]]) -> list[Row]:
         """A row for each of at most `batch_size` objects, in their order."""
         config, judges = self._config, self._judges
         batch = self._on_devices([instance for _, instance in instances])
-        field = self._timed("reconstruct", lambda: self._encode(self._params, batch["image"]))
+        field = self._timed("reconstruct", lambda: self._compiled.encode(self._params, batch["image"]))
         values: dict[str, np.ndarray] = {}
         search: dict[str, np.ndarray] = {}
         features: dict[str, np.ndarray] = {}
@@ -79,20 +111,20 @@ class Scorer:
             cameras = Cameras(batch["c2w"], batch["intrinsics"])
             found = self._timed(
                 "novel views",
-                lambda: self._novel(field, judges["lpips"], batch["rgb"], cameras, self._scales),
+                lambda: self._compiled.novel(field, judges["lpips"], batch["rgb"], cameras, self._scales),
             )
             values |= {name: scores[0] for name, scores in found.items()}
             if len(self._scales) > 1:
                 search = {name: scores[1:].mean(-1).T for name, scores in found.items()}
                 seen = self._timed(
                     "calibration",
-                    lambda: self._input(field, batch["input_rgb"], batch["input_intrinsics"], self._scales),
+                    lambda: self._compiled.input(field, batch["input_rgb"], batch["input_intrinsics"], self._scales),
                 )
                 search["input_psnr"] = seen[1:].T
         if config.scored.semantic and self._networks.compare_with_input:
             found, views = self._timed(
                 "semantic views",
-                lambda: self._semantic(field, judges["clip"], judges["lpips"], batch["semantic_rgb"]),
+                lambda: self._compiled.semantic(field, judges["clip"], judges["lpips"], batch["semantic_rgb"]),
             )
             values |= {f"semantic_{name}": scores for name, scores in found.items()}
             if self._networks.inception is not None:
@@ -100,7 +132,7 @@ class Scorer:
         if config.scored.consistency:
             found = self._timed(
                 "consistency",
-                lambda: self._consistency(
+                lambda: self._compiled.consistency(
                     self._params, field, judges["lpips"], batch["consistency_rgb"], batch["input_intrinsics"]
                 ),
             )
@@ -118,15 +150,15 @@ class Scorer:
     def draw(self, instances: Sequence[Instance]) -> list[dict[str, Float[np.ndarray, "V h w 3"]]]:
         """Renders of at most `batch_size` objects, to look at: 'around', and 'novel' where there are true views."""
         batch = self._on_devices(instances)
-        field = self._encode(self._params, batch["image"])
-        strips = {"around": np.asarray(self._around(field))}
+        field = self._compiled.encode(self._params, batch["image"])
+        strips = {"around": np.asarray(self._compiled.around(field))}
         if self._config.scored.novel_views:
-            strips["novel"] = np.asarray(self._views(field, Cameras(batch["c2w"], batch["intrinsics"])))
+            strips["novel"] = np.asarray(self._compiled.views(field, Cameras(batch["c2w"], batch["intrinsics"])))
         return [{name: images[i] for name, images in strips.items()} for i in range(len(instances))]
 
     def fields(self, instances: Sequence[Instance]) -> Any:
         """The radiance fields of at most `batch_size` objects (those of a whole batch; the rest are repeats)."""
-        return self._encode(self._params, self._on_devices(instances)["image"])
+        return self._compiled.encode(self._params, self._on_devices(instances)["image"])
 
     def _on_devices(self, instances: Sequence[Instance]) -> dict[str, jax.Array]:
         rows = [instances[min(i, len(instances) - 1)] for i in range(self.batch_size)]  # the last one fills up

@@ -3,13 +3,13 @@
 import jax
 import numpy as np
 import pytest
-from tests.data.samples import multiview_source
-from tests.scoring.tiny_evaluation import OBJECTS, make_tiny_evaluation, random_params
 
 from real3d_jax.data.record_writer import write
 from real3d_jax.scoring.evaluation import evaluate
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
+from tests.data.samples import multiview_source
+from tests.scoring.tiny_evaluation import OBJECTS, make_tiny_evaluation, random_params
 
 
 @pytest.fixture(scope="session")

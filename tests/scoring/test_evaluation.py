@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.scoring.tiny_evaluation import OBJECTS, make_tiny_evaluation
 from skimage.metrics import peak_signal_noise_ratio
 
 from configs.smoke import get_config as get_training_config
@@ -29,6 +28,7 @@ from real3d_jax.scoring.scorer import Scorer
 from real3d_jax.training.objective import close_cycle, reconstruct
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
+from tests.scoring.tiny_evaluation import OBJECTS, make_tiny_evaluation
 
 TABLES = ("results.csv", "summary.json", "table.md", "report.html", ROWS)
 
@@ -43,7 +43,9 @@ def example(tiny, views):
     source = MultiviewSourceConfig("", 0.0, 2.4, 0, False)
     sizes = ImageSizes(tiny.model.image_size, 16, True)
     return data.keys[0], as_float(
-        jax.tree.map(lambda x: jnp.asarray(x)[None], MultiviewExamples(data, source, sizes, len(views)).chosen(0, views))
+        jax.tree.map(
+            lambda x: jnp.asarray(x)[None], MultiviewExamples(data, source, sizes, len(views)).chosen(0, views)
+        )
     )
 
 
@@ -197,5 +199,5 @@ def test_a_damaged_line_is_named(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "out")
     lines = (tmp_path / "out" / ROWS).read_text().splitlines(keepends=True)
     (tmp_path / "out" / ROWS).write_text("".join([lines[0], "rubbish\n", *lines[2:]]))
-    with pytest.raises(UserError, match="Line 2 of .* is damaged"):
+    with pytest.raises(UserError, match=r"Line 2 of .* is damaged"):
         load_rows(tmp_path / "out")
