@@ -1,0 +1,38 @@
+"""How much the views around a reconstruction look like the input image."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from real3d_jax.perceptual.clip import Clip, clip_embed
+from real3d_jax.perceptual.lpips import lpips
+
+
+def clip_similarity(views: Float[Array, "B V D"], inputs: Float[Array, "B D"]) -> Float[Array, "B V"]:
+    """The cosine between each view's CLIP embedding and the input's, in [-1, 1].
+
+    Args:
+      views: embeddings of each object's views, of unit length (`perceptual.clip.clip_embed`).
+      inputs: those of their inputs.
+    """
+    return jnp.einsum("bvd,bd->bv", views, inputs, precision="highest")
+
+
+def clip_similarity_of_images(
+    clip: Clip, views: Float[Array, "B V h w 3"], inputs: Float[Array, "B H W 3"]
+) -> Float[Array, "B V"]:
+    """`clip_similarity` of images in [0, 1] on white; the two may differ in size."""
+    return clip_similarity(_embed_views(clip, views), clip_embed(clip, inputs))
+
+
+def lpips_to_input(
+    params: dict, views: Float[Array, "B V h w 3"], inputs: Float[Array, "B h w 3"]
+) -> Float[Array, "B V"]:
+    """LPIPS of each view to the input, images in [0, 1] on white."""
+    batch, count = views.shape[:2]
+    repeated = jnp.repeat(inputs, count, axis=0)
+    return lpips(params, views.reshape(-1, *views.shape[2:]), repeated).reshape(batch, count)
+
+
+def _embed_views(clip: Clip, views: Float[Array, "B V h w 3"]) -> Float[Array, "B V D"]:
+    embeddings = clip_embed(clip, views.reshape(-1, *views.shape[2:]))
+    return embeddings.reshape(*views.shape[:2], -1)
