@@ -8,12 +8,14 @@ from real3d_jax.errors import UserError
 from real3d_jax.scoring.conventions import SIMILARITIES, map_camera, read_similarity
 
 # Each method's own front camera, OpenGL axes, and its field of view as the published code has them.
+_OPENLRM = np.array([[1, 0, 0, 0], [0, 0, -1, -2.0], [0, 1, 0, 0], [0, 0, 0, 1]])
+_LGM = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1.5], [0, 0, 0, 1]])
 FRONTS = {
     "real3d": (np.asarray(canonical_c2w(3.0)), 39.6),
     "triposr": (np.asarray(canonical_c2w(1.9)), 40.0),
-    "openlrm": (np.array([[1, 0, 0, 0], [0, 0, -1, -2.0], [0, 1, 0, 0], [0, 0, 0, 1]]), 2 * np.degrees(np.arctan(0.5 / 0.75))),
-    "lgm": (np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1.5], [0, 0, 0, 1]]), 49.1),
-}  # fmt: skip
+    "openlrm": (_OPENLRM, 2 * np.degrees(np.arctan(0.5 / 0.75))),
+    "lgm": (_LGM, 49.1),
+}
 
 
 @pytest.mark.parametrize("name", SIMILARITIES)

@@ -20,7 +20,8 @@ def make_tiny_tree(root: Path, variant: str = ""):
     tree.render.update(resolution=8, samples=8)
     tree.batch_per_device = 2
     tree.data.root = str(root)
-    tree.data.update(path="views", embedded={})
+    tree.data.path = "views"
+    tree.data.embedded = {}
     tree.protocol.novel_views.update(views=3, resolution=16)
     tree.protocol.consistency.update(azimuths=(0.0, 30.0), elevations=(0.0, 30.0), resolution=16)
     tree.protocol.semantic.resolution = 16
