@@ -1,0 +1,1 @@
+"""Reconstructions as meshes."""

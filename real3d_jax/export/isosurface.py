@@ -1,0 +1,102 @@
+"""The surface of a field as a mesh: marching cubes on its density."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import skimage.measure
+from jaxtyping import Float, Int
+
+from real3d_jax.config import RenderConfig
+from real3d_jax.errors import UserError
+from real3d_jax.rendering.field import TriplaneField, query_field
+from real3d_jax.rendering.grid import density_grid
+
+RESOLUTION = 256
+THRESHOLD = 25.0
+_POINTS_AT_ONCE = 2**17
+
+_density_grid = jax.jit(density_grid, static_argnums=(1, 2))
+_query_field = jax.jit(query_field, static_argnums=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mesh:
+    """Triangles in world coordinates.
+
+    Attributes:
+      vertices: their corners.
+      faces: three corners each, counter-clockwise seen from outside.
+      colours: of the vertices, in [0, 1]; None if there are none.
+    """
+
+    vertices: Float[np.ndarray, "V 3"]
+    faces: Int[np.ndarray, "F 3"]
+    colours: Float[np.ndarray, "V 3"] | None = None
+
+
+def extract_mesh(
+    field: TriplaneField,
+    config: RenderConfig,
+    *,
+    resolution: int = RESOLUTION,
+    threshold: float = THRESHOLD,
+    colours: bool = True,
+) -> Mesh:
+    """The surface on which the activated density is `threshold`, with the field's colours.
+
+    Args:
+      field: one field (a batch of one).
+      config: box, bias and implementation.
+      resolution: grid points per side, a multiple of 4; the outermost lie on the faces of the box.
+      threshold: activated density of the surface; the published model's is 25.
+      colours: whether to query them.
+
+    Raises:
+      UserError: the field is empty at this threshold, or broken.
+    """
+    if field.planes.shape[0] != 1:
+        raise ValueError(f"a mesh is made of one field, not of {field.planes.shape[0]}")
+    density = np.asarray(_density_grid(field, resolution, config)[0])
+    mesh = isosurface(density, radius=config.radius, threshold=threshold)
+    if colours:
+        mesh = dataclasses.replace(mesh, colours=_vertex_colours(field, config, mesh.vertices))
+    return mesh
+
+
+def isosurface(density: Float[np.ndarray, "x y z"], *, radius: float, threshold: float = THRESHOLD) -> Mesh:
+    """Marching cubes of a density sampled at the points of a grid that spans [-radius, radius]^3.
+
+    Outside the box there is nothing, so what the box cuts is closed by its faces and the mesh has no holes.
+
+    Raises:
+      UserError: no density is above the threshold, the threshold is not positive, or a density is not a number.
+    """
+    if threshold <= 0:
+        raise UserError(f"The density threshold {threshold:g} is not above 0, the density of nothing: raise it.")
+    highest = density.max()
+    if np.isnan(highest):
+        raise UserError("The field's density is not a number at some points: its weights or its input are broken.")
+    if highest <= threshold:
+        raise UserError(
+            f"The field is empty: its highest density is {highest:.3g}, not above the threshold {threshold:g}; look at "
+            "its renders, or lower the threshold."
+        )
+    closed = np.pad(density, 1)
+    vertices, faces, _, _ = skimage.measure.marching_cubes(closed, threshold, gradient_direction="ascent")
+    spacing = 2 * radius / (np.array(density.shape) - 1)
+    vertices = np.clip((vertices - 1) * spacing - radius, -radius, radius)
+    return Mesh(vertices.astype(np.float32), faces.astype(np.int32))
+
+
+def _vertex_colours(
+    field: TriplaneField, config: RenderConfig, vertices: Float[np.ndarray, "V 3"]
+) -> Float[np.ndarray, "V 3"]:
+    """The field's colour at each vertex; always as many points at once, so that it is compiled once."""
+    chunks = -(-len(vertices) // _POINTS_AT_ONCE)
+    padded = np.pad(vertices, ((0, chunks * _POINTS_AT_ONCE - len(vertices)), (0, 0)))
+    rgb = [
+        np.asarray(_query_field(field, jnp.asarray(points)[None], config)[1][0]) for points in np.split(padded, chunks)
+    ]
+    return np.concatenate(rgb)[: len(vertices)]
