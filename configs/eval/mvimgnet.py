@@ -50,9 +50,8 @@ def get_config(variant: str = "", dataset: str = "mvimgnet") -> ConfigDict:
     config.geometry.meshes = ""
     config.geometry.resolution = 256  # Section 5
     config.geometry.threshold = 25.0
-    config.geometry.points = 16_384
-    config.geometry.scale = 2.0  # Section 5
-    config.geometry.f_distance = 0.1
+    config.geometry.points = 100_000
+    config.geometry.f_distance = 0.05
 
     config.calibration = ConfigDict({"distances": (), "scope": "instance"})
     config.bootstrap = ConfigDict({"level": 0.95, "resamples": 10_000})

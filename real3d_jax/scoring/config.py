@@ -68,7 +68,7 @@ class NetworksConfig:
 
 @dataclasses.dataclass(frozen=True)
 class GeometryConfig:
-    """Meshes against true ones.
+    """Meshes against true ones, at mesh scale 2.0 (Section 5).
 
     Attributes:
       meshes: folder with a true mesh `KEY.obj`, `.ply` or `.glb` for each object, in the world of its cameras; ''
@@ -76,15 +76,13 @@ class GeometryConfig:
       resolution: points per side of the grid for marching cubes.
       threshold: density at the surface.
       points: sampled on each surface.
-      scale: both meshes are scaled by what gives the true one's box this longest side.
-      f_distance: distance within which a point counts for the F-score, after scaling.
+      f_distance: distance within which a point counts for the F-score, where the true mesh has scale 2.0.
     """
 
     meshes: str
     resolution: int
     threshold: float
     points: int
-    scale: float
     f_distance: float
 
 

@@ -15,6 +15,7 @@ from real3d_jax import config_files
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.checkpoint import Checkpoint, load_checkpoint
 from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.scoring.geometry import check_geometry
 from real3d_jax.scoring.instances import Instance, Instances, open_instances
 from real3d_jax.scoring.networks import Networks, load_networks
 from real3d_jax.scoring.publish import publish_evaluation
@@ -43,6 +44,7 @@ def evaluate(config: EvaluationConfig, checkpoint: Path, out: Path, *, method: s
     with StopRequest() as stop, _matmul_precision(config.compute.matmul_precision):
         loaded = load_checkpoint(checkpoint, config, ema=ema)
         instances = open_instances(config)
+        check_geometry(config.geometry, instances.keys)
         networks = _load_networks(config)
         with contextlib.closing(Results(out, _settings(config, loaded, networks, method))) as results:
             scorer = Scorer(config, loaded.params, networks)

@@ -20,9 +20,10 @@ from real3d_jax.data import transforms
 from real3d_jax.data.frames import is_pose
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.conventions import map_camera, read_similarity
+from real3d_jax.scoring.geometry import find_mesh
 
 INPUT, PREDICTED, TRUE, POSES = "input.png", "pred", "gt", "poses.json"
-_MESH_SUFFIXES = (".obj", ".ply", ".glb")
+_MESH = "mesh"
 _SAME_POSE = 0.1  # degrees within which a view is the input view
 _POSE_KEYS = {"fov_y", "distance", "views", "similarity"}
 _VIEW_KEYS = {"azimuth", "elevation", "distance", "fov_y", "c2w", "intrinsics"}
@@ -88,7 +89,7 @@ class RenderedInstance:
 
     def meshes(self) -> tuple[Path, Path] | None:
         """The method's mesh and the true one, if both are there."""
-        found = [_mesh(self.folder / part) for part in (PREDICTED, TRUE)]
+        found = [find_mesh(self.folder / part, _MESH) for part in (PREDICTED, TRUE)]
         return (found[0], found[1]) if found[0] is not None and found[1] is not None else None
 
     def stamp(self) -> str:
@@ -176,10 +177,6 @@ def _check_pairs(folder: Path, names: Sequence[str]) -> None:
 
 def _names(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folder.glob("*.png"))) if folder.is_dir() else ()
-
-
-def _mesh(folder: Path) -> Path | None:
-    return next((path for suffix in _MESH_SUFFIXES if (path := folder / f"mesh{suffix}").is_file()), None)
 
 
 def _opened(path: Path) -> Image.Image:

@@ -13,12 +13,14 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from real3d_jax.errors import UserError
+from real3d_jax.evaluation.mesh_metrics import F_SCORE_THRESHOLD, SAMPLES
 from real3d_jax.evaluation.semantic import clip_similarity
 from real3d_jax.perceptual.clip import clip_embed
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.scoring import programs
 from real3d_jax.scoring.cases import Case, choose_cases, difference, mean_scores
 from real3d_jax.scoring.config import BootstrapConfig, NetworksConfig
+from real3d_jax.scoring.geometry import mesh_scores, moved, read_mesh
 from real3d_jax.scoring.networks import Networks, load_networks
 from real3d_jax.scoring.publish import publish, warnings
 from real3d_jax.scoring.renders import RenderedInstance, open_renders
@@ -111,6 +113,12 @@ def score_instance(instance: RenderedInstance, networks: Networks, *, stamp: str
     values: dict[str, np.ndarray] = {}
     if instance.true:
         values |= _novel_scores(predicted, instance.targets(), networks)
+    meshes = instance.meshes()
+    if meshes is not None:
+        predicted_mesh, truth = (read_mesh(path) for path in meshes)
+        values |= mesh_scores(
+            moved(predicted_mesh, instance.similarity), truth, points=SAMPLES, f_distance=F_SCORE_THRESHOLD, seed=_SEED
+        )
     around = [number for number, pose in enumerate(instance.poses) if not pose.is_input]
     features = {}
     if around and networks.compare_with_input:

@@ -1,5 +1,6 @@
 """Scores batches of objects on a mesh of devices."""
 
+import dataclasses
 import functools
 import time
 from collections import defaultdict
@@ -19,6 +20,7 @@ from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.scoring import programs
 from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.scoring.geometry import field_scores
 from real3d_jax.scoring.instances import Instance
 from real3d_jax.scoring.networks import Networks
 from real3d_jax.scoring.results import Row
@@ -137,6 +139,8 @@ class Scorer:
                 ),
             )
             values |= {f"consistency_{name}": scores.T for name, scores in found.items()}
+        if config.geometry.meshes:
+            values |= self._geometry(field, instances)
         return [
             Row(
                 key=key,
@@ -147,6 +151,23 @@ class Scorer:
             for i, (key, _) in enumerate(instances)
         ]
 
+    def _geometry(self, field: TriplaneField, instances: Sequence[tuple[str, Instance]]) -> dict[str, np.ndarray]:
+        """Scores of the surfaces, one object after another."""
+        config, started = self._config, time.monotonic()
+        found = [
+            field_scores(
+                dataclasses.replace(field, planes=field.planes[number : number + 1]),
+                key,
+                instance["to_input"],
+                config=config.geometry,
+                render=config.render,
+                seed=config.seed,
+            )
+            for number, (key, instance) in enumerate(instances)
+        ]
+        self.seconds["geometry"] += time.monotonic() - started
+        return {name: np.stack([scores[name] for scores in found]) for name in found[0]}
+
     def draw(self, instances: Sequence[Instance]) -> list[dict[str, Float[np.ndarray, "V h w 3"]]]:
         """Renders of at most `batch_size` objects, to look at: 'around', and 'novel' where there are true views."""
         batch = self._on_devices(instances)
@@ -155,10 +176,6 @@ class Scorer:
         if self._config.scored.novel_views:
             strips["novel"] = np.asarray(self._compiled.views(field, Cameras(batch["c2w"], batch["intrinsics"])))
         return [{name: images[i] for name, images in strips.items()} for i in range(len(instances))]
-
-    def fields(self, instances: Sequence[Instance]) -> Any:
-        """The radiance fields of at most `batch_size` objects (those of a whole batch; the rest are repeats)."""
-        return self._compiled.encode(self._params, self._on_devices(instances)["image"])
 
     def _on_devices(self, instances: Sequence[Instance]) -> dict[str, jax.Array]:
         rows = [instances[min(i, len(instances) - 1)] for i in range(self.batch_size)]  # the last one fills up

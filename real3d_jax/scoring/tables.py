@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from real3d_jax.scoring.geometry import ALIGNED
 from real3d_jax.scoring.networks import RANDOM_WEIGHTS
 from real3d_jax.scoring.results import Row, write_whole
 from real3d_jax.scoring.summary import FITTED, Metric
@@ -41,7 +42,6 @@ _COLUMNS = {
     "f_score": ("F-score ↑", 3),
     "normal_consistency": ("Normal consistency ↑", 3),
 }
-_ALIGNED = "_aligned"
 
 
 def write_csv(path: Path, rows: Sequence[Row], distances: Mapping[str, Sequence[float]]) -> None:
@@ -138,7 +138,7 @@ def title(name: str) -> str:
     shown = _COLUMNS[_kind(name)][0]
     if name.endswith(RANDOM_WEIGHTS):
         shown += " (random weights: means nothing)"
-    return f"{shown} (aligned)" if name.endswith(_ALIGNED) else shown
+    return f"{shown} (aligned)" if name.endswith(ALIGNED) else shown
 
 
 def is_lower_better(name: str) -> bool:
@@ -177,7 +177,7 @@ def notes(metrics: Mapping[str, Metric], left_out: Mapping[str, str]) -> list[st
 def _kind(name: str) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    for suffix in (*(f"_{suffix}" for suffix in FITTED), RANDOM_WEIGHTS, _ALIGNED):
+    for suffix in (*(f"_{suffix}" for suffix in FITTED), RANDOM_WEIGHTS, ALIGNED):
         name = name.removesuffix(suffix)
     return name
 
