@@ -31,8 +31,7 @@ def frechet_distance(
 ) -> float:
     """|mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in float64 (Dowson & Landau, 1982).
 
-    The product's root has the trace of that of cov_a^(1/2) cov_b cov_a^(1/2), which is symmetric: its eigenvalues are
-    real and the covariances may be singular.
+    The covariances may be singular.
 
     Raises:
       UserError: a moment is not finite.
@@ -41,11 +40,7 @@ def frechet_distance(
     if not all(np.isfinite(moment).all() for moment in moments):
         raise UserError("The Frechet distance needs finite means and covariances: leave broken images out.")
     mean_a, cov_a, mean_b, cov_b = moments
-    values, vectors = np.linalg.eigh(cov_a)
-    root_a = vectors * np.sqrt(_without_rounding(values))
-    inner = root_a.T @ cov_b @ root_a
-    root_trace = np.sqrt(_without_rounding(np.linalg.eigvalsh((inner + inner.T) / 2))).sum()
-    return float(np.sum((mean_a - mean_b) ** 2) + np.trace(cov_a) + np.trace(cov_b) - 2 * root_trace)
+    return _distance(mean_a, _factor_of_covariance(cov_a), mean_b, _factor_of_covariance(cov_b))
 
 
 def fid(features_a: Float[np.ndarray, "n d"], features_b: Float[np.ndarray, "m d"]) -> float:
@@ -56,9 +51,8 @@ def fid(features_a: Float[np.ndarray, "n d"], features_b: Float[np.ndarray, "m d
     Raises:
       UserError: a set has fewer than two images, or a feature is not finite.
     """
-    sets = [_checked(features, least=2) for features in (features_a, features_b)]
-    (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(axis=0), np.atleast_2d(np.cov(x, rowvar=False))) for x in sets)
-    return frechet_distance(mean_a, cov_a, mean_b, cov_b)
+    a, b = (_checked(features, least=2) for features in (features_a, features_b))
+    return _distance(a.mean(axis=0), _factor_of_samples(a), b.mean(axis=0), _factor_of_samples(b))
 
 
 def kid(
@@ -114,10 +108,30 @@ def _kernel(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> Float[n
     return (x @ y.T / x.shape[1] + 1) ** _KID_DEGREE
 
 
-def _without_rounding(eigenvalues: Float[np.ndarray, "d"]) -> Float[np.ndarray, "d"]:
-    """Eigenvalues of a covariance without those that rounding alone made, whose roots would add up."""
-    smallest = len(eigenvalues) * np.finfo(np.float64).eps * np.abs(eigenvalues).max()
-    return np.where(eigenvalues > smallest, eigenvalues, 0.0)
+def _distance(
+    mean_a: Float[np.ndarray, "d"],
+    factor_a: Float[np.ndarray, "r d"],
+    mean_b: Float[np.ndarray, "d"],
+    factor_b: Float[np.ndarray, "s d"],
+) -> float:
+    """The Frechet distance of Gaussians whose covariances are `factor.T @ factor`.
+
+    tr (cov_a cov_b)^(1/2) is the sum of the singular values of `factor_a @ factor_b.T`. That needs no root of a matrix,
+    which is not exact for a singular one, and is a small product where images are few.
+    """
+    root_trace = np.linalg.svd(factor_a @ factor_b.T, compute_uv=False).sum()
+    return float(np.sum((mean_a - mean_b) ** 2) + np.sum(factor_a**2) + np.sum(factor_b**2) - 2 * root_trace)
+
+
+def _factor_of_covariance(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
+    values, vectors = np.linalg.eigh(covariance)
+    rounding = len(values) * np.finfo(np.float64).eps * np.abs(values).max()
+    return (vectors * np.sqrt(np.where(values > rounding, values, 0.0))).T
+
+
+def _factor_of_samples(features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:
+    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred)[1]
 
 
 def _checked(features: Float[np.ndarray, "n d"], *, least: int) -> Float[np.ndarray, "n d"]:

@@ -164,4 +164,5 @@ def _nearest(
     points: Float[np.ndarray, "n 3"], others: Float[np.ndarray, "m 3"]
 ) -> tuple[Float[np.ndarray, "n"], Int[np.ndarray, "n"]]:
     """Of each point the distance to the nearest of the others, and that one's index."""
-    return KDTree(others).query(points)
+    distances, indices = KDTree(others).query(points)
+    return np.asarray(distances), np.asarray(indices)
