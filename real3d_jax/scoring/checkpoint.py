@@ -12,6 +12,7 @@ import numpy as np
 from real3d_jax import config_files
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import make_model
+from real3d_jax.models.presets import PRESETS
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.training.checkpoints import (
     BEST,
@@ -109,7 +110,11 @@ def _check_config(path: Path, config: EvaluationConfig) -> None:
         ),
     ]
     if found:
+        sizes = [name for name, model in PRESETS.items() if config_files.to_tree(model) == tree["model"]]
+        hint = (
+            f"its size is '{sizes[0]}', so write --config FILE.py:{sizes[0]}" if sizes else "use a config of its size"
+        )
         raise UserError(
             f"The checkpoint '{path}' was trained as another model than the config describes "
-            f"({'; '.join(found[:3])}): use a config or variant of its size, such as configs/eval/mvimgnet.py:small."
+            f"({'; '.join(found[:2])}): {hint}."
         )
