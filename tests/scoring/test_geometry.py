@@ -1,6 +1,7 @@
 """Meshes of reconstructions against true ones, whose frame is that of the records' cameras."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import isosurface
 from real3d_jax.scoring import geometry
 from real3d_jax.scoring.conventions import SIMILARITIES
+from real3d_jax.scoring.evaluation import evaluate
 from tests.scoring.tiny_evaluation import make_tiny_evaluation
 
 trimesh = pytest.importorskip("trimesh")
@@ -68,3 +70,28 @@ def test_a_mesh_is_moved_by_a_similarity():
     np.testing.assert_allclose(
         geometry.moved(mesh, SIMILARITIES["lgm"]).vertices, scale * np.array([[1.5, 0, 0], [0, 1, 0]])
     )
+
+
+def test_meshes_are_part_of_an_evaluation(data_root, checkpoint, tmp_path):
+    config = make_tiny_evaluation(
+        data_root,
+        scored__novel_views=False,
+        scored__consistency=False,
+        data__limit=2,
+        geometry__meshes=str(tmp_path / "meshes"),
+        geometry__resolution=16,
+        geometry__threshold=0.3,
+        geometry__points=500,
+    )
+    with pytest.raises(UserError, match="There is no true mesh of 'object0'"):
+        evaluate(config, checkpoint, tmp_path / "out", method="tiny")
+    (tmp_path / "meshes").mkdir()
+    for key in ("object0", "object1"):
+        trimesh.creation.box([1.0, 2.0, 3.0]).export(tmp_path / "meshes" / f"{key}.obj")
+    assert evaluate(config, checkpoint, tmp_path / "out", method="tiny") == 0
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())
+    names = {"chamfer_l1", "f_score", "normal_consistency"}
+    assert set(found) - {"about"} == names | {f"{name}_aligned" for name in names}
+    assert all(found[name]["count"] == 2 for name in names)
+    assert found["chamfer_l1_aligned"]["mean"] < found["chamfer_l1"]["mean"]
+    assert "**Chamfer-L1 ↓ (aligned)**" in (tmp_path / "out" / "table.md").read_text()
