@@ -56,7 +56,7 @@ def write_report(
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{_text(heading)}</title><style>{_STYLE}</style>",
         f"<h1>{_text(heading)}</h1>",
-        "<ul>" + "".join(f"<li>{_text(name)}: {_text(value)}</li>" for name, value in about.items()) + "</ul>",
+        "<ul>" + "".join(f"<li>{_text(name)}: {_shown(value)}</li>" for name, value in about.items()) + "</ul>",
         "<h2>Results</h2>",
         _table(grid(metrics, table=table, method=method)),
         "<ul>" + "".join(f"<li>{_note(note)}</li>" for note in notes(metrics, left_out)) + "</ul>",
@@ -122,6 +122,13 @@ def _image(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
 def _note(note: str) -> str:
     """A note of Markdown, whose only marks are a bullet and names in backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(note.removeprefix("- ")))
+
+
+def _shown(value: object) -> str:
+    """A value of `about`: lists and groups in words."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_text(name)}: {_text(part)}" for name, part in value.items())
+    return " ".join(map(_text, value)) if isinstance(value, (list, tuple)) else _text(value)
 
 
 def _text(value: object) -> str:

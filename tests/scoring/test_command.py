@@ -1,6 +1,7 @@
 """The command line: what it refuses, that the configs hold together, and a real kill."""
 
 import csv
+import dataclasses
 import importlib.util
 import os
 import signal
@@ -13,14 +14,17 @@ import numpy as np
 import pytest
 
 from real3d_jax import config_files
+from real3d_jax.data.records import Item
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.protocols import protocol
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.scoring.config import EvaluationConfig
+from tests.data.samples import multiview_source
 from tests.scoring.tiny_evaluation import SMOKE
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / "launch" / "evaluate.py"
+OBJECTS = 200
 CONFIGS = sorted(SMOKE.parent.glob("*.py"))
 
 
@@ -90,6 +94,19 @@ def test_a_list_of_numbers_can_be_set():
     assert config.calibration.distances == (1.5, 2.0)
 
 
+def many_objects():
+    """Enough of them that a run can be stopped amid."""
+    few = multiview_source(0, 20)
+
+    def items(split, chosen):
+        for number in chosen:
+            (item,) = few.items("test", range(number % 20, number % 20 + 1))
+            name = f"object{number}"
+            yield Item(name, tuple(dataclasses.replace(view, object_id=name) for view in item.records))
+
+    return dataclasses.replace(few, splits={"train": 0, "test": OBJECTS}, items=items)
+
+
 @pytest.mark.slow
 def test_a_terminated_evaluation_goes_on_and_gives_the_same_table(tmp_path):
     """Two CPU devices against one, and SIGTERM amid a run: as a user would see it."""
@@ -101,9 +118,9 @@ def test_a_terminated_evaluation_goes_on_and_gives_the_same_table(tmp_path):
         "from real3d_jax.weights.converted import save_weights\n"
         f"params = jax.tree.map(np.asarray, random_params(make_tiny_evaluation({str(tmp_path)!r})))\n"
         f"save_weights({str(weights)!r}, weights_from_params(params, {{}}, where='a test'))\n"
+        "from tests.scoring.test_command import many_objects\n"
         "from real3d_jax.data.record_writer import write\n"
-        "from tests.data.samples import multiview_source\n"
-        f"write({str(tmp_path / 'views')!r}, multiview_source(0, 40), progress=False)\n"
+        f"write({str(tmp_path / 'views')!r}, many_objects(), progress=False)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT, env=environment)
@@ -126,7 +143,7 @@ def test_a_terminated_evaluation_goes_on_and_gives_the_same_table(tmp_path):
         time.sleep(0.05)
     broken.send_signal(signal.SIGTERM)
     assert broken.wait() == 128 + signal.SIGTERM
-    assert 0 < len(rows.read_text().splitlines()) < 40
+    assert 0 < len(rows.read_text().splitlines()) < OBJECTS
     assert not (tmp_path / "broken" / "summary.json").exists()
     assert start(tmp_path / "broken", 2).wait() == 0
     for name in ("results.csv", "summary.json", "table.md", "results.jsonl"):
