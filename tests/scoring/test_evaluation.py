@@ -175,7 +175,20 @@ def test_semantic_metrics_and_a_fitted_distance(data_root, checkpoint, tmp_path)
         calibration__distances=(1.8, 2.4),
     )
     assert evaluate(config, checkpoint, tmp_path, method="tiny") == 0
+    nearer = make_tiny_evaluation(
+        data_root,
+        "released",
+        scored__consistency=False,
+        data__limit=2,
+        protocol__every=1,
+        protocol__input_view__distance=1.8,
+        cases=0,
+    )
+    assert evaluate(nearer, checkpoint, tmp_path / "nearer", method="tiny") == 0
     rows, found = load_rows(tmp_path), summary(tmp_path)
+    for row, near in zip(rows, load_rows(tmp_path / "nearer"), strict=True):  # a search renders what 1.8 would
+        assert row.search["psnr"][0] == pytest.approx(near.values["psnr"].mean(), abs=1e-3)
+        assert abs(row.search["psnr"][0] - row.search["psnr"][1]) > 0.01
     assert all(len(row.values["semantic_clip_of_random_weights"]) == 8 for row in rows)
     for row in rows:  # 2.4 is the distance that scores without a search
         assert row.search["psnr"][1] == pytest.approx(row.values["psnr"].mean(), abs=1e-4)
