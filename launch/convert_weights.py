@@ -4,8 +4,8 @@
     python launch/convert_weights.py --input runs/real3d --to tsr --output model.ckpt
 
 The input is TripoSR's `model.ckpt`, a checkpoint of Real3D, a folder of transformers' DINO ViT or CLIP, torchvision's
-or timm's VGG16, torchvision's AlexNet, pytorch-fid's InceptionV3, weights converted before, or a training workdir; which
-of these, is found from the content.
+or timm's VGG16, torchvision's AlexNet, pytorch-fid's InceptionV3, weights converted before, or a training workdir;
+which of these, is found from the content.
 """
 
 import argparse

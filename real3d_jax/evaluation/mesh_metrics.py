@@ -80,10 +80,13 @@ def score_mesh(
     similarity = align_similarity(ours.points, truth.points, seed=seed) if align else None
     if similarity is not None:
         ours = SurfacePoints(similarity(ours.points), ours.normals @ similarity.rotation.T)
+    (forth, nearest_truth), (back, nearest_ours) = _nearest_both_ways(ours.points, truth.points)
     return MeshScores(
-        chamfer_l1=chamfer_l1(ours.points, truth.points),
-        f_score=f_score(ours.points, truth.points, threshold),
-        normal_consistency=normal_consistency(ours, truth),
+        chamfer_l1=_mean_of_means(forth, back),
+        f_score=_harmonic_mean(np.mean(forth <= threshold), np.mean(back <= threshold)),
+        normal_consistency=_mean_of_means(
+            _cosines(ours.normals, truth.normals[nearest_truth]), _cosines(truth.normals, ours.normals[nearest_ours])
+        ),
         threshold=threshold,
         aligned=align,
         similarity=similarity,
@@ -136,8 +139,8 @@ def chamfer_l1(points_a: Float[np.ndarray, "n 3"], points_b: Float[np.ndarray, "
     That is the average of two means: of the Euclidean distances from each point of `a` to the nearest of `b`, and back.
     Where others report the sum of the two, theirs is twice this.
     """
-    forth, back = _nearest(points_a, points_b)[0], _nearest(points_b, points_a)[0]
-    return float((forth.mean() + back.mean()) / 2)
+    (forth, _), (back, _) = _nearest_both_ways(points_a, points_b)
+    return _mean_of_means(forth, back)
 
 
 def f_score(points_a: Float[np.ndarray, "n 3"], points_b: Float[np.ndarray, "m 3"], threshold: float) -> float:
@@ -145,9 +148,8 @@ def f_score(points_a: Float[np.ndarray, "n 3"], points_b: Float[np.ndarray, "m 3
 
     Precision is the share of `a` within `threshold` of a point of `b`, recall the share of `b` within it of one of `a`.
     """
-    precision = np.mean(_nearest(points_a, points_b)[0] <= threshold)
-    recall = np.mean(_nearest(points_b, points_a)[0] <= threshold)
-    return float(2 * precision * recall / (precision + recall)) if precision + recall > 0 else 0.0
+    (forth, _), (back, _) = _nearest_both_ways(points_a, points_b)
+    return _harmonic_mean(np.mean(forth <= threshold), np.mean(back <= threshold))
 
 
 def normal_consistency(a: SurfacePoints, b: SurfacePoints) -> float:
@@ -155,14 +157,31 @@ def normal_consistency(a: SurfacePoints, b: SurfacePoints) -> float:
 
     The sign is left out, because the winding of many true meshes is not consistent (Mescheder et al., 2019).
     """
-    forth = np.abs(np.sum(a.normals * b.normals[_nearest(a.points, b.points)[1]], axis=1))
-    back = np.abs(np.sum(b.normals * a.normals[_nearest(b.points, a.points)[1]], axis=1))
-    return float((forth.mean() + back.mean()) / 2)
+    (_, nearest_b), (_, nearest_a) = _nearest_both_ways(a.points, b.points)
+    return _mean_of_means(_cosines(a.normals, b.normals[nearest_b]), _cosines(b.normals, a.normals[nearest_a]))
+
+
+def _nearest_both_ways(
+    points_a: Float[np.ndarray, "n 3"], points_b: Float[np.ndarray, "m 3"]
+) -> tuple[tuple[Float[np.ndarray, "n"], Int[np.ndarray, "n"]], tuple[Float[np.ndarray, "m"], Int[np.ndarray, "m"]]]:
+    """Of each point of `a` the distance to the nearest of `b` and that one's index, and the same from `b` to `a`."""
+    return _nearest(points_a, points_b), _nearest(points_b, points_a)
 
 
 def _nearest(
     points: Float[np.ndarray, "n 3"], others: Float[np.ndarray, "m 3"]
 ) -> tuple[Float[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-    """Of each point the distance to the nearest of the others, and that one's index."""
-    distances, indices = KDTree(others).query(points)
+    distances, indices = KDTree(others).query(points, workers=-1)
     return np.asarray(distances), np.asarray(indices)
+
+
+def _cosines(a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    return np.abs(np.sum(a * b, axis=1))
+
+
+def _mean_of_means(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"]) -> float:
+    return float((a.mean() + b.mean()) / 2)
+
+
+def _harmonic_mean(a: np.floating, b: np.floating) -> float:
+    return float(2 * a * b / (a + b)) if a + b > 0 else 0.0

@@ -90,6 +90,23 @@ def test_concentric_spheres_are_their_radii_apart():
     assert aligned.chamfer_l1 < 0.02 and aligned.f_score > 0.99
 
 
+def test_scores_are_the_single_metrics():
+    """Of the same samples, on a turned chair: so that normals, scale and alignment all count."""
+    vertices, faces = _chair()
+    turned = vertices @ Rotation.from_euler("xyz", [20, 30, 40], degrees=True).as_matrix().T
+    to_scale = scale_to(vertices)
+    ours, truth = sample_surface(to_scale(turned), faces, 2000, 5), sample_surface(to_scale(vertices), faces, 2000, 6)
+    scores = score_mesh(turned, faces, vertices, faces, align=False, count=2000, threshold=0.1, seed=5)
+    assert scores.chamfer_l1 == pytest.approx(chamfer_l1(ours.points, truth.points))
+    assert scores.f_score == pytest.approx(f_score(ours.points, truth.points, 0.1)) and 0.1 < scores.f_score < 0.9
+    assert scores.normal_consistency == pytest.approx(normal_consistency(ours, truth)) and scores.threshold == 0.1
+    aligned = score_mesh(turned, faces, vertices, faces, align=True, count=2000)
+    best = score_mesh(vertices, faces, vertices, faces, align=False, count=2000)  # what so few samples allow
+    assert aligned.chamfer_l1 == pytest.approx(best.chamfer_l1, rel=0.05)
+    assert aligned.normal_consistency == pytest.approx(best.normal_consistency, abs=0.02)
+    assert scores.normal_consistency < best.normal_consistency - 0.1
+
+
 def test_scale_two_is_the_true_boxs_longest_side():
     vertices = np.array([[1.0, 0, 0], [5, 1, 2], [3, 0.5, 1]])
     scaled = scale_to(vertices)(vertices)
