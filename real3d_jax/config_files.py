@@ -25,9 +25,15 @@ _T = TypeVar("_T")
 
 
 def load(source: str, changes: Sequence[str] = ()) -> Config:
-    """The configuration of a file.
+    """The training configuration of a file; arguments and errors as of `load_as`."""
+    return load_as(Config, source, changes)
+
+
+def load_as(schema: type[_T], source: str, changes: Sequence[str] = ()) -> _T:
+    """The configuration of a file, as the dataclass `schema`.
 
     Args:
+      schema: what the file must hold.
       source: path of the file, and after a colon the argument of its `get_config`, if it takes one.
       changes: the command line's `--config.KEY=VALUE` (or `--config.KEY VALUE`, as two entries).
 
@@ -37,7 +43,7 @@ def load(source: str, changes: Sequence[str] = ()) -> Config:
     tree = load_tree(source)
     for key, value in _pairs(changes):
         _set(tree, key, value)
-    return parse(tree)
+    return build(schema, tree.to_dict(), "config")
 
 
 def load_tree(source: str) -> ml_collections.ConfigDict:
@@ -125,8 +131,12 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise UserError(f"{where} must be a group of named entries, but is {value!r}.")
         return types.MappingProxyType({k: _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})
     if origin is tuple:
-        if not isinstance(value, (list, tuple)) or len(value) != len(arguments):
-            raise UserError(f"{where} must be {len(arguments)} numbers, but is {value!r}.")
+        listed, any_length = isinstance(value, (list, tuple)), arguments[-1] is Ellipsis
+        if any_length:
+            arguments = arguments[:1] * len(value) if listed else ()
+        if not listed or len(value) != len(arguments):
+            wanted = "a list of numbers" if any_length else f"{len(arguments)} numbers"
+            raise UserError(f"{where} must be {wanted}, but is {value!r}.")
         return tuple(_value(t, v, f"{where}[{i}]") for i, (t, v) in enumerate(zip(arguments, value, strict=True)))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -143,7 +153,8 @@ def _import_get_config(path: Path) -> Any:
         hint = did_you_mean(path.name, siblings) if siblings else f"'{path.parent}' holds no config file."
         raise UserError(f"There is no config file '{path}': {hint}")
     # Config files take from one another by `from configs.real3d import ...`.
-    for folder in (str(Path.cwd()), str(path.resolve().parent.parent)):
+    above = next((parent.parent for parent in path.resolve().parents if parent.name == "configs"), None)
+    for folder in (str(Path.cwd()), str(above or path.resolve().parent.parent)):
         if folder not in sys.path:
             sys.path.append(folder)
     spec = importlib.util.spec_from_file_location(f"config_file_{path.stem}", path)

@@ -196,7 +196,7 @@ def _arrays(state: TrainState) -> dict[str, PyTree]:
 
 def is_training_folder(path: Path) -> bool:
     """Whether `path` is a workdir, its `checkpoints` or `best`, or a single step, rather than converted weights."""
-    return _step_folder(path) is not None
+    return step_folder(path) is not None
 
 
 def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
     Raises:
       UserError: there is no checkpoint, it has no averaged parameters, or it cannot be read.
     """
-    folder = _step_folder(Path(path))
+    folder = step_folder(Path(path))
     if folder is None:
         raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
     item = folder.resolve() / ("ema" if ema else "params")
@@ -232,7 +232,7 @@ def load_config_tree(path: Path | str) -> dict[str, Any]:
     Raises:
       UserError: there is no checkpoint.
     """
-    folder = _step_folder(Path(path))
+    folder = step_folder(Path(path))
     if folder is None:
         raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
     return json.loads((folder / "config" / "metadata").read_text())
@@ -257,7 +257,8 @@ def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir
     return changed
 
 
-def _step_folder(path: Path) -> Path | None:
+def step_folder(path: Path) -> Path | None:
+    """The folder of a step: `path` itself, or the latest of a workdir, its `checkpoints` or `best`; None without."""
     if (path / "params").is_dir():
         return path
     if (path / LATEST).is_dir():

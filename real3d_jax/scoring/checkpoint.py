@@ -1,0 +1,120 @@
+"""The model to score: a training run's checkpoint, or converted weights."""
+
+import dataclasses
+import logging
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from real3d_jax import config_files
+from real3d_jax.errors import UserError
+from real3d_jax.models.lrm import make_model
+from real3d_jax.models.presets import PRESETS
+from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.training.checkpoints import (
+    BEST,
+    LATEST,
+    is_training_folder,
+    load_config_tree,
+    load_params,
+    step_folder,
+)
+from real3d_jax.training.initialization import abstract_params
+from real3d_jax.weights.converted import is_converted
+from real3d_jax.weights.loading import check_shapes, load_params_for
+
+# What a field means to a renderer; the other numbers of a training render may differ.
+_SAME_RENDER = ("radius", "density_bias", "background")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Parameters and where they are from.
+
+    Attributes:
+      params: numpy arrays.
+      path: of the folder that was given.
+      step: of training; None for converted weights.
+      crc32: of all parameters, to know them again.
+    """
+
+    params: dict[str, Any]
+    path: Path
+    step: int | None
+    crc32: str
+
+
+def load_checkpoint(path: Path, config: EvaluationConfig, *, ema: bool) -> Checkpoint:
+    """The parameters at `path`, checked against the configuration.
+
+    Args:
+      path: a training workdir (its latest step), its `best`, one step, or converted weights.
+      config: says which architecture is wanted.
+      ema: takes the averaged parameters of a run.
+
+    Raises:
+      UserError: there are none, they cannot be read, or they belong to another model or renderer.
+    """
+    if not path.exists():
+        raise UserError(f"There is no checkpoint '{path}': give a training workdir or a folder of converted weights.")
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax warns about items that are not read
+    expected = abstract_params(make_model(config.model, config.compute))
+    step = None
+    if is_training_folder(path):
+        _check_config(path, config)
+        params = load_params(path, ema=ema)
+        check_shapes(params, expected, where=f"The checkpoint '{path}'")
+        folder = step_folder(path)
+        step = int(folder.resolve().name) if folder is not None else None
+    elif is_converted(path):
+        if ema:
+            raise UserError(f"'{path}' holds converted weights, which have no averaged ones: leave out --ema.")
+        params, _ = load_params_for(path, expected)
+        if set(params) != set(expected):
+            raise UserError(f"'{path}' holds an image tokenizer alone: give the weights of a whole model.")
+    else:
+        raise UserError(
+            f"'{path}' is neither a training workdir nor a folder of converted weights: convert a foreign file with "
+            "`python launch/convert_weights.py --input FILE --output FOLDER` first."
+        )
+    crc = 0
+    for leaf in jax.tree.leaves(params):
+        crc = zlib.crc32(np.asarray(leaf).tobytes(), crc)
+    return Checkpoint(params, path, step, f"{crc:08x}")
+
+
+def default_out(checkpoint: Path, name: str) -> Path:
+    """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all."""
+    workdir, part = checkpoint, ""
+    if checkpoint.name == BEST:
+        workdir, part = checkpoint.parent, f"_{BEST}"
+    elif checkpoint.parent.name in (BEST, LATEST):
+        workdir, part = checkpoint.parent.parent, f"_{checkpoint.name}"
+    elif checkpoint.name == LATEST:
+        workdir = checkpoint.parent
+    return workdir / "evaluation" / f"{name}{part}"
+
+
+def _check_config(path: Path, config: EvaluationConfig) -> None:
+    tree = load_config_tree(path)
+    same = config_files.to_tree(config.render)
+    found = [
+        *config_files.differences(tree["model"], config_files.to_tree(config.model), "config.model"),
+        *config_files.differences(
+            {name: tree["render"][name] for name in _SAME_RENDER},
+            {name: same[name] for name in _SAME_RENDER},
+            "config.render",
+        ),
+    ]
+    if found:
+        sizes = [name for name, model in PRESETS.items() if config_files.to_tree(model) == tree["model"]]
+        hint = (
+            f"its size is '{sizes[0]}', so write --config FILE.py:{sizes[0]}" if sizes else "use a config of its size"
+        )
+        raise UserError(
+            f"The checkpoint '{path}' was trained as another model than the config describes "
+            f"({'; '.join(found[:2])}): {hint}."
+        )
