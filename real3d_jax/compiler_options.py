@@ -1,6 +1,10 @@
 """What XLA is asked for beside its defaults."""
 
+import contextlib
+
 import jax
+
+from real3d_jax.errors import UserError
 
 
 def for_gradients() -> dict[str, bool] | None:
@@ -10,3 +14,17 @@ def for_gradients() -> dict[str, bool] | None:
     search an unrolled training step compiles in a quarter of the time.
     """
     return {"xla_gpu_enable_triton_gemm": False} if jax.default_backend() == "gpu" else None
+
+
+def matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:
+    """`config.compute.matmul_precision`, for what is computed inside.
+
+    Raises:
+      UserError: there is no such precision.
+    """
+    try:
+        return jax.default_matmul_precision(name)
+    except ValueError as error:
+        raise UserError(
+            f"config.compute.matmul_precision has no value '{name}': use 'default' or 'highest'."
+        ) from error

@@ -1,6 +1,7 @@
 """The error whose message is meant for the person at the keyboard."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -20,3 +21,18 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     valid = sorted(valid)
     nearest = difflib.get_close_matches(word, valid, n=1, cutoff=0.5)
     return f"did you mean '{nearest[0]}'?" if nearest else f"valid names are {', '.join(valid)}."
+
+
+def check_installed(package: str, *, what: str, extra: str) -> None:
+    """Refuses to go on without a package of an extra.
+
+    Args:
+      package: by the name that it is imported with.
+      what: is read or done with it, as the sentence's beginning.
+      extra: of this package, that brings it.
+
+    Raises:
+      UserError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"{what} with {package}, which is not installed: run `pip install 'real3d-jax[{extra}]'`.")

@@ -96,14 +96,9 @@ class MultiviewExamples:
         }
 
     def _view(self, item: int, view: int) -> View:
-        shot = self.data.read(item, view)
-        assert isinstance(shot, View)
-        where = f"View '{shot.view}' of '{shot.object_id}' in '{self.data.folder}'"
-        if not frames.is_pose(shot.c2w):
-            raise UserError(f"{where} has a camera that is no rotation and position: prepare it again without it.")
-        if not np.isfinite(shot.intrinsics).all() or (shot.intrinsics[:2] <= 0).any():
-            raise UserError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
+        shot = self.data.read_view(item, view)
         if shot.image.shape[0] != shot.image.shape[1]:
+            where = f"View '{shot.view}' of '{shot.object_id}' in '{self.data.folder}'"
             raise UserError(f"{where} is not square ({shot.image.shape[:2]}): prepare it again with square images.")
         return shot
 

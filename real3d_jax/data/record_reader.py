@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from real3d_jax.data import records
+from real3d_jax.data import frames, records
 from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
 from real3d_jax.data.records import Photograph, View
 from real3d_jax.errors import MissingDataError, UserError
@@ -94,6 +94,21 @@ class RecordSet:
                 f"Record {record} of '{self.keys[item]}' in '{self._shard(position)}' cannot be read "
                 f"({_reason(error)}): delete that file and prepare the data set again."
             ) from error
+
+    def read_view(self, item: int, view: int) -> View:
+        """Reads a view of a multi-view data set.
+
+        Raises:
+          UserError: the record is damaged, or its camera is none.
+        """
+        shot = self.read(item, view)
+        assert isinstance(shot, View)
+        where = f"View '{shot.view}' of '{shot.object_id}' in '{self.folder}'"
+        if not frames.is_pose(shot.c2w):
+            raise UserError(f"{where} has a camera that is no rotation and position: prepare it again without it.")
+        if not np.isfinite(shot.intrinsics).all() or (shot.intrinsics[:2] <= 0).any():
+            raise UserError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
+        return shot
 
     def _shard(self, position: int) -> pathlib.Path:
         number = int(np.searchsorted(np.cumsum(self._shard_lengths), position, side="right"))

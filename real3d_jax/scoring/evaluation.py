@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from real3d_jax import config_files
+from real3d_jax import compiler_options, config_files
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.checkpoint import Checkpoint, load_checkpoint
 from real3d_jax.scoring.config import EvaluationConfig
@@ -41,7 +41,7 @@ def evaluate(config: EvaluationConfig, checkpoint: Path, out: Path, *, method: s
         raise UserError(f"config.table is {config.table}: give the number of one of the paper's tables, 1 to 4.")
     if config.batch_per_device < 1:
         raise UserError(f"config.batch_per_device is {config.batch_per_device}: set it to at least 1.")
-    with StopRequest() as stop, _matmul_precision(config.compute.matmul_precision):
+    with StopRequest() as stop, compiler_options.matmul_precision(config.compute.matmul_precision):
         loaded = load_checkpoint(checkpoint, config, ema=ema)
         instances = open_instances(config)
         check_geometry(config.geometry, instances.keys)
@@ -127,12 +127,3 @@ def _describe(
     for name in networks.meaningless:
         say(f"warning    {name} has random weights and means nothing")
     say(f"results    {out}")
-
-
-def _matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:
-    try:
-        return jax.default_matmul_precision(name)
-    except ValueError as error:
-        raise UserError(
-            f"config.compute.matmul_precision has no value '{name}': use 'default' or 'highest'."
-        ) from error

@@ -91,7 +91,7 @@ class Instances:
             others = np.delete(np.arange(count), first)
             chosen = others[select(len(others), target.views - target.input_scored, target.selection)]
             views += [first] * target.input_scored + chosen.tolist()
-        read = {view: self._read(item, view) for view in dict.fromkeys(views)}
+        read = {view: self.data.read_view(item, view) for view in dict.fromkeys(views)}
         shots = [read[view] for view in views]
         images, intrinsics = self._cropped(shots)
         if options.fov_y:
@@ -125,17 +125,9 @@ class Instances:
         return [image for image, _ in cropped], np.stack([camera for _, camera in cropped])
 
     def _most_centred(self, item: int, count: int) -> int:
-        return int(np.argmin([off_centre(self._read(item, v).image, self.data.mask_threshold) for v in range(count)]))
-
-    def _read(self, item: int, view: int) -> View:
-        shot = self.data.read(item, view)
-        assert isinstance(shot, View)
-        where = f"View '{shot.view}' of '{shot.object_id}' in '{self.data.folder}'"
-        if not frames.is_pose(shot.c2w):
-            raise UserError(f"{where} has a camera that is no rotation and position: prepare it again without it.")
-        if not np.isfinite(shot.intrinsics).all() or (shot.intrinsics[:2] <= 0).any():
-            raise UserError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
-        return shot
+        return int(
+            np.argmin([off_centre(self.data.read_view(item, v).image, self.data.mask_threshold) for v in range(count)])
+        )
 
     def _assembled(
         self,

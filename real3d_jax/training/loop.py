@@ -4,7 +4,6 @@ A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `
 is finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
 """
 
-import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from real3d_jax import compiler_options
 from real3d_jax.batches import TrainBatch
 from real3d_jax.config import Config
 from real3d_jax.errors import UserError
@@ -41,7 +41,8 @@ def train(config: Config, workdir: Path) -> int:
       UserError: something in the config, the data, the devices or the workdir has to be put right first; or too many
         updates in a row were skipped.
     """
-    with StopRequest() as stop, _matmul_precision(config.compute.matmul_precision), prepared(config, workdir) as run:
+    precision = compiler_options.matmul_precision(config.compute.matmul_precision)
+    with StopRequest() as stop, precision, prepared(config, workdir) as run:
         start, steps = int(run.state.step), config.schedule.steps
         if start >= steps and (workdir / "summary.json").exists():
             say(f"This run is finished: {start} steps in {workdir}. Raise config.schedule.steps to go on.")
@@ -184,12 +185,3 @@ def _finish(run: Run, batch: TrainBatch) -> None:
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
     say(f"checkpoint {run.checkpoints.path(step)}")
     say(f"picture    {picture}")
-
-
-def _matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:
-    try:
-        return jax.default_matmul_precision(name)
-    except ValueError as error:
-        raise UserError(
-            f"config.compute.matmul_precision has no value '{name}': use 'default' or 'highest'."
-        ) from error

@@ -21,7 +21,7 @@ from real3d_jax.data.records import MULTIVIEW, Item, Rejection, Unusable
 from real3d_jax.data.sources import captures, pytorch3d, renders
 from real3d_jax.data.sources.captures import Shot, Squares
 from real3d_jax.data.sources.layout import PHOTOGRAPHS
-from real3d_jax.data.sources.point_clouds import check_installed, read_points
+from real3d_jax.data.sources.point_clouds import check_reader, read_points
 from real3d_jax.errors import UserError
 
 _FRAMES, _SEQUENCES = "frame_annotations.jgz", "sequence_annotations.jgz"
@@ -63,7 +63,7 @@ class CO3D:
 
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
-        check_installed()
+        check_reader()
         if self.masks is not None and not self.masks.is_dir():
             raise UserError(f"There is no folder '{self.masks}': correct --masks.")
         categories = [name for name in renders.subfolders(self.source) if (self.source / name / _FRAMES).is_file()]

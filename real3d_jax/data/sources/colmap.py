@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.captures import Mesh
-from real3d_jax.errors import UserError
+from real3d_jax.errors import check_installed
 
 _CELLS = 40  # along the longer side; within a cell a lens's distortion counts as bilinear
 
@@ -46,18 +46,9 @@ class Model(NamedTuple):
     points: Float[np.ndarray, "n 3"]
 
 
-def check_installed() -> None:
-    """Refuses to go on without `pycolmap`.
-
-    Raises:
-      UserError: it is not installed.
-    """
-    try:
-        import pycolmap  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "COLMAP models are read with pycolmap, which is not installed: run `pip install 'real3d-jax[data]'`."
-        ) from error
+def check_reader() -> None:
+    """Refuses to go on without the package that reads them: see `errors.check_installed`."""
+    check_installed("pycolmap", what="COLMAP models are read", extra="data")
 
 
 def read_model(folder: pathlib.Path) -> Model:

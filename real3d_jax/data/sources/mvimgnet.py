@@ -16,7 +16,7 @@ from jaxtyping import Float
 from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Item, Rejection, Unusable
 from real3d_jax.data.sources import captures, renders
 from real3d_jax.data.sources.captures import Shot, Squares
-from real3d_jax.data.sources.colmap import check_installed, read_model
+from real3d_jax.data.sources.colmap import check_reader, read_model
 from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, photograph
 from real3d_jax.errors import UserError
 
@@ -58,7 +58,7 @@ class MVImgNet:
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
         if not self.single_view:
-            check_installed()
+            check_reader()
         if self.masks is not None and not self.masks.is_dir():
             raise UserError(f"There is no folder '{self.masks}': correct --masks.")
         masks = inner_folder(self.source, self._mask_root)

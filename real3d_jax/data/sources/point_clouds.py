@@ -6,21 +6,12 @@ import numpy as np
 from jaxtyping import Float
 
 from real3d_jax.data.records import Unusable
-from real3d_jax.errors import UserError
+from real3d_jax.errors import check_installed
 
 
-def check_installed() -> None:
-    """Refuses to go on without `plyfile`.
-
-    Raises:
-      UserError: it is not installed.
-    """
-    try:
-        import plyfile  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "Point clouds are read with plyfile, which is not installed: run `pip install 'real3d-jax[data]'`."
-        ) from error
+def check_reader() -> None:
+    """Refuses to go on without the package that reads them: see `errors.check_installed`."""
+    check_installed("plyfile", what="Point clouds are read", extra="data")
 
 
 def read_points(path: pathlib.Path) -> Float[np.ndarray, "n 3"]:
