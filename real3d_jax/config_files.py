@@ -63,13 +63,14 @@ def load_tree(source: str) -> ml_collections.ConfigDict:
 
 
 def embedded_variant(source: str) -> str | None:
-    """`source` with the argument 'embedded', which makes its data itself; None if the file has no such variant."""
+    """`source` with the argument 'embedded', which makes its data itself; None if it is that, or the file has none."""
     path, _, argument = source.partition(":")
     if argument == EMBEDDED:
         return None
     variant = f"{path}:{EMBEDDED}"
     try:
-        return variant if load(variant).data.embedded else None
+        embedded = load(variant)
+        return variant if embedded.data.embedded and embedded != load(source) else None
     except UserError:
         return None
 

@@ -104,6 +104,7 @@ def test_the_argument_after_the_colon_is_checked():
         ("finetune_tsr.py", None),
         ("real3d_mvimgnet.py", None),
         ("smoke.py", None),
+        ("smoke.py:mine", "smoke.py:embedded"),
     ],
 )
 def test_the_embedded_variant_of_a_file_that_takes_the_argument(source, variant):
