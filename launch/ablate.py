@@ -14,6 +14,7 @@ from pathlib import Path
 
 from real3d_jax import cli
 from real3d_jax.ablation.rows import SIZES, read_rows
+from real3d_jax.errors import UserError
 
 
 def main() -> int:
@@ -31,11 +32,17 @@ def main() -> int:
     )
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--out", type=Path, help="folder of everything (default: runs/ablation_SIZE)")
-    parser.add_argument("--steps", type=int, default=0, help="of every row (default: the config's)")
+    parser.add_argument("--steps", type=int, help="of every row (default: the config's)")
     parser.add_argument("--start", type=Path, help="checkpoint to begin with, instead of training stage 0")
-    parser.add_argument("--start_steps", type=int, default=0, help="of stage 0 (default: the config's)")
+    parser.add_argument("--start_steps", type=int, help="of stage 0 (default: the config's)")
     arguments, changes = parser.parse_known_args()
     rows = read_rows(arguments.rows)
+    for option in ("steps", "start_steps"):
+        number = getattr(arguments, option)
+        if number is not None and number < 1:
+            raise UserError(f"--{option} must be at least 1, not {number}.")
+    if arguments.start and arguments.start_steps:
+        raise UserError("--start_steps is of stage 0, which --start replaces: leave out one of them.")
 
     from real3d_jax.ablation.run import plan, run  # takes seconds to import: a mistyped row is told before
 

@@ -53,9 +53,9 @@ def plan(
     rows: list[str],
     size: str,
     out: Path,
-    steps: int = 0,
+    steps: int | None = None,
     start: Path | None = None,
-    start_steps: int = 0,
+    start_steps: int | None = None,
     changes: list[str],
 ) -> Ablation:
     """Reads the configurations of all rows, so that a mistake in any is told before the first is run.
@@ -66,9 +66,9 @@ def plan(
       rows: names of them.
       size: 'tiny', 'small' or 'paper'.
       out: folder of everything.
-      steps: of every row; 0 takes those of the config.
+      steps: of every row; None takes those of the config.
       start: checkpoint to begin with; None trains stage 0 first.
-      start_steps: of stage 0; 0 takes those of its config.
+      start_steps: of stage 0; None takes those of its config.
       changes: `--config.KEY=VALUE`, for every row.
 
     Raises:
@@ -181,9 +181,9 @@ def _check_same(workdir: Path, config: Config) -> None:
         raise UserError(f"'{workdir}' was run with other settings ({changed[0]}): choose another --out.")
 
 
-def _with_steps(config: Config, steps: int) -> Config:
+def _with_steps(config: Config, steps: int | None) -> Config:
     """The same with another length; the curriculum ends with the run, as in Eq. 6."""
-    if not steps:
+    if steps is None:
         return config
     cycle = config.losses.cycle
     cycle = dataclasses.replace(cycle, curriculum=dataclasses.replace(cycle.curriculum, steps=steps))
