@@ -128,6 +128,7 @@ def get_config(data: str = "paper") -> ConfigDict:
                 "distance": 3.0,
                 "fov_y": 39.6,
                 "crop_ratio": (1.45, 1.7),  # Appendix A
+                "fraction": 1.0,
             }
         )
     config.data.validation = ConfigDict({"gobjaverse": config.data.synthetic.gobjaverse.copy_and_resolve_references()})
@@ -150,6 +151,7 @@ def use_embedded_data(config: ConfigDict) -> ConfigDict:
         "views": 12,
         "image_size": 512,
         "seed": 0,
+        "raw": 0.0,
     }
     config.data.embedded = ConfigDict(
         {
@@ -183,7 +185,7 @@ def use_embedded_data(config: ConfigDict) -> ConfigDict:
         }
     )
     multiview = {"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False}
-    photograph = {"weight": 0.0, "distance": 2.4, "fov_y": 39.6, "crop_ratio": (1.45, 1.7)}
+    photograph = {"weight": 0.0, "distance": 2.4, "fov_y": 39.6, "crop_ratio": (1.45, 1.7), "fraction": 1.0}
     config.data.synthetic = ConfigDict({"procedural_a": {**multiview, "path": "procedural_a"}})
     config.data.real = ConfigDict(
         {

@@ -76,6 +76,7 @@ def _embedded() -> None:
     parser.add_argument("--views", type=int, default=12, help="views of each object")
     parser.add_argument("--image_size", type=int, default=512, help="pixels per side")
     parser.add_argument("--seed", type=int, default=0, help="of objects and cameras")
+    parser.add_argument("--raw", type=float, default=0.0, help="share of procedural_single that is occluded or cut")
     options = vars(parser.parse_args())
     folder, kind = options.pop("out"), options.pop("dataset")
     prepare(folder, EmbeddedSourceConfig(path=str(folder), kind=kind, **options))

@@ -144,6 +144,8 @@ class SingleViewSourceConfig:
       distance: assumed distance of the camera, in world units.
       fov_y: assumed field of view, in degrees.
       crop_ratio: least and greatest side of the square crop, relative to the longer side of the object's box.
+      fraction: share of the photographs that is used, chosen by their names; 1 uses all. Those of a smaller share are
+        among those of a greater one (Figure 5).
     """
 
     path: str
@@ -151,6 +153,7 @@ class SingleViewSourceConfig:
     distance: float
     fov_y: float
     crop_ratio: tuple[float, float]
+    fraction: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +170,8 @@ class EmbeddedSourceConfig:
       views: rendered views of each object.
       image_size: pixels per side of the stored images.
       seed: of objects and cameras.
+      raw: share of the photographs of 'procedural_single' that is occluded or truncated, as before curation; 0 for
+        none.
     """
 
     path: str
@@ -177,6 +182,7 @@ class EmbeddedSourceConfig:
     views: int
     image_size: int
     seed: int
+    raw: float
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
 
-# Its step is that of real3d: a test below shows that only data differ.
-SAME_STEP = ("real3d_mvimgnet",)
+# Their step is that of real3d: a test below, and one in tests/ablation, show that only data or the name differ.
+SAME_STEP = ("real3d_mvimgnet", "ablation")
 NAMES = [
     pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in SAME_STEP else [])
     for path in sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))

@@ -8,25 +8,29 @@ from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.records import Source
 from real3d_jax.data.sources.photographs import photographs
 from real3d_jax.data.sources.procedural import procedural_single, procedural_views
+from real3d_jax.data.sources.raw_views import with_raw_share
 from real3d_jax.errors import UserError, did_you_mean
 
 KINDS = ("procedural_views", "procedural_single", "photographs")
 
 
 def embedded_source(
-    kind: str, *, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int
+    kind: str, *, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int, raw: float
 ) -> Source:
     """The source of an embedded data set; the arguments are the fields of `config.EmbeddedSourceConfig`.
 
     Raises:
       UserError: there is no such kind, or an argument is out of range.
     """
+    if raw and kind != "procedural_single":
+        raise UserError(f"Only 'procedural_single' can have raw views: set raw to 0 for '{kind}', not {raw}.")
     if kind == "procedural_views":
         return procedural_views(
             family=family, objects=objects, held_out=held_out, views=views, image_size=image_size, seed=seed
         )
     if kind == "procedural_single":
-        return procedural_single(family=family, objects=objects, held_out=held_out, image_size=image_size, seed=seed)
+        clean = procedural_single(family=family, objects=objects, held_out=held_out, image_size=image_size, seed=seed)
+        return with_raw_share(clean, raw) if raw else clean
     if kind == "photographs":
         return photographs(image_size=image_size)
     raise UserError(f"There is no embedded data set '{kind}': {did_you_mean(kind, KINDS)}")
@@ -46,6 +50,7 @@ def prepare(folder: str | os.PathLike[str], config: EmbeddedSourceConfig, *, pro
         views=config.views,
         image_size=config.image_size,
         seed=config.seed,
+        raw=config.raw,
     )
     record_writer.write(folder, source, progress=progress)
 

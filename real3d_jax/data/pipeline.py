@@ -120,9 +120,13 @@ def _sizes(config: Config) -> ImageSizes:
 
 
 def _open(config: Config, source: _SourceConfig, split: str) -> RecordSet:
-    data = RecordSet(dataset_path(config.data.root, source.path), split)
+    fraction = source.fraction if isinstance(source, SingleViewSourceConfig) else 1.0
+    if not 0 < fraction <= 1:
+        raise UserError(f"fraction of '{source.path}' must lie above 0 and be at most 1, not {fraction}.")
+    data = RecordSet(dataset_path(config.data.root, source.path), split, fraction=fraction)
     if not len(data):
-        raise UserError(f"The '{split}' split of '{data.folder}' is empty: prepare it with more objects.")
+        taken = "" if fraction == 1 else f", of which {fraction:g} are taken"
+        raise UserError(f"The '{split}' split of '{data.folder}'{taken} is empty: prepare it with more objects.")
     return data
 
 

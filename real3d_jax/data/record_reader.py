@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from real3d_jax.data import frames, records
+from real3d_jax.data.names import place
 from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
 from real3d_jax.data.records import Photograph, View
 from real3d_jax.errors import MissingDataError, UserError
@@ -29,8 +30,13 @@ class RecordSet:
       counts: records of each item.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], split: str):
+    def __init__(self, folder: str | os.PathLike[str], split: str, *, fraction: float = 1.0):
         """Reads the metadata and the index.
+
+        Args:
+          folder: the data set's folder.
+          split: 'train' or 'test'.
+          fraction: share of the items that is taken, chosen by their names.
 
         Raises:
           MissingDataError: the folder is missing.
@@ -64,6 +70,8 @@ class RecordSet:
                 f"'{self.folder / index_name(split)}' does not fit the shards beside it: delete the folder and "
                 "prepare the data set again."
             )
+        if fraction < 1:
+            self._keep([i for i, key in enumerate(self.keys) if place(key, purpose="fraction") < fraction])
 
     def __len__(self) -> int:
         """How many items there are."""
@@ -72,7 +80,7 @@ class RecordSet:
     @property
     def records(self) -> int:
         """How many records there are."""
-        return int(self._starts[-1])
+        return int(self.counts.sum())
 
     def read(self, item: int, record: int = 0) -> View | Photograph:
         """Reads and decodes record number `record` of item number `item`.
@@ -109,6 +117,10 @@ class RecordSet:
         if not np.isfinite(shot.intrinsics).all() or (shot.intrinsics[:2] <= 0).any():
             raise UserError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
         return shot
+
+    def _keep(self, items: Sequence[int]) -> None:
+        self.keys = [self.keys[item] for item in items]
+        self.counts, self._starts = self.counts[items], self._starts[items]
 
     def _shard(self, position: int) -> pathlib.Path:
         number = int(np.searchsorted(np.cumsum(self._shard_lengths), position, side="right"))

@@ -110,7 +110,7 @@ def test_training_reads_the_records(curated):
     from real3d_jax.config import SingleViewSourceConfig
     from real3d_jax.data.examples import ImageSizes, SingleViewExamples
 
-    source = SingleViewSourceConfig(str(curated / "records"), 1.0, 2.4, 39.6, (1.45, 1.7))
+    source = SingleViewSourceConfig(str(curated / "records"), 1.0, 2.4, 39.6, (1.45, 1.7), 1.0)
     sizes = ImageSizes(input=64, target=32, target_antialias=True)
     examples = SingleViewExamples(RecordSet(curated / "records", "train"), source, sizes)
     example = examples(0, np.random.default_rng(0))

@@ -24,7 +24,7 @@ def data_root(tmp_path_factory) -> pathlib.Path:
 def config(data_root, smoke_config) -> Config:
     """A run that reads the small data sets."""
     objects = MultiviewSourceConfig("objects", 0.0, 2.4, 0, False)
-    photographs = SingleViewSourceConfig("photographs", 0.0, 2.4, 39.6, (1.4, 1.7))
+    photographs = SingleViewSourceConfig("photographs", 0.0, 2.4, 39.6, (1.4, 1.7), 1.0)
     return dataclasses.replace(
         smoke_config,
         model=dataclasses.replace(smoke_config.model, image_size=12),

@@ -25,6 +25,7 @@ def embedded(config, **changes):
         "views": 2,
         "image_size": 32,
         "seed": 0,
+        "raw": 0.0,
     }
     source = EmbeddedSourceConfig(**{**small, **changes})
     return dataclasses.replace(config.data, embedded={"b": source})

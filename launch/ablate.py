@@ -1,0 +1,65 @@
+"""Runs the rows of the paper's Table 5 (or Figure 5) one after another, scores them, and writes the table.
+
+    python launch/ablate.py --config configs/ablation.py --size tiny
+    python launch/ablate.py --config configs/ablation.py --size small --rows base,clip,full --out runs/mine
+    python launch/ablate.py --config configs/ablation.py --size tiny --rows figure_5
+
+Stage 0 is trained first, and every row begins there, with one seed and one budget. The same command goes on where a
+stopped one left off; finished rows are kept. Exit codes: 0 finished, 2 something to put right (one sentence says what)
+or a row that failed, 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
+"""
+
+import argparse
+from pathlib import Path
+
+from real3d_jax import cli
+from real3d_jax.ablation.rows import SIZES, read_rows
+from real3d_jax.errors import UserError
+
+
+def main() -> int:
+    """Reads the command line and runs the rows."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Any key of the training configs can be set, for all rows: --config.seed=7",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", required=True, help="config file whose argument is ROW,SIZE: configs/ablation.py")
+    parser.add_argument("--evaluation", help="config of the evaluation (default: eval/ beside --config, same name)")
+    parser.add_argument(
+        "--rows", default="", help="names with commas, table_5 (default) or figure_5; see real3d_jax/ablation/rows.py"
+    )
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--out", type=Path, help="folder of everything (default: runs/ablation_SIZE)")
+    parser.add_argument("--steps", type=int, help="of every row (default: the config's)")
+    parser.add_argument("--start", type=Path, help="checkpoint to begin with, instead of training stage 0")
+    parser.add_argument("--start_steps", type=int, help="of stage 0 (default: the config's)")
+    arguments, changes = parser.parse_known_args()
+    rows = read_rows(arguments.rows)
+    for option in ("steps", "start_steps"):
+        number = getattr(arguments, option)
+        if number is not None and number < 1:
+            raise UserError(f"--{option} must be at least 1, not {number}.")
+    if arguments.start and arguments.start_steps:
+        raise UserError("--start_steps is of stage 0, which --start replaces: leave out one of them.")
+
+    from real3d_jax.ablation.run import plan, run  # takes seconds to import: a mistyped row is told before
+
+    config = Path(arguments.config)
+    ablation = plan(
+        arguments.config,
+        arguments.evaluation or str(config.parent / "eval" / config.name),
+        rows=rows,
+        size=arguments.size,
+        out=arguments.out or Path("runs") / f"ablation_{arguments.size}",
+        steps=arguments.steps,
+        start=arguments.start,
+        start_steps=arguments.start_steps,
+        changes=changes,
+    )
+    return run(ablation)
+
+
+if __name__ == "__main__":
+    cli.run(main)

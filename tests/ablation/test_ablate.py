@@ -1,0 +1,178 @@
+"""The driver: two rows at miniature size, stopped and gone on with, and what it refuses."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from real3d_jax.ablation import run as driver
+from real3d_jax.errors import UserError
+from real3d_jax.scoring.results import load_rows
+from real3d_jax.training.checkpoints import load_params
+from tests.ablation.tiny_ablation import write_config_files
+
+COMMAND = Path(__file__).parents[2] / "launch" / "ablate.py"
+
+
+def ablate(*words):
+    """Calls the command line's `main`."""
+    spec = importlib.util.spec_from_file_location("ablate_command", COMMAND)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    former, sys.argv = sys.argv, ["ablate.py", *map(str, words)]
+    try:
+        return module.main()
+    finally:
+        sys.argv = former
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_compilations(tmp_path_factory):
+    """Rows compile much the same programs."""
+    former = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    yield
+    jax.config.update("jax_compilation_cache_dir", former)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """The command line's words for a tiny ablation; its data are made once."""
+    return [*write_config_files(tmp_path_factory.mktemp("configs")), "--size", "tiny"]
+
+
+@pytest.fixture(scope="module")
+def finished(words, tmp_path_factory):
+    """A folder in which `input_raw` was stopped amid its training and gone on with."""
+    out = tmp_path_factory.mktemp("ablation")
+    train = driver.train
+
+    def interrupted(config, workdir):
+        if workdir.name == "input_raw":
+            signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)  # the first moment at which the run takes it
+        try:
+            return train(config, workdir)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "train", interrupted)
+        try:
+            code = ablate(*words, "--rows", "base,input_raw", "--out", out)
+        except SystemExit as stopped:
+            code = stopped.code
+    assert code == 128 + signal.SIGTERM
+    assert not (out / "input_raw" / "summary.json").exists()
+    assert set(table(out)["rows"]) == {"start", "base"}
+    before = stamps(out / "base")
+    assert ablate(*words, "--rows", "base,input_raw", "--out", out) == 0
+    assert stamps(out / "base") == before
+    return out
+
+
+def table(out):
+    return json.loads((out / "ablation.json").read_text())
+
+
+def stamps(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_row_is_scored_on_its_own_and_against_the_base(finished):
+    found = table(finished)["rows"]
+    assert list(found) == ["start", "base", "input_raw"]
+    scores = {
+        name: np.array([row.values["psnr"].mean() for row in load_rows(finished / name / "evaluation")])
+        for name in found
+    }
+    for name, row in found.items():
+        assert row["metrics"]["psnr"]["mean"] == pytest.approx(scores[name].mean(), abs=1e-5)
+        low, high = row["metrics"]["psnr"]["interval"]
+        assert low <= row["metrics"]["psnr"]["mean"] <= high
+        if name != "base":
+            difference = row["minus_base"]["psnr"]
+            assert difference["mean"] == pytest.approx((scores[name] - scores["base"]).mean(), abs=1e-5)
+            assert difference["mean"] != 0
+            assert difference["interval"][0] <= difference["mean"] <= difference["interval"][1]
+    assert found["base"]["minus_base"] == {}
+    assert found["base"]["batch"] == {"synthetic": 2, "real": 0}
+    assert found["input_raw"]["batch"] == {"synthetic": 2, "real": 2}
+    assert found["base"]["seed"] == found["input_raw"]["seed"]
+    assert found["base"]["steps"] == found["input_raw"]["steps"] == 3
+    assert found["base"]["init_from"] == found["input_raw"]["init_from"] == str(finished / "start")
+
+
+def test_the_table_for_people(finished):
+    text = (finished / "ablation.md").read_text()
+    lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| `")}
+    assert list(lines) == ["`start`", "`base`", "`input_raw`"]
+    cells = [cell.strip() for cell in lines["`input_raw`"].split("|")[2:-1]]
+    assert cells[:6] == ["(1)", "yes", "-", "-", "-", "-"]
+    psnr = table(finished)["rows"]["input_raw"]["metrics"]["psnr"]["mean"]
+    assert cells[6].startswith(f"{psnr:.2f} [")
+    assert "`lpips` is left out" in text
+    assert "Every row begins with" in text
+    assert "random weights" not in text  # neither row uses such a network
+
+
+def test_a_row_can_be_added_from_a_given_start(finished, words, tmp_path, capsys):
+    out = tmp_path / "out"
+    start = finished / "start"
+    assert ablate(*words, "--rows", "base", "--out", out, "--start", start) == 0
+    jax.tree.map(np.testing.assert_array_equal, load_params(out / "base"), load_params(finished / "base"))
+    assert not (out / "start" / "checkpoints").exists()
+    assert list(table(out)["rows"]) == ["start", "base"]
+    assert table(out)["rows"]["start"]["metrics"] == table(finished)["rows"]["start"]["metrics"]
+
+
+def test_a_row_that_fails_is_named_and_the_others_go_on(finished, words, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    shutil.copytree(finished / "start", out / "start")
+
+    def failing(config, workdir):
+        raise UserError("3 updates in a row were skipped.")
+
+    monkeypatch.setattr(driver, "train", failing)
+    monkeypatch.setattr(driver, "evaluate", lambda *args, **options: 0)
+    assert ablate(*words, "--rows", "input_raw", "--out", out) == 2
+    assert table(out)["failed"] == {"input_raw": "3 updates in a row were skipped."}
+    assert "`input_raw` failed: 3 updates in a row were skipped." in (out / "ablation.md").read_text()
+    assert "failed     input_raw" in capsys.readouterr().out
+
+
+def test_rows_of_other_settings_are_not_mixed(finished, words):
+    before = (finished / "ablation.json").read_bytes()
+    for more, message in (
+        (
+            ["--steps", "4"],
+            r"input_raw' was run with other settings \(config\.losses\.cycle\.curriculum\.steps: 3 -> 4",
+        ),
+        (["--config.seed=7"], r"start' was run with other settings \(config\.seed: 42 -> 7\): choose another --out"),
+        (["--start", "elsewhere"], r"was run with other settings \(config\.init_from"),
+    ):
+        with pytest.raises(UserError, match=message):
+            ablate(*words, "--rows", "input_raw", "--out", finished, *more)
+    assert (finished / "ablation.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--rows", "base,naiv_clip"], r"no row 'naiv_clip': did you mean 'naive_clip'\?"),
+        (["--config.sede=7"], "has no key 'sede': did you mean 'seed'"),
+        (["--steps", "-1"], "--steps must be at least 1, not -1"),
+        (["--start_steps", "5", "--start", "x"], "--start_steps is of stage 0, which --start replaces"),
+    ],
+)
+def test_what_the_command_line_refuses(words, tmp_path, more, message):
+    with pytest.raises(UserError, match=message):
+        ablate(*words, "--out", tmp_path / "out", *more)
+    assert not (tmp_path / "out").exists()
