@@ -1,6 +1,7 @@
 """Two training steps on fake devices, for test_devices.py.
 
-`worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into `config.render`.
+`worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into
+`config.render` and `config.compute.elementwise`.
 """
 
 import dataclasses
@@ -41,6 +42,7 @@ def tiny_config():
         config,
         batch=BatchConfig(synthetic=8, real=8, micro_batches=1),
         model=dataclasses.replace(config.model, decoder_width=16),  # the least that the fused kernel takes
+        compute=dataclasses.replace(config.compute, elementwise=implementation),
         render=dataclasses.replace(config.render, implementation=implementation),
     )
 
