@@ -29,6 +29,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.networks.update({"vgg": "", "clip": ""})
     resolution = 128 if size == "small" else 48
     config.protocol.novel_views.update({"views": 4, "resolution": resolution, "target_via": 0})
+    config.protocol.semantic.resolution = resolution  # of the report's pictures
     config.batch_per_device = 12
     config.data.workers = 2
     return config
