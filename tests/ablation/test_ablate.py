@@ -170,6 +170,8 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
     [
         (["--rows", "base,naiv_clip"], r"no row 'naiv_clip': did you mean 'naive_clip'\?"),
         (["--config.sede=7"], "has no key 'sede': did you mean 'seed'"),
+        (["--config.losses.semantic.weight=1.0"], "--config.losses.semantic.weight would undo .* row 'input_raw'"),
+        (["--config.batch.real=2"], "--config.batch.real would undo what makes the row 'base'"),
         (["--steps", "-1"], "--steps must be at least 1, not -1"),
         (["--start_steps", "5", "--start", "x"], "--start_steps is of stage 0, which --start replaces"),
     ],
