@@ -180,3 +180,9 @@ def test_what_the_command_line_refuses(words, tmp_path, more, message):
     with pytest.raises(UserError, match=message):
         ablate(*words, "--out", tmp_path / "out", *more)
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_data_of_the_paper_have_a_way_out(tmp_path):
+    words = ["--config", COMMAND.parents[1] / "configs" / "ablation.py", "--size", "paper", "--rows", "base"]
+    with pytest.raises(UserError, match=r"no data set at .*gobjaverse.* with --size tiny\."):
+        ablate(*words, "--out", tmp_path / "out", f"--config.data.root={tmp_path}")
