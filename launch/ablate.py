@@ -14,7 +14,7 @@ from pathlib import Path
 
 from real3d_jax import cli
 from real3d_jax.ablation.rows import SIZES, read_rows
-from real3d_jax.errors import UserError
+from real3d_jax.errors import MissingDataError, UserError
 
 
 def main() -> int:
@@ -58,7 +58,14 @@ def main() -> int:
         start_steps=arguments.start_steps,
         changes=changes,
     )
-    return run(ablation)
+    try:
+        return run(ablation)
+    except MissingDataError as error:
+        if arguments.size != "paper":
+            raise
+        raise UserError(
+            f"{str(error).rstrip('.')}, or run on data that are made on the way, with --size tiny."
+        ) from error
 
 
 if __name__ == "__main__":

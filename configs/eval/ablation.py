@@ -17,7 +17,7 @@ def get_config(variant: str = "") -> ConfigDict:
     """The configuration."""
     size = next((word for word in variant.split(",") if word in ("tiny", "small")), None)
     config = get_co3d_config(variant) if size is None else get_embedded_config(variant)
-    config.name = f"ablation_{config.protocol.name}"
+    config.name = f"ablation_{size or 'co3d'}_{config.protocol.name}"
     if size is None:
         return config
     training = get_training_config(f"start,{size}")
@@ -29,6 +29,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.networks.update({"vgg": "", "clip": ""})
     resolution = 128 if size == "small" else 48
     config.protocol.novel_views.update({"views": 4, "resolution": resolution, "target_via": 0})
+    config.protocol.semantic.resolution = resolution  # of the report's pictures
     config.batch_per_device = 12
     config.data.workers = 2
     return config

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 
 from real3d_jax import config_files
-from real3d_jax.ablation.rows import ROWS, START
+from real3d_jax.ablation.rows import FULL, ROWS, START
 from real3d_jax.ablation.table import MARKDOWN, Scored, publish
 from real3d_jax.cli import USER_ERROR
 from real3d_jax.config import Config
@@ -82,6 +82,7 @@ def plan(
     for name in [*rows, *earlier]:
         loaded = _with_steps(config_files.load(f"{config}:{name},{size}", changes), steps)
         configs[name] = dataclasses.replace(loaded, init_from=str(source))
+    _check_changes(config, [*rows, *earlier], size, changes)
     for name, row in configs.items():
         _check_same(out / name, row)
     scored_on = config_files.load_as(EvaluationConfig, f"{evaluation}:{size}")
@@ -179,6 +180,20 @@ def _check_same(workdir: Path, config: Config) -> None:
     changed = [line for line in changed if not line.startswith(_MAY_DIFFER)]
     if changed:
         raise UserError(f"'{workdir}' was run with other settings ({changed[0]}): choose another --out.")
+
+
+def _check_changes(config: str, rows: list[str], size: str, changes: list[str]) -> None:
+    """Refuses changes on the command line that undo what a row is, such as a weight for a loss that it leaves out."""
+    for name in rows if changes else ():
+        (before, after) = (
+            {line.split(":")[0] for line in config_files.differences(full, row)}
+            for full, row in (
+                [config_files.to_tree(config_files.load(f"{config}:{row},{size}", given)) for row in (FULL, name)]
+                for given in ([], changes)
+            )
+        )
+        for key in sorted(before ^ after):
+            raise UserError(f"--{key} would undo what makes the row '{name}': change it in a config file of your own.")
 
 
 def _with_steps(config: Config, steps: int | None) -> Config:

@@ -100,7 +100,7 @@ def _markdown(
     table: int,
 ) -> str:
     columns = ordered({key: metric for found in metrics.values() for key, metric in found.items()}, table)
-    heads = ["Row", "", *_SWITCHES, *map(title, columns), *(f"{title(key)}, minus base" for key in columns)]
+    heads = ["Row", "Table 5", *_SWITCHES, *map(title, columns), *(f"{title(key)}, minus base" for key in columns)]
     lines = [heads, ["---"] * len(heads)]
     for name, found in metrics.items():
         switches = ["stage 0"] + [""] * len(_SWITCHES) if name == START else _switches(ROWS[name])
@@ -131,7 +131,7 @@ def _minus_base(name: str, found: Mapping[str, Difference], columns: list[str]) 
         if difference is None:
             cells.append("-")
             continue
-        p = "" if difference.p is None else f", p {difference.p:.3f}"
+        p = "" if difference.p is None else f", p {difference.p:.4f}"
         cells.append(cell_of(difference.mean, difference.interval, key) + p)
     return cells
 

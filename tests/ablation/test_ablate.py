@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from real3d_jax.ablation import run as driver
+from real3d_jax.data import pipeline
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.results import load_rows
 from real3d_jax.training.checkpoints import load_params
@@ -52,25 +53,26 @@ def words(tmp_path_factory):
 def finished(words, tmp_path_factory):
     """A folder in which `input_raw` was stopped amid its training and gone on with."""
     out = tmp_path_factory.mktemp("ablation")
-    train = driver.train
+    train, read = driver.train, pipeline.train_batches
+
+    def stopped(config, **options):
+        for number, batch in enumerate(read(config, **options), 1):
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
 
     def interrupted(config, workdir):
-        if workdir.name == "input_raw":
-            signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)  # the first moment at which the run takes it
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            if workdir.name == "input_raw":
+                patch.setattr(pipeline, "train_batches", stopped)
             return train(config, workdir)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "train", interrupted)
-        try:
-            code = ablate(*words, "--rows", "base,input_raw", "--out", out)
-        except SystemExit as stopped:
-            code = stopped.code
+        code = ablate(*words, "--rows", "base,input_raw", "--out", out)
     assert code == 128 + signal.SIGTERM
     assert not (out / "input_raw" / "summary.json").exists()
+    assert 0 < max(int(step.name) for step in (out / "input_raw" / "checkpoints").iterdir()) < 4
     assert set(table(out)["rows"]) == {"start", "base"}
     before = stamps(out / "base")
     assert ablate(*words, "--rows", "base,input_raw", "--out", out) == 0
@@ -106,7 +108,7 @@ def test_every_row_is_scored_on_its_own_and_against_the_base(finished):
     assert found["base"]["batch"] == {"synthetic": 2, "real": 0}
     assert found["input_raw"]["batch"] == {"synthetic": 2, "real": 2}
     assert found["base"]["seed"] == found["input_raw"]["seed"]
-    assert found["base"]["steps"] == found["input_raw"]["steps"] == 3
+    assert found["base"]["steps"] == found["input_raw"]["steps"] == 4
     assert found["base"]["init_from"] == found["input_raw"]["init_from"] == str(finished / "start")
 
 
@@ -152,8 +154,8 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
     before = (finished / "ablation.json").read_bytes()
     for more, message in (
         (
-            ["--steps", "4"],
-            r"input_raw' was run with other settings \(config\.losses\.cycle\.curriculum\.steps: 3 -> 4",
+            ["--steps", "5"],
+            r"input_raw' was run with other settings \(config\.losses\.cycle\.curriculum\.steps: 4 -> 5",
         ),
         (["--config.seed=7"], r"start' was run with other settings \(config\.seed: 42 -> 7\): choose another --out"),
         (["--start", "elsewhere"], r"was run with other settings \(config\.init_from"),
@@ -168,6 +170,8 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
     [
         (["--rows", "base,naiv_clip"], r"no row 'naiv_clip': did you mean 'naive_clip'\?"),
         (["--config.sede=7"], "has no key 'sede': did you mean 'seed'"),
+        (["--config.losses.semantic.weight=1.0"], "--config.losses.semantic.weight would undo .* row 'input_raw'"),
+        (["--config.batch.real=2"], "--config.batch.real would undo what makes the row 'base'"),
         (["--steps", "-1"], "--steps must be at least 1, not -1"),
         (["--start_steps", "5", "--start", "x"], "--start_steps is of stage 0, which --start replaces"),
     ],
@@ -176,3 +180,9 @@ def test_what_the_command_line_refuses(words, tmp_path, more, message):
     with pytest.raises(UserError, match=message):
         ablate(*words, "--out", tmp_path / "out", *more)
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_data_of_the_paper_have_a_way_out(tmp_path):
+    words = ["--config", COMMAND.parents[1] / "configs" / "ablation.py", "--size", "paper", "--rows", "base"]
+    with pytest.raises(UserError, match=r"no data set at .*gobjaverse.* with --size tiny\."):
+        ablate(*words, "--out", tmp_path / "out", f"--config.data.root={tmp_path}")

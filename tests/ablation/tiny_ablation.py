@@ -3,13 +3,22 @@
 from pathlib import Path
 
 from real3d_jax import config_files
+from real3d_jax.data import record_writer
+from tests.data.samples import multiview_source, photograph_source
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TRAINING, EVALUATION = CONFIGS / "ablation.py", CONFIGS / "eval" / "ablation.py"
 
 
 def write_config_files(folder: Path) -> list[str]:
-    """Writes both config files, and returns the command line's words that name them."""
+    """Writes both config files and their data, and returns the command line's words that name the files."""
+    data = training_tree(str(folder / "data"), "full_raw,tiny").data
+    for path, source in (
+        (data.synthetic.a.path, multiview_source(objects=4, held_out=0)),
+        (data.real.wild_images.path, photograph_source()),
+        (evaluation_tree(data.root, "tiny").data.path, multiview_source(objects=0, held_out=3)),
+    ):
+        record_writer.write(Path(data.root) / path, source, progress=False)
     for name, function in (("training", training_tree), ("evaluation", evaluation_tree)):
         (folder / f"{name}.py").write_text(
             f"from tests.ablation.tiny_ablation import {function.__name__}\n\n\n"
@@ -19,7 +28,7 @@ def write_config_files(folder: Path) -> list[str]:
 
 
 def training_tree(root: str, variant: str):
-    """A row of two objects, four photographs and three steps."""
+    """A row of two objects, four photographs and four steps."""
     tree = config_files.load_tree(f"{TRAINING}:{variant}")
     _shrink(tree)
     for weights in (tree.losses.supervised, tree.losses.input_view, tree.losses.cycle.weights):
@@ -27,8 +36,9 @@ def training_tree(root: str, variant: str):
     tree.losses.supervised_views = 2
     tree.optimizer.warmup_steps = 1
     tree.batch.synthetic, tree.batch.real = 2, min(2, tree.batch.real)
-    tree.schedule.update(steps=3, log_every=1, validation_objects=0, checkpoint_every=1)
-    tree.losses.cycle.curriculum.steps = 3
+    tree.schedule.update(steps=4, log_every=1, validation_objects=0, checkpoint_every=1)
+    tree.data.validation = {}
+    tree.losses.cycle.curriculum.steps = 4
     tree.data.root = root
     return tree
 
@@ -39,6 +49,7 @@ def evaluation_tree(root: str, variant: str):
     _shrink(tree)
     tree.batch_per_device = 3
     tree.data.root = root
+    tree.protocol.semantic.resolution = 16
     tree.protocol.novel_views.update(views=2, resolution=16)
     tree.bootstrap.resamples = 200
     tree.cases = 1
@@ -49,7 +60,4 @@ def _shrink(tree) -> None:
     tree.model.update(image_size=32, plane_tokens=2, token_width=32, layers=2, heads=2, decoder_layers=1)
     tree.model.vit.update(width=32, layers=2, heads=2, mlp_width=32, patch_size=16, position_grid=2)
     tree.render.update(resolution=8, samples=8)
-    for source in tree.data.embedded.values():
-        single = source.kind == "procedural_single"
-        source.update(image_size=32, objects=4 if source.objects else 0, held_out=3 if source.held_out else 0)
-        source.views = 1 if single else 3
+    tree.data.embedded = {}
