@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,10 +129,15 @@ def _children(process):
 def test_killed_at_random_moments(drawn, unbroken, tmp_path, workers):
     rng = np.random.default_rng(workers)
     out, killed = tmp_path / "out", 0
+    start = time.monotonic()
+    _start(drawn, tmp_path / "timed", workers=workers).communicate(timeout=300)
+    seconds = time.monotonic() - start
     for _ in range(15):
         process = _start(drawn, out, workers=workers)
         try:
-            process.communicate(timeout=float(rng.uniform(1, 8)))
+            process.communicate(timeout=float(rng.uniform(0.3, 0.9)) * seconds)
+            assert _files(out) == _files(unbroken)
+            shutil.rmtree(out)  # it got through: the next ones interrupt another
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
