@@ -1,18 +1,19 @@
 """Curates parts on Apache Beam: in this process, in several, or on a cluster."""
 
-import _thread
 import contextlib
 import dataclasses
 import logging
 import os
 import re
 import shlex
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
+import grpc
 from apache_beam.metrics.metric import Metrics
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
@@ -140,15 +141,27 @@ def _user_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _dead_workers() -> Iterator[None]:
-    """Beam's local runner waits for ever for a worker that died; its thread for that worker alone notices."""
-    dead, before = threading.Event(), threading.excepthook
+    """Beam's local runner waits for ever for a worker that died; its thread for that worker alone notices.
+
+    The main thread is then interrupted by a signal, since nothing else ends its wait for a lock. It is not SIGINT,
+    which shells let their background jobs ignore.
+    """
+    main = threading.main_thread()
+    if threading.current_thread() is not main:  # signals are the main thread's
+        yield
+        return
+    dead, hook = threading.Event(), threading.excepthook
+    handler = signal.signal(signal.SIGUSR1, signal.default_int_handler)
 
     def notice(arguments: threading.ExceptHookArgs) -> None:
+        if isinstance(arguments.exc_value, grpc.RpcError):
+            return  # the broken connection to such a worker
         if "Worker subprocess exited" not in str(arguments.exc_value):
-            before(arguments)
+            hook(arguments)
         elif not dead.is_set():
             dead.set()
-            _thread.interrupt_main()
+            assert main.ident is not None
+            signal.pthread_kill(main.ident, signal.SIGUSR1)
 
     threading.excepthook = notice
     try:
@@ -160,7 +173,8 @@ def _dead_workers() -> Iterator[None]:
             "A worker process died (out of memory?): run the command again with fewer --workers; it keeps what is done."
         ) from error
     finally:
-        threading.excepthook = before
+        threading.excepthook = hook
+        signal.signal(signal.SIGUSR1, handler)
 
 
 @contextlib.contextmanager

@@ -112,6 +112,7 @@ def test_a_dead_worker_and_an_interrupt_end_all_processes(drawn, unbroken, tmp_p
     _, said = process.communicate(timeout=120)
     assert process.returncode == (2 if who == "worker" else 130), said.decode()
     assert (b"error: A worker process died" in said) == (who == "worker")
+    assert b"Traceback" not in said
     _wait_for(lambda: not any(pathlib.Path(f"/proc/{worker}").exists() for worker in workers), process, seconds=10)
     assert not any(pathlib.Path(f"/proc/{worker}").exists() for worker in workers)
     process = _start(drawn, out, workers=2)
