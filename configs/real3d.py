@@ -73,6 +73,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.perceptual = ConfigDict()
     config.perceptual.clip = "openai/clip-vit-base-patch16"
     config.perceptual.clip_random_size = "base"
+    config.perceptual.efficientnet = ""
     config.perceptual.vgg = "timm/vgg16.tv_in1k"
 
     config.optimizer = ConfigDict()

@@ -315,11 +315,13 @@ class PerceptualConfig:
     Attributes:
       clip: local path or hub name of a CLIP model, or 'random' (its loss then means nothing).
       clip_random_size: architecture when `clip` is 'random': 'base' (ViT-B/16 at 224) or 'tiny'.
+      efficientnet: local path of EfficientNet-Lite0, whose features then take the place of CLIP's; '' takes CLIP.
       vgg: local path or hub name of an ImageNet VGG16, or 'random'.
     """
 
     clip: str
     clip_random_size: str
+    efficientnet: str
     vgg: str
 
 

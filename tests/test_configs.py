@@ -45,7 +45,7 @@ def _prepare(config):
 
 
 def _frozen(config):
-    return load_frozen(config.perceptual, need_clip=config.batch.real > 0, need_lpips=uses_lpips(config), seed=0)
+    return load_frozen(config.perceptual, need_encoder=config.batch.real > 0, need_lpips=uses_lpips(config), seed=0)
 
 
 @pytest.mark.parametrize("name", NAMES)

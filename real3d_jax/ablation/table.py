@@ -157,10 +157,23 @@ def _notes(scored: Mapping[str, Scored], failed: Mapping[str, str]) -> list[str]
         )
         said += [f"`{name}` is left out: {reason}" for name, reason in about["left out"].items()]
         said += list(about["warnings"])
-    semantic = [n for n, c in rows.items() if c.batch.real and c.losses.semantic.weight and c.perceptual.clip == RANDOM]
-    if semantic:
+    return [*said, *network_notes(configs), *(f"`{name}` failed: {reason}" for name, reason in failed.items())]
+
+
+def network_notes(configs: Mapping[str, Config]) -> list[str]:
+    """Which rows were not judged by the networks of the paper. A row without photographs has no semantic loss."""
+    semantic = {name: c.perceptual for name, c in configs.items() if c.batch.real and c.losses.semantic.weight}
+    standing_in = [name for name, networks in semantic.items() if networks.efficientnet]
+    random = [name for name, networks in semantic.items() if not networks.efficientnet and networks.clip == RANDOM]
+    said = []
+    if standing_in:
         said.append(
-            f"The semantic loss of {_listed(semantic)} was computed by a CLIP with random weights: it runs, but its "
+            f"The semantic loss of {_listed(standing_in)} was computed by EfficientNet-Lite0, trained on ImageNet, in "
+            "place of CLIP."
+        )
+    if random:
+        said.append(
+            f"The semantic loss of {_listed(random)} was computed by a CLIP with random weights: it runs, but its "
             "guidance means nothing here, and neither do differences that are due to it."
         )
     lpips = [n for n, c in configs.items() if uses_lpips(c) and c.perceptual.vgg == RANDOM]
@@ -168,7 +181,7 @@ def _notes(scored: Mapping[str, Scored], failed: Mapping[str, str]) -> list[str]
         said.append(
             f"The LPIPS loss of {_listed(lpips)} was computed by a VGG16 with random weights and means nothing."
         )
-    return said + [f"`{name}` failed: {reason}" for name, reason in failed.items()]
+    return said
 
 
 def _listed(names: list[str]) -> str:

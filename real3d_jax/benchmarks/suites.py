@@ -202,7 +202,7 @@ def _mesh(config: Config, sizes: Sizes) -> list[Case]:
 
 
 def _steps(config: Config, sizes: Sizes) -> list[Case]:
-    frozen = load_frozen(config.perceptual, need_clip=True, need_lpips=True)
+    frozen = load_frozen(config.perceptual, need_encoder=True, need_lpips=True)
     released = [_step("released recipe", config_files.load(sizes.released), 1, frozen)] if sizes.released else []
     return released + [_step("paper's recipe", config, batch, frozen) for batch in sizes.step_batches]
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.perceptual.clip import Clip, clip_embed
+from real3d_jax.perceptual.image_encoder import ImageEncoder, embed
 from real3d_jax.perceptual.lpips import lpips
 
 
@@ -11,17 +11,17 @@ def clip_similarity(views: Float[Array, "B V D"], inputs: Float[Array, "B D"]) -
     """The cosine between each view's CLIP embedding and the input's, in [-1, 1].
 
     Args:
-      views: embeddings of each object's views, of unit length (`perceptual.clip.clip_embed`).
+      views: embeddings of each object's views, of unit length (`perceptual.image_encoder.embed`).
       inputs: those of their inputs.
     """
     return jnp.einsum("bvd,bd->bv", views, inputs, precision="highest")
 
 
 def clip_similarity_of_images(
-    clip: Clip, views: Float[Array, "B V h w 3"], inputs: Float[Array, "B H W 3"]
+    clip: ImageEncoder, views: Float[Array, "B V h w 3"], inputs: Float[Array, "B H W 3"]
 ) -> Float[Array, "B V"]:
     """`clip_similarity` of images in [0, 1] on white; the two may differ in size."""
-    return clip_similarity(_embed_views(clip, views), clip_embed(clip, inputs))
+    return clip_similarity(_embed_views(clip, views), embed(clip, inputs))
 
 
 def lpips_to_input(
@@ -33,6 +33,6 @@ def lpips_to_input(
     return lpips(params, views.reshape(-1, *views.shape[2:]), repeated).reshape(batch, count)
 
 
-def _embed_views(clip: Clip, views: Float[Array, "B V h w 3"]) -> Float[Array, "B V D"]:
-    embeddings = clip_embed(clip, views.reshape(-1, *views.shape[2:]))
+def _embed_views(clip: ImageEncoder, views: Float[Array, "B V h w 3"]) -> Float[Array, "B V D"]:
+    embeddings = embed(clip, views.reshape(-1, *views.shape[2:]))
     return embeddings.reshape(*views.shape[:2], -1)

@@ -15,8 +15,9 @@ from jaxtyping import Array, Float
 from real3d_jax.config import PerceptualConfig, VitConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.presets import DINO_VIT_B16
+from real3d_jax.perceptual import clip, efficientnet
 from real3d_jax.perceptual.alex import random_alex
-from real3d_jax.perceptual.clip import Clip, ClipVision, clip_embed
+from real3d_jax.perceptual.image_encoder import ImageEncoder, embed
 from real3d_jax.perceptual.lpips import check_network, published_heads
 from real3d_jax.perceptual.vgg import random_vgg
 from real3d_jax.weights.convert import convert_checkpoint
@@ -28,7 +29,10 @@ _CLIP_VIT_B16 = dataclasses.replace(
     DINO_VIT_B16, activation="quick_gelu", layer_norm_eps=1e-5, patch_bias=False, pre_norm=True
 )
 _CLIP_TINY = dataclasses.replace(_CLIP_VIT_B16, width=64, layers=2, heads=4, mlp_width=128, position_grid=4)
-_RANDOM_CLIPS = {"base": ClipVision(_CLIP_VIT_B16, projection=512), "tiny": ClipVision(_CLIP_TINY, projection=32)}
+_RANDOM_CLIPS = {
+    "base": clip.ClipVision(_CLIP_VIT_B16, projection=512),
+    "tiny": clip.ClipVision(_CLIP_TINY, projection=32),
+}
 _LPIPS_BACKBONES = {"vgg": ("VGG16", random_vgg), "alex": ("AlexNet", random_alex)}
 
 
@@ -39,25 +43,25 @@ class FrozenNetworks:
     (Captured as a constant instead, the compiler would fold the weights, which takes minutes.)
 
     Attributes:
-      clip: the semantic judge; None where no loss needs it.
+      encoder: the semantic judge, CLIP or what stands in for it; None where no loss needs it.
       lpips_params: of `lpips.lpips`; None where no loss needs it.
     """
 
-    clip: Clip | None
+    encoder: ImageEncoder | None
     lpips_params: dict | None
 
-    def clip_embed(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B D"]:
-        """CLIP embeddings of unit length; images in [0, 1], of any size."""
-        assert self.clip is not None, "the semantic loss needs CLIP"
-        return clip_embed(self.clip, images)
+    def embed(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B D"]:
+        """Embeddings of unit length; images in [0, 1], of any size."""
+        assert self.encoder is not None, "the semantic loss needs an encoder"
+        return embed(self.encoder, images)
 
 
-def load_frozen(config: PerceptualConfig, *, need_clip: bool, need_lpips: bool, seed: int = 0) -> FrozenNetworks:
+def load_frozen(config: PerceptualConfig, *, need_encoder: bool, need_lpips: bool, seed: int = 0) -> FrozenNetworks:
     """Loads the networks that are needed.
 
     Args:
       config: where each comes from: a local path (foreign or converted), a hub name, or 'random'.
-      need_clip: whether the semantic loss is on.
+      need_encoder: whether the semantic loss is on.
       need_lpips: whether an LPIPS term is on.
       seed: of random networks.
 
@@ -65,12 +69,18 @@ def load_frozen(config: PerceptualConfig, *, need_clip: bool, need_lpips: bool, 
       UserError: a network cannot be found, reached or read, or is another network.
     """
     return FrozenNetworks(
-        clip=load_clip(config.clip, random_size=config.clip_random_size, seed=seed) if need_clip else None,
+        encoder=_load_encoder(config, seed) if need_encoder else None,
         lpips_params=load_lpips(config.vgg, seed=seed) if need_lpips else None,
     )
 
 
-def load_clip(source: str, *, random_size: str = "base", seed: int = 0) -> Clip:
+def _load_encoder(config: PerceptualConfig, seed: int) -> ImageEncoder:
+    if config.efficientnet:
+        return load_efficientnet(config.efficientnet)
+    return load_clip(config.clip, random_size=config.clip_random_size, seed=seed)
+
+
+def load_clip(source: str, *, random_size: str = "base", seed: int = 0) -> ImageEncoder:
     """A CLIP vision tower; `random_size` ('base' or 'tiny') and `seed` count if `source` is 'random'."""
     if source == RANDOM:
         _warn_random("CLIP")
@@ -79,12 +89,28 @@ def load_clip(source: str, *, random_size: str = "base", seed: int = 0) -> Clip:
                 f"config.perceptual.clip_random_size has no size '{random_size}': "
                 f"{did_you_mean(random_size, _RANDOM_CLIPS)}"
             )
-        module = _RANDOM_CLIPS[random_size]
-        size = module.vit.patch_size * module.vit.position_grid
-        return Clip(_random_params(module, size, seed), module, size)
+        tower = _RANDOM_CLIPS[random_size]
+        size = tower.vit.patch_size * tower.vit.position_grid
+        return ImageEncoder(_random_params(tower, size, seed), tower, size, clip.MEAN, clip.STD)
     weights = _load(source, kind="clip", key="config.perceptual.clip", others=("config.json",))
-    module = ClipVision(VitConfig(**weights.architecture["vit"]), weights.architecture["projection"])
-    return Clip(_on_device(weights.params), module, weights.architecture["image_size"])
+    tower = clip.ClipVision(VitConfig(**weights.architecture["vit"]), weights.architecture["projection"])
+    return ImageEncoder(_on_device(weights.params), tower, weights.architecture["image_size"], clip.MEAN, clip.STD)
+
+
+def load_efficientnet(source: str) -> ImageEncoder:
+    """EfficientNet-Lite0 from a local path, foreign or converted.
+
+    Raises:
+      UserError: it cannot be found or read, or is another network.
+    """
+    weights = _load(source, kind="efficientnet", key="config.perceptual.efficientnet", others=())
+    return ImageEncoder(
+        _on_device(weights.params),
+        efficientnet.EfficientNetLite0(),
+        efficientnet.IMAGE_SIZE,
+        efficientnet.MEAN,
+        efficientnet.STD,
+    )
 
 
 def load_lpips(source: str, *, network: str = "vgg", key: str = "", seed: int = 0) -> dict:
@@ -149,9 +175,9 @@ def _on_device(params: dict) -> dict:
     return jax.tree.map(jnp.asarray, params)
 
 
-def _random_params(module: ClipVision, size: int, seed: int) -> dict:
+def _random_params(tower: clip.ClipVision, size: int, seed: int) -> dict:
     """Normal weights of deviation 0.02, identity norms, no biases; made without compiling the tower's `init`."""
-    shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))["params"]
+    shapes = jax.eval_shape(tower.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))["params"]
     rng = np.random.default_rng(seed)
 
     def leaf(path, shape):

@@ -217,12 +217,17 @@ def select(count: int, wanted: int, selection: str) -> list[int]:
 
 
 def off_centre(rgba: UInt8[np.ndarray, "H W 4"], threshold: int) -> float:
-    """How far the centre of the object's box lies from the image's, as a fraction of the image; inf without object."""
+    """How far the centre of the object's box lies from the image's, as a fraction of the image.
+
+    It is inf without an object, and for one that touches the image's border: what is cut off looks centred.
+    """
     box = _box(rgba, threshold)
     if box is None:
         return float("inf")
     top, bottom, left, right = box
     height, width = rgba.shape[:2]
+    if top == 0 or left == 0 or bottom == height or right == width:
+        return float("inf")
     return float(np.hypot((top + bottom) / (2 * height) - 0.5, (left + right) / (2 * width) - 0.5))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.inception import Inception, load_inception
-from real3d_jax.perceptual.clip import Clip
+from real3d_jax.perceptual.image_encoder import ImageEncoder
 from real3d_jax.perceptual.loading import RANDOM, load_clip, load_lpips
 from real3d_jax.scoring.config import NetworksConfig
 
@@ -26,7 +26,7 @@ class Networks:
     """
 
     lpips_params: dict | None
-    clip: Clip | None
+    clip: ImageEncoder | None
     inception: Inception | None
     left_out: dict[str, str]
     meaningless: tuple[str, ...]

@@ -18,7 +18,7 @@ from real3d_jax.evaluation.semantic import clip_similarity_of_images
 from real3d_jax.losses.reconstruction import View
 from real3d_jax.losses.self_training import intermediate_input
 from real3d_jax.models.lrm import LRM
-from real3d_jax.perceptual.clip import Clip
+from real3d_jax.perceptual.image_encoder import ImageEncoder
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.training.objective import reconstruct, with_intrinsics
@@ -85,7 +85,7 @@ def input_view(
 
 def semantic_views(
     field: TriplaneField,
-    clip: Clip | None,
+    clip: ImageEncoder | None,
     lpips_params: dict | None,
     semantic_rgb: UInt8[Array, "B h w 3"],
     *,

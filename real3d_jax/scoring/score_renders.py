@@ -15,7 +15,7 @@ from tqdm import tqdm
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.mesh_metrics import F_SCORE_THRESHOLD, SAMPLES
 from real3d_jax.evaluation.semantic import clip_similarity
-from real3d_jax.perceptual.clip import clip_embed
+from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.scoring import programs
 from real3d_jax.scoring.cases import Case, choose_cases, difference, mean_scores
@@ -166,7 +166,7 @@ def _semantic_scores(
     return _in_chunks(compare, views, np.broadcast_to(source, views.shape))
 
 
-_embed = jax.jit(clip_embed)
+_embed = jax.jit(embed)
 _lpips = jax.jit(lpips)
 
 

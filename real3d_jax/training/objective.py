@@ -81,7 +81,7 @@ def _real_loss(
     semantic = None
     if config.losses.semantic.weight:
         images = jnp.concatenate([batch.rgb[:, None], novel.rgb], axis=1)
-        embeddings = frozen.clip_embed(images.reshape(-1, *images.shape[2:]))
+        embeddings = frozen.embed(images.reshape(-1, *images.shape[2:]))
         embeddings = embeddings.reshape(*images.shape[:2], -1)
         semantic = semantic_loss(embeddings[:, 1:], embeddings[:, 0], naive=config.losses.semantic.naive)
     returned = None

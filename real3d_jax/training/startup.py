@@ -220,7 +220,7 @@ def _check_same_data(saved: Any, current: Any, workdir: Path) -> None:
 def _load_frozen(config: Config, mesh: Mesh) -> Any:
     frozen = load_frozen(
         config.perceptual,
-        need_clip=bool(config.batch.real and config.losses.semantic.weight),
+        need_encoder=bool(config.batch.real and config.losses.semantic.weight),
         need_lpips=uses_lpips(config),
         seed=config.seed,
     )

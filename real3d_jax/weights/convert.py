@@ -11,14 +11,14 @@ import numpy as np
 import safetensors.numpy
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights import alex, clip, inception, tsr, vgg, vit
+from real3d_jax.weights import alex, clip, efficientnet, inception, tsr, vgg, vit
 from real3d_jax.weights.converted import Weights
 from real3d_jax.weights.files import find_file, import_torch, read_tensors
 from real3d_jax.weights.hf_config import TowerConfig, read_tower_config
 from real3d_jax.weights.mapping import Imported, Table, export_tensors, import_tensors, matches
 
-_TABLES = (tsr.TABLE, vit.TABLE, clip.TABLE, clip.UNPREFIXED_TABLE, vgg.TABLE, alex.TABLE, inception.TABLE)
-_OF_ONE_SIZE = ("vgg", "alex", "inception")
+_OF_ONE_SIZE = (vgg.TABLE, alex.TABLE, inception.TABLE, efficientnet.TABLE)
+_TABLES = (tsr.TABLE, vit.TABLE, clip.TABLE, clip.UNPREFIXED_TABLE, *_OF_ONE_SIZE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ def convert_checkpoint(path: str | os.PathLike, *, allow_other_depth: bool = Fal
     Args:
       path: a file, or a folder that holds one: TripoSR's `model.ckpt`, Real3D's checkpoints, transformers' ViT (DINO)
         or CLIP with `config.json` beside it, torchvision's or timm's VGG16, torchvision's AlexNet,
-        pytorch-fid's InceptionV3.
+        pytorch-fid's InceptionV3, EfficientNet-Lite0 by efficientnet-pytorch's names.
       allow_other_depth: accepts a file that has TripoSR's triplane tokens but fewer layers than TripoSR.
 
     Raises:
@@ -140,7 +140,7 @@ def _known_depths(
 
 
 def _architecture(table: Table, imported: Imported, tower: TowerConfig | None, where: str) -> dict[str, Any]:
-    if table.kind in _OF_ONE_SIZE:
+    if table in _OF_ONE_SIZE:
         return {}
     if table.kind == "lrm":
         return tsr.architecture(imported.sizes, imported.depths)

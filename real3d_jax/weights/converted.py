@@ -18,7 +18,7 @@ from real3d_jax.weights.mapping import flatten
 
 PARAMS, CONFIG, UNUSED = "params.safetensors", "config.json", "unused.safetensors"
 _FORMAT = 1
-_KINDS = ("lrm", "vit", "clip", "vgg", "alex", "inception")
+_KINDS = ("lrm", "vit", "clip", "vgg", "alex", "inception", "efficientnet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Weights:
     """Converted weights.
 
     Attributes:
-      kind: 'lrm' (the whole model), 'vit' (an image tokenizer), 'clip', 'vgg', 'alex' or 'inception'.
+      kind: 'lrm' (the whole model), 'vit' (an image tokenizer), 'clip', 'vgg', 'alex', 'inception' or 'efficientnet'.
       architecture: what is known of the sizes: for 'lrm' the fields of `config.ModelConfig` that shapes tell, for
         'vit' those of `config.VitConfig`, for 'clip' `vit`, `projection` and `image_size`, for the others nothing.
       params: the nested parameter tree, float32.

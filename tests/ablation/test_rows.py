@@ -4,6 +4,7 @@ import pytest
 
 from real3d_jax import config_files
 from real3d_jax.ablation.rows import FIGURE_5, FULL, ROWS, SIZES, START, TABLE_5, read_rows
+from real3d_jax.ablation.table import network_notes
 from real3d_jax.config_files import differences, to_tree
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.config import EvaluationConfig
@@ -117,3 +118,14 @@ def test_words_that_name_nothing():
         read_rows("base,fulll")
     with pytest.raises(UserError, match=r"no variant 'fraction_20': did you mean 'fraction_"):
         load("fraction_20", "tiny")
+
+
+def test_the_table_tells_which_network_judged():
+    rows = ("base", "input", "clip", "full")
+    random = network_notes({row: load(row, "tiny") for row in rows})
+    assert [note.split(" was ")[0] for note in random] == ["The semantic loss of `clip`, `full`"]
+    assert "CLIP with random weights" in random[0]
+    changes = ["--config.perceptual.efficientnet=weights/lite0"]
+    standing_in = network_notes({row: config_files.load(f"{TRAINING}:{row},tiny", changes) for row in rows})
+    assert len(standing_in) == 1 and "`clip`, `full` was computed by EfficientNet-Lite0" in standing_in[0]
+    assert network_notes({row: load(row, "paper") for row in rows}) == []

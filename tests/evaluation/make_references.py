@@ -2,10 +2,12 @@
 
 Not a part of the tests, which need none of these libraries. In an environment of its own:
 
-    pip install 'torch==2.9.1' 'torchvision==0.24.1' lpips==0.1.4 pytorch-fid==0.3.0 torch-fidelity==0.4.0 scikit-image
+    pip install 'torch==2.9.1' 'torchvision==0.24.1' lpips==0.1.4 pytorch-fid==0.3.0 torch-fidelity==0.4.0 \\
+        efficientnet-lite-pytorch==0.1.0 scikit-image
     PYTHONPATH=tests/parity:tests/evaluation python tests/evaluation/make_references.py
 
-lpips and pytorch-fid build their own modules; only the weights, which cannot be downloaded in a test, are seeded ones.
+lpips, pytorch-fid and efficientnet-lite-pytorch build their own modules; only the weights,
+which cannot be downloaded in a test, are seeded ones.
 """
 
 import lpips
@@ -13,6 +15,7 @@ import numpy as np
 import pytorch_fid.inception
 import seeded_references as seeded
 import torch
+from efficientnet_lite_pytorch import EfficientNet
 from pytorch_fid.fid_score import calculate_frechet_distance
 from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -28,6 +31,7 @@ def main() -> None:
     model = fid_inception()
     for name, images in seeded.inception_images().items():
         answers[f"inception/{name}"] = model(channels_first(images))[0][:, :, 0, 0]
+    answers["efficientnet"] = efficientnet_features(seeded.efficientnet_images())
     answers = {key: value.detach().numpy() for key, value in answers.items()}
 
     a, b = seeded.fid_features()
@@ -50,6 +54,20 @@ def load_backbone(model: torch.nn.Module, tensors: dict[str, np.ndarray]) -> Non
         _, index, kind = name.split(".")
         parameter.data.copy_(torch.from_numpy(tensors.pop(f"features.{index}.{kind}")))
     assert not tensors
+
+
+def efficientnet_features(images: np.ndarray) -> torch.Tensor:
+    """The pooled features of its network, seeded, in float64, for images normalised as TensorFlow's are."""
+    model = EfficientNet.from_name("efficientnet-lite0").eval().double()
+    model.load_state_dict(
+        {
+            name: torch.from_numpy(seeded.efficientnet_tensor(name, tuple(tensor.shape)))
+            for name, tensor in model.state_dict().items()
+            if not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
+        },
+        strict=False,
+    )
+    return model.extract_features((channels_first(images).double() * 255 - 127) / 128).mean((2, 3)).float()
 
 
 def fid_inception() -> torch.nn.Module:

@@ -29,6 +29,14 @@ def inception_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return tensor * np.float32(2**0.5) if len(shape) == 4 else tensor
 
 
+def efficientnet_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A tensor of a seeded EfficientNet-Lite0 by its PyTorch name; few activations pass the rectifier's limit, 6."""
+    tensor = seeded_tensor(f"efficientnet.{name}", shape, _PREFIX)
+    if name.endswith("running_var"):
+        return np.exp(tensor)
+    return tensor * np.float32(2**0.5) if len(shape) == 4 else tensor
+
+
 def lpips_pairs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Image pairs in [0, 1], each (3, 128, 128, 3) float32, by name; those of 'extremes' are equal, and constant."""
     rng = np.random.default_rng(0)
@@ -52,6 +60,12 @@ def inception_images() -> dict[str, np.ndarray]:
         "oblong": (skimage.data.coffee()[None] / 255).astype(np.float32),
         "random": rng.random((1, 299, 299, 3), dtype=np.float32),
     }
+
+
+def efficientnet_images() -> np.ndarray:
+    """Images in [0, 1] of the network's own size, (3, 224, 224, 3) float32."""
+    random = np.random.default_rng(4).random((224, 224, 3), dtype=np.float32)
+    return np.stack([_photograph("astronaut", 224), _photograph("cat", 224), random])
 
 
 def kid_features() -> tuple[np.ndarray, np.ndarray]:

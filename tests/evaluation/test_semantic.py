@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cosine
 
 from real3d_jax.evaluation.semantic import clip_similarity, clip_similarity_of_images, lpips_to_input
-from real3d_jax.perceptual.clip import clip_embed
+from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.loading import load_clip
 from real3d_jax.perceptual.lpips import lpips
 
@@ -32,7 +32,7 @@ def test_images_are_embedded_each_in_its_place(images):
     clip = load_clip("random", random_size="tiny")
     similarity = jax.jit(clip_similarity_of_images)(clip, views, inputs)
     for b, v in np.ndindex(2, 3):
-        alone = jnp.vdot(clip_embed(clip, views[b, v][None]), clip_embed(clip, inputs[b][None]))
+        alone = jnp.vdot(embed(clip, views[b, v][None]), embed(clip, inputs[b][None]))
         np.testing.assert_allclose(similarity[b, v], alone, atol=1e-5)
     assert similarity[1, 2] == pytest.approx(1, abs=1e-5) and float(jnp.delete(similarity.ravel(), 5).max()) < 1
 

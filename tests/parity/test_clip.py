@@ -7,7 +7,8 @@ import pytest
 from parity_data import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, relative_error, with_prefix
 
 from real3d_jax.config import VitConfig
-from real3d_jax.perceptual.clip import Clip, ClipVision, clip_embed
+from real3d_jax.perceptual.clip import MEAN, STD, ClipVision
+from real3d_jax.perceptual.image_encoder import ImageEncoder, embed
 from real3d_jax.weights import clip as clip_weights
 from real3d_jax.weights.mapping import import_tensors
 
@@ -21,13 +22,13 @@ _TOWER = VitConfig(
 def clip(losses_tiny):
     tensors = with_prefix(losses_tiny, "clip/param/")
     converted = import_tensors(clip_weights.TABLE, tensors, where="the parity file")
-    return Clip(converted.params, ClipVision(_TOWER, projection=32), image_size=64)
+    return ImageEncoder(converted.params, ClipVision(_TOWER, projection=32), image_size=64, mean=MEAN, std=STD)
 
 
 def _per_view(clip, novel, reference):
     """-cos of every novel view with its reference, (B, V)."""
-    views = clip_embed(clip, novel.reshape(-1, *novel.shape[2:])).reshape(*novel.shape[:2], -1)
-    return -jnp.einsum("bvd,bd->bv", views, clip_embed(clip, reference), precision="highest")
+    views = embed(clip, novel.reshape(-1, *novel.shape[2:])).reshape(*novel.shape[:2], -1)
+    return -jnp.einsum("bvd,bd->bv", views, embed(clip, reference), precision="highest")
 
 
 def test_value_and_gradient(clip, losses_tiny):

@@ -14,12 +14,12 @@ from foreign_checkpoints import CLIP_CONFIG, clip_shapes, tensors_of, vgg_shapes
 
 from real3d_jax.config import PerceptualConfig
 from real3d_jax.errors import UserError
-from real3d_jax.perceptual.clip import clip_embed
+from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.loading import load_clip, load_frozen, load_lpips
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import save_weights
 
-_RANDOM = PerceptualConfig(clip="random", clip_random_size="tiny", vgg="random")
+_RANDOM = PerceptualConfig(clip="random", clip_random_size="tiny", efficientnet="", vgg="random")
 
 
 @pytest.fixture
@@ -39,34 +39,36 @@ def vgg_file(tmp_path):
 
 def test_random_networks_warn_and_repeat(caplog):
     with caplog.at_level(logging.WARNING):
-        frozen = load_frozen(_RANDOM, need_clip=True, need_lpips=True, seed=3)
+        frozen = load_frozen(_RANDOM, need_encoder=True, need_lpips=True, seed=3)
     assert [record.getMessage().split()[0] for record in caplog.records] == ["CLIP", "VGG16"]
     assert all("means nothing" in record.getMessage() for record in caplog.records)
-    again = load_frozen(_RANDOM, need_clip=True, need_lpips=True, seed=3)
+    again = load_frozen(_RANDOM, need_encoder=True, need_lpips=True, seed=3)
     jax.tree.map(np.testing.assert_array_equal, frozen, again)
     other = load_clip("random", random_size="tiny", seed=4)
-    assert not np.array_equal(other.params["projection"]["kernel"], frozen.clip.params["projection"]["kernel"])
+    assert not np.array_equal(other.params["projection"]["kernel"], frozen.encoder.params["projection"]["kernel"])
 
 
 def test_only_what_is_needed_is_loaded():
-    frozen = load_frozen(PerceptualConfig("missing", "tiny", "missing"), need_clip=False, need_lpips=False)
-    assert frozen.clip is None and frozen.lpips_params is None
+    frozen = load_frozen(
+        PerceptualConfig("missing", "tiny", "missing", "missing"), need_encoder=False, need_lpips=False
+    )
+    assert frozen.encoder is None and frozen.lpips_params is None
 
 
 def test_parameters_go_through_jit_as_an_argument():
-    frozen = load_frozen(_RANDOM, need_clip=True, need_lpips=False)
+    frozen = load_frozen(_RANDOM, need_encoder=True, need_lpips=False)
     images = jnp.asarray(np.random.default_rng(0).random((2, 20, 24, 3), dtype=np.float32))
-    embed = jax.jit(lambda frozen: frozen.clip_embed(images))
-    embeddings = embed(frozen)
+    embedded = jax.jit(lambda frozen: frozen.embed(images))
+    embeddings = embedded(frozen)
     np.testing.assert_allclose(jnp.linalg.norm(embeddings, axis=-1), 1, rtol=1e-6)
-    assert bool(jnp.isnan(embed(jax.tree.map(jnp.zeros_like, frozen))).all())
+    assert bool(jnp.isnan(embedded(jax.tree.map(jnp.zeros_like, frozen))).all())
 
 
 def test_clip_from_a_folder_and_converted(clip_folder, tmp_path):
     clip = load_clip(str(clip_folder))
     save_weights(tmp_path / "converted", convert_checkpoint(clip_folder).weights)
     again = load_clip(str(tmp_path / "converted"))
-    assert clip.module == again.module and clip.image_size == again.image_size == 12
+    assert clip.network == again.network and clip.image_size == again.image_size == 12
     jax.tree.map(np.testing.assert_array_equal, clip.params, again.params)
 
 
@@ -135,4 +137,4 @@ def test_embedding_equals_transformers(tmp_path):
     with torch.no_grad():
         theirs = torch.nn.functional.normalize(model((resized - mean) / std).image_embeds, dim=-1).numpy()
     with jax.default_matmul_precision("highest"):
-        np.testing.assert_allclose(jax.jit(clip_embed)(clip, images), theirs, atol=2e-6)
+        np.testing.assert_allclose(jax.jit(embed)(clip, images), theirs, atol=2e-6)

@@ -4,10 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from real3d_jax.data.record_writer import write
 from real3d_jax.data.records import MULTIVIEW, Item, Source, View
+from real3d_jax.data.sources.captures import Squares
+from real3d_jax.data.sources.co3d import CO3D
+from real3d_jax.data.sources.layout import PHOTOGRAPHS
 from real3d_jax.errors import UserError
+from real3d_jax.evaluation.protocols import protocol
 from real3d_jax.scoring.instances import (
     centred_square,
     crop_centre,
@@ -15,7 +20,7 @@ from real3d_jax.scoring.instances import (
     open_instances,
     select,
 )
-from tests.data import projection
+from tests.data import filming, projection
 from tests.data.samples import VIEWS, multiview_source, photograph_source
 from tests.scoring.tiny_evaluation import make_tiny_evaluation
 
@@ -129,6 +134,34 @@ def test_the_most_centred_view_is_the_input(tmp_path):
     assert round(float(instances.read(0)["image"][16, 16, 1]) / 40) == 4
 
 
+def test_records_of_captures_are_taken_as_their_reader_has_left_them(tmp_path):
+    """The reader's first view is the input, and its square is not cropped again. Views that the object fills, or leaves
+    by the border, would be more centred; neither takes them."""
+    folder = tmp_path / "co3d" / "apple" / "one"
+    filming.write_co3d(folder, filming.film(6, seed=3), filming.Lens())
+    mask = np.full((200, 150), 255, np.uint8)
+    mask[90:110, 70:80] = 0
+    Image.fromarray(mask).save(folder / "masks" / "frame000007.png")
+    item = CO3D(tmp_path / "co3d", squares=Squares(crop_ratio=1.6)).read("apple/one")
+    assert isinstance(item, Item)
+    names = [shot.view for shot in item.records]
+    assert names[0] != "frame000007" and sorted(names[1:]) == names[1:]
+    shots = [shot for shot in item.records if isinstance(shot, View)]
+    source = Source(MULTIVIEW, PHOTOGRAPHS, {}, {"train": 0, "test": 1}, lambda split, chosen: [Item(item.key, shots)])
+    paper = protocol("paper", "co3d").to_dict()
+    config = with_protocol(on_disk(tmp_path, source), "input_view", **(paper["input_view"] | {"fov_y": 0.0}))
+    config = with_protocol(config, "novel_views", views=5, resolution=len(shots[0].image))
+    instance = open_instances(config).read(0)
+    np.testing.assert_allclose(instance["input_intrinsics"], shots[0].intrinsics, rtol=0.02)
+    points = np.append(projection.POINTS - projection.POINTS.mean(0), np.ones((5, 1)), -1) @ instance["to_input"].T
+    for view, c2w, intrinsics in zip(shots[1:], instance["c2w"], instance["intrinsics"], strict=True):
+        size = len(view.image)
+        expected = projection.projected(view.c2w, view.intrinsics, projection.POINTS - projection.POINTS.mean(0), size)
+        np.testing.assert_allclose(
+            projection.projected(c2w, intrinsics, points[:, :3], size) / size, expected / size, atol=0.02
+        )
+
+
 def test_every_tenth_object_and_a_limit(tmp_path):
     config = on_disk(tmp_path, multiview_source(0, 21))
     for every, limit, expected in ((10, 0, [0, 10, 20]), (10, 2, [0, 10]), (1, 3, [0, 1, 2])):
@@ -178,6 +211,8 @@ def test_boxes_around_the_image_centre():
     assert centred_square(image, threshold=0, ratio=1.6) == 19
     assert off_centre(image, 0) == pytest.approx(4.5 / 30)
     assert off_centre(image, 200) == np.inf
+    image[:, 14:17, 3] = 200  # from the upper to the lower border: it may go on beyond
+    assert off_centre(image, 0) == np.inf
     with pytest.raises(UserError, match="shows nothing"):
         centred_square(image, threshold=200, ratio=1.0)
     crop, intrinsics = crop_centre(image, np.array([1.0, 2.0, 0.5, 0.25]), 40)

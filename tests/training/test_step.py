@@ -31,7 +31,7 @@ def config(smoke_config):
 
 @pytest.fixture(scope="module")
 def frozen(config):
-    return load_frozen(config.perceptual, need_clip=True, need_lpips=False)
+    return load_frozen(config.perceptual, need_encoder=True, need_lpips=False)
 
 
 @pytest.fixture(scope="module")

@@ -179,7 +179,8 @@ def make_item(
 ) -> Item:
     """The views of an object as records, first the input view of the published evaluation.
 
-    That is the one in which the object's box is the nearest to the middle of the picture. The others keep their order.
+    That is the one in which the object's box is the nearest to the middle of the picture, of those whose border it does
+    not touch if there are any: what is cut off looks centred. The others keep their order.
 
     Args:
       key: the object.
@@ -236,9 +237,11 @@ def _lie_inside(
     return inside
 
 
-def _off_middle(box: Box, size: tuple[int, int]) -> float:
-    """How far a box's centre is from that of the picture, in pixels."""
-    return math.hypot(box[0] + box[2] - size[0], box[1] + box[3] - size[1]) / 2
+def _off_middle(box: Box, size: tuple[int, int]) -> tuple[bool, float]:
+    """Whether a box touches the picture's border, and how far its centre is from that of the picture, in pixels."""
+    left, top, right, bottom = box
+    cut = left == 0 or top == 0 or right == size[0] or bottom == size[1]
+    return cut, math.hypot(left + right - size[0], top + bottom - size[1]) / 2
 
 
 def _side_about_middle(box: Box, size: tuple[int, int], ratio: float) -> int:
