@@ -20,6 +20,8 @@ from tensorflow_datasets.core import example_serializer
 VERSION = "1.0.0"
 MULTIVIEW = "multiview"
 SINGLE_VIEW = "single_view"
+# In the settings of multi-view data: the first view of each object is the one in which it is the most centred.
+CENTRED_FIRST = "centred_first"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from real3d_jax.data import frames, transforms
 from real3d_jax.data.embedded import prepare
 from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.record_reader import RecordSet
-from real3d_jax.data.records import MULTIVIEW, Photograph, View
+from real3d_jax.data.records import CENTRED_FIRST, MULTIVIEW, Photograph, View
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.evaluation.protocols import ProtocolConfig
 from real3d_jax.scoring.config import EvaluationConfig
@@ -125,6 +125,8 @@ class Instances:
         return [image for image, _ in cropped], np.stack([camera for _, camera in cropped])
 
     def _most_centred(self, item: int, count: int) -> int:
+        if self.data.settings.get(CENTRED_FIRST):
+            return 0
         return int(
             np.argmin([off_centre(self.data.read_view(item, v).image, self.data.mask_threshold) for v in range(count)])
         )
@@ -200,6 +202,11 @@ def _check(protocol: ProtocolConfig, data: RecordSet, *, novel_views: bool) -> N
                 "Photographs need config.protocol.input_view.crop_ratio and fov_y above 0: the paper has 1.6 and 39.6."
             )
         return
+    if options.crop_ratio and data.settings.get("crop") == "mask":
+        raise UserError(
+            f"The views of '{data.folder}' were cropped one by one (--crop mask), so one square cannot fit them all: "
+            "prepare them again with --crop image."
+        )
     needed = target.views + (not target.input_scored) if novel_views else 1
     if (fewest := int(data.counts.min())) < needed:
         name = data.keys[int(data.counts.argmin())]

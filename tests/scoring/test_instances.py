@@ -1,13 +1,15 @@
 """Which views are taken, how they are cropped, and that cameras follow."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.record_writer import write
-from real3d_jax.data.records import MULTIVIEW, Item, Source, View
+from real3d_jax.data.records import CENTRED_FIRST, MULTIVIEW, Item, Source, View
 from real3d_jax.data.sources.captures import Squares
 from real3d_jax.data.sources.co3d import CO3D
 from real3d_jax.data.sources.layout import PHOTOGRAPHS
@@ -134,7 +136,8 @@ def test_the_most_centred_view_is_the_input(tmp_path):
     assert round(float(instances.read(0)["image"][16, 16, 1]) / 40) == 4
 
 
-def test_records_of_captures_are_taken_as_their_reader_has_left_them(tmp_path):
+@pytest.mark.parametrize("settings", [CO3D(pathlib.Path()).settings(), {}], ids=["said", "found"])
+def test_records_of_captures_are_taken_as_their_reader_has_left_them(tmp_path, settings):
     """The reader's first view is the input, and its square is not cropped again. Views that the object fills, or leaves
     by the border, would be more centred; neither takes them."""
     folder = tmp_path / "co3d" / "apple" / "one"
@@ -147,7 +150,8 @@ def test_records_of_captures_are_taken_as_their_reader_has_left_them(tmp_path):
     names = [shot.view for shot in item.records]
     assert names[0] != "frame000007" and sorted(names[1:]) == names[1:]
     shots = [shot for shot in item.records if isinstance(shot, View)]
-    source = Source(MULTIVIEW, PHOTOGRAPHS, {}, {"train": 0, "test": 1}, lambda split, chosen: [Item(item.key, shots)])
+    counts = {"train": 0, "test": 1}
+    source = Source(MULTIVIEW, PHOTOGRAPHS, settings, counts, lambda split, chosen: [Item(item.key, shots)])
     paper = protocol("paper", "co3d").to_dict()
     config = with_protocol(on_disk(tmp_path, source), "input_view", **(paper["input_view"] | {"fov_y": 0.0}))
     config = with_protocol(config, "novel_views", views=5, resolution=len(shots[0].image))
@@ -160,6 +164,15 @@ def test_records_of_captures_are_taken_as_their_reader_has_left_them(tmp_path):
         np.testing.assert_allclose(
             projection.projected(c2w, intrinsics, points[:, :3], size) / size, expected / size, atol=0.02
         )
+
+
+def test_the_first_view_is_taken_where_the_data_say_that_it_is_the_most_centred(tmp_path, monkeypatch):
+    source = dataclasses.replace(multiview_source(0, 1), settings={CENTRED_FIRST: True})
+    config = with_protocol(on_disk(tmp_path, source), "input_view", choice="centred")
+    instances, read = open_instances(with_protocol(config, "novel_views", views=2)), []
+    monkeypatch.setattr(RecordSet, "read_view", lambda data, item, view: read.append(view) or data.read(item, view))
+    instances.read(0)
+    assert read == [0, 1, VIEWS - 1]  # no other is decoded
 
 
 def test_every_tenth_object_and_a_limit(tmp_path):
@@ -200,6 +213,10 @@ def test_what_is_refused_before_anything_is_read(tmp_path):
         open_instances(with_protocol(config, "input_view", choice="center"))
     with pytest.raises(UserError, match=r"The 'train' split of .* is empty"):
         open_instances(dataclasses.replace(config, data=dataclasses.replace(config.data, split="train")))
+    write(tmp_path / "cropped", dataclasses.replace(multiview_source(0, 1), settings={"crop": "mask"}), progress=False)
+    cropped = dataclasses.replace(config, data=dataclasses.replace(config.data, path="cropped"))
+    with pytest.raises(UserError, match=r"cropped one by one \(--crop mask\)"):
+        open_instances(with_protocol(cropped, "input_view", crop_ratio=1.6))
     with pytest.raises(UserError, match="There is no data set"):
         open_instances(dataclasses.replace(config, data=dataclasses.replace(config.data, path="nothing")))
 

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -16,7 +16,7 @@ from PIL import Image
 
 from real3d_jax.data import transforms
 from real3d_jax.data.frames import centred_intrinsics
-from real3d_jax.data.records import Item, Rejection, Unusable, View
+from real3d_jax.data.records import CENTRED_FIRST, Item, Rejection, Unusable, View
 from real3d_jax.data.sources.layout import check_alpha, check_camera, check_view, cut_out, open_image
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
@@ -51,6 +51,10 @@ class Squares:
     crop_ratio: float = 1.6
     fov_y: float = 0.0
     min_views: int = 5
+
+    def settings(self) -> dict[str, Any]:
+        """What they say of multi-view records (see `Layout`)."""
+        return {**dataclasses.asdict(self), CENTRED_FIRST: True}
 
     def __post_init__(self) -> None:
         check_options(image_size=self.image_size, min_views=self.min_views)

@@ -59,7 +59,7 @@ class CO3D:
     def settings(self) -> Mapping[str, Any]:
         """See `Layout`."""
         own = {"masks": self.masks is not None, "subset": self.subset, "frames": self.frames}
-        return {"dataset": "co3d", **own, **dataclasses.asdict(self.squares)}
+        return {"dataset": "co3d", **own, **self.squares.settings()}
 
     def keys(self) -> Sequence[str]:
         """See `Layout`."""

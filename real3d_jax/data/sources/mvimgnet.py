@@ -52,7 +52,7 @@ class MVImgNet:
 
     def settings(self) -> Mapping[str, Any]:
         """See `Layout`."""
-        how = {"image_size": self.squares.image_size} if self.single_view else dataclasses.asdict(self.squares)
+        how = {"image_size": self.squares.image_size} if self.single_view else self.squares.settings()
         return {"dataset": "mvimgnet", "single_view": self.single_view, **how}
 
     def keys(self) -> Sequence[str]:
