@@ -5,6 +5,7 @@ With one process everything here does nothing, or what it wraps.
 
 import contextlib
 import json
+import logging
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ Made = TypeVar("Made")
 
 
 def join() -> None:
-    """Joins the other processes; to be called before anything else uses JAX.
+    """Joins the other processes, and silences the warnings of all but the first; to be called before any use of JAX.
 
     JAX finds them by itself on Cloud TPU, Slurm and Open MPI. Elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
     JAX_PROCESS_ID tell, of which JAX itself reads the first alone.
@@ -39,6 +40,8 @@ def join() -> None:
             f"--multihost cannot find the other processes ({str(error).rstrip('.')}): start it under Slurm or Open MPI "
             "or on a TPU pod, or set JAX_COORDINATOR_ADDRESS=HOST:PORT, JAX_NUM_PROCESSES and JAX_PROCESS_ID."
         ) from error
+    if not is_first():
+        logging.getLogger(__package__).setLevel(logging.ERROR)
 
 
 def is_alone() -> bool:
@@ -122,4 +125,6 @@ def check_same(trees: Mapping[str, Any]) -> None:
     expected = from_process(0, sums)
     with together():
         for name in (name for name in sums if sums[name] != expected[name]):
-            raise UserError(f"Its {name} are not those of process 0: give all processes one command and one data set.")
+            raise UserError(
+                f"Its {name} are not those of process 0: give all processes the same command, data and checkpoint."
+            )

@@ -21,7 +21,6 @@ class StopRequest:
     def __init__(self):
         self._signal: int | None = None
         self._began = False
-        self._handed_on = False
         self._former: dict[int, Any] = {}
         self._several_hosts = jax.process_count() > 1
 
@@ -60,10 +59,10 @@ class StopRequest:
         return 128 + (self._signal or signal.SIGTERM)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        if self._several_hosts and not self._handed_on:
-            self._handed_on = True
+        if self._several_hosts:
+            signal.signal(number, signal.SIG_DFL)  # a second one ends this process without waiting for the others
             signal.raise_signal(signal.SIGTERM)
             return
-        if self._several_hosts or not self._began or (self._signal is not None and number == signal.SIGINT):
+        if not self._began or (self._signal is not None and number == signal.SIGINT):
             raise SystemExit(128 + number)
         self._signal = number
