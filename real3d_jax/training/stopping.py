@@ -15,7 +15,7 @@ class StopRequest:
     does. The exit code is 128 + the signal's number: 143 for SIGTERM, 130 for SIGINT.
 
     With several hosts SIGTERM is left to JAX, whose service makes all of them stop after the same step, whichever of
-    them was told; a first Ctrl-C is handed on as SIGTERM.
+    them was told, before `begin` or after it; a first Ctrl-C is handed on as SIGTERM.
     """
 
     def __init__(self):

@@ -95,10 +95,14 @@ def check_same_results(found, expected):
 
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(folder, tmp_path):
-    words = ("--config", "config.py:released", *ALL_METRICS)
+    words, other = ("--config", "config.py:released", *ALL_METRICS), tmp_path / "other"
+    shutil.copytree(folder, other)
+    files = sorted(other.rglob("*"))
     run(tmp_path / "one", *words, folders=[folder])
-    first, second = run(tmp_path / "two", *words, folders=[folder] * 2)
+    first, second = run("two", *words, folders=[folder, other])
+    (folder / "two").rename(tmp_path / "two")
     assert "report  " in first and not second.strip()
+    assert sorted(other.rglob("*")) == files  # the second process writes nothing
     check_same_results(tmp_path / "two", tmp_path / "one")
     features = sorted(path.name for path in (tmp_path / "one" / "features").iterdir())
     assert len(features) == 10
