@@ -5,13 +5,13 @@
     python launch/evaluate.py --out results/mine --compare results/lgm
 
 The same command goes on where a stopped one left off. Exit codes: 0 finished, 2 something to put right (one sentence
-says what), 143 or 130 stopped by SIGTERM or Ctrl-C; what was scored is kept.
+says what), 143 or 130 stopped by SIGTERM or Ctrl-C; what was scored is kept. Several hosts: docs/scaling.md.
 """
 
 import argparse
 from pathlib import Path
 
-from real3d_jax import cli, config_files
+from real3d_jax import cli, config_files, hosts
 from real3d_jax.errors import UserError
 
 
@@ -33,12 +33,21 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder of results (default: evaluation/ in the checkpoint's run)")
     parser.add_argument("--name", help="of the method, in tables (default: the folder's)")
     parser.add_argument("--compare", type=Path, help="results of another evaluation, to be compared object by object")
+    parser.add_argument(
+        "--multihost",
+        action="store_true",
+        help="one process a host, to score a checkpoint; JAX finds the others (docs/scaling.md)",
+    )
     arguments, changes = parser.parse_known_args()
     if arguments.renders and (arguments.config or arguments.checkpoint or changes):
         raise UserError("--renders scores pictures that are there: leave out --config, --checkpoint and --config.KEY.")
 
+    if arguments.multihost:
+        if not (arguments.config and arguments.checkpoint):
+            raise UserError("--multihost is for scoring a checkpoint: give --config and --checkpoint, or leave it out.")
+        hosts.join()
     code, out = _score(arguments, changes)
-    if code == 0 and arguments.compare:
+    if code == 0 and arguments.compare and hosts.is_first():
         from real3d_jax.scoring.comparison import compare
 
         compare(out, arguments.compare)
@@ -63,7 +72,8 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
 
     from real3d_jax.scoring.config import EvaluationConfig
 
-    config = config_files.load_as(EvaluationConfig, arguments.config, changes)
+    with hosts.together():
+        config = config_files.load_as(EvaluationConfig, arguments.config, changes)
 
     from real3d_jax.scoring.checkpoint import default_out  # takes seconds to import: a mistyped config is told before
     from real3d_jax.scoring.evaluation import evaluate

@@ -7,9 +7,7 @@ says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
 import argparse
 from pathlib import Path
 
-import jax
-
-from real3d_jax import cli, config_files
+from real3d_jax import cli, config_files, hosts
 from real3d_jax.errors import MissingDataError, UserError
 
 
@@ -31,7 +29,7 @@ def main() -> int:
     )
     arguments, changes = parser.parse_known_args()
     if arguments.multihost:
-        jax.distributed.initialize()  # before anything else uses JAX
+        hosts.join()
     config = config_files.load(arguments.config, changes)
 
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before

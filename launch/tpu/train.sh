@@ -6,11 +6,18 @@
 #
 # The arguments go to launch/train.py. BUCKET holds `data/` and gets the run; every worker mounts it with gcsfuse, since
 # workdir and data must be the same folder on all hosts (docs/scaling.md). The same command goes on after a preemption.
+# With PROGRAM=evaluate and --config configs/eval/NAME.py it scores that run instead: launch/evaluate.py.
 # To end the rent: gcloud compute tpus tpu-vm delete "$NAME" --zone "$ZONE"
 set -euo pipefail
 : "${NAME:?name of the pod}" "${ZONE:?zone}" "${TYPE:?accelerator type, such as v4-64}" "${BUCKET:?gs://bucket/folder}"
 VERSION=${VERSION:-tpu-ubuntu2204-base}
 RUN=${RUN:-runs/real3d}
+PROGRAM=${PROGRAM:-train}
+case $PROGRAM in
+  train) run_option=--workdir ;;
+  evaluate) run_option=--checkpoint ;;
+  *) echo "PROGRAM is '$PROGRAM': set it to train or evaluate" >&2; exit 2 ;;
+esac
 
 on_all_workers() { gcloud compute tpus tpu-vm ssh "$NAME" --zone "$ZONE" --worker=all --command "$1"; }
 
@@ -33,5 +40,5 @@ on_all_workers "set -e
   cd real3d && python3 -m venv .venv && .venv/bin/pip install -q -e . 'jax[tpu]'"
 
 arguments=$(printf '%q ' "$@")
-on_all_workers "cd real3d && .venv/bin/python launch/train.py --multihost \
-  --workdir ../bucket/$RUN --config.data.root=../bucket/data $arguments"
+on_all_workers "cd real3d && .venv/bin/python launch/$PROGRAM.py --multihost \
+  $run_option ../bucket/$RUN --config.data.root=../bucket/data $arguments"

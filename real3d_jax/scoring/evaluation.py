@@ -4,21 +4,21 @@ import contextlib
 import itertools
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
 from tqdm import tqdm
 
-from real3d_jax import compiler_options, config_files
+from real3d_jax import compiler_options, config_files, hosts
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.checkpoint import Checkpoint, load_checkpoint
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.geometry import check_geometry
 from real3d_jax.scoring.instances import Instance, Instances, open_instances
 from real3d_jax.scoring.networks import Networks, load_networks
-from real3d_jax.scoring.publish import publish_evaluation
+from real3d_jax.scoring.publish import draw_cases, publish_evaluation
 from real3d_jax.scoring.results import Results
 from real3d_jax.scoring.scorer import Scorer
 from real3d_jax.scoring.tables import TABLES
@@ -37,59 +37,102 @@ def evaluate(config: EvaluationConfig, checkpoint: Path, out: Path, *, method: s
     Raises:
       UserError: something in config, data, checkpoint or folder has to be put right first.
     """
+    with (
+        StopRequest() as stop,
+        compiler_options.matmul_precision(config.compute.matmul_precision),
+        contextlib.ExitStack() as stack,
+    ):
+        with hosts.together():
+            _check(config)
+            loaded = load_checkpoint(checkpoint, config, ema=ema)
+        instances = hosts.first_then_others(lambda: open_instances(config))
+        with hosts.together():
+            check_geometry(config.geometry, instances.keys)
+            networks = _load_networks(config)
+        settings = _settings(config, loaded, networks, method)
+        hosts.check_same(
+            {
+                "settings": settings["config"],
+                "parameters": loaded.crc32,
+                "missing networks": settings["left_out"],
+                "objects": instances.keys,
+            }
+        )
+        with hosts.together():
+            results = stack.enter_context(contextlib.closing(Results(out, settings))) if hosts.is_first() else None
+            scorer = Scorer(config, loaded.params, networks)
+        _describe(config, loaded, instances, networks, out)
+        stop.begin()
+        done = _score_rest(instances, results, scorer, stop, workers=config.data.workers)
+        if stop.stopped:
+            say(f"stopped by {stop.name} after {done} of {len(instances)} objects; the same command goes on")
+            return stop.exit_code
+        cases = draw_cases(config, instances, results, scorer)
+        with hosts.together():
+            if results is not None:
+                publish_evaluation(config, instances, results, scorer, networks, method=method, cases=cases)
+    return 0
+
+
+def _check(config: EvaluationConfig) -> None:
     if config.table not in TABLES:
         raise UserError(f"config.table is {config.table}: give the number of one of the paper's tables, 1 to 4.")
     if config.batch_per_device < 1:
         raise UserError(f"config.batch_per_device is {config.batch_per_device}: set it to at least 1.")
-    with StopRequest() as stop, compiler_options.matmul_precision(config.compute.matmul_precision):
-        loaded = load_checkpoint(checkpoint, config, ema=ema)
-        instances = open_instances(config)
-        check_geometry(config.geometry, instances.keys)
-        networks = _load_networks(config)
-        with contextlib.closing(Results(out, _settings(config, loaded, networks, method))) as results:
-            scorer = Scorer(config, loaded.params, networks)
-            _describe(config, loaded, instances, networks, out)
-            stop.begin()
-            _score_rest(instances, results, scorer, stop, workers=config.data.workers)
-            if stop.stopped:
-                done = len(results.rows)
-                say(f"stopped by {stop.name} after {done} of {len(instances)} objects; the same command goes on")
-                return stop.exit_code
-            publish_evaluation(config, instances, results, scorer, networks, method=method)
-    return 0
+    if config.geometry.meshes and not hosts.is_alone():
+        raise UserError("One process alone scores meshes: leave out --multihost, or set config.geometry.meshes to ''.")
 
 
-def _score_rest(instances: Instances, results: Results, scorer: Scorer, stop: StopRequest, *, workers: int) -> None:
-    """Scores the objects that have no row yet. Batches always hold the same objects, so a resumed run repeats them."""
+def _score_rest(
+    instances: Instances, results: Results | None, scorer: Scorer, stop: StopRequest, *, workers: int
+) -> int:
+    """Scores the objects that have no row yet, and returns how many have one then.
+
+    Batches always hold the same objects, so a resumed run repeats them.
+    """
     keys = instances.keys
+    done = set(hosts.from_process(0, list(results.rows) if results is not None else None))
     batches = [range(len(keys))[start : start + scorer.batch_size] for start in range(0, len(keys), scorer.batch_size)]
-    missing = [batch for batch in batches if any(keys[number] not in results.rows for number in batch)]
-    done = len(keys) - sum(map(len, missing))
+    missing = [batch for batch in batches if any(keys[number] not in done for number in batch)]
+    parts = [[batch[place] for place in scorer.needed(len(batch))] for batch in missing]
+    initial = len(keys) - sum(map(len, missing))
     interval = 0.5 if sys.stderr.isatty() else 10.0
-    with tqdm(total=len(keys), initial=done, unit="object", mininterval=interval, dynamic_ncols=True) as bar:
-        for batch, read in read_ahead(missing, instances.read, workers=workers):
-            for row in scorer.score([(keys[number], instance) for number, instance in zip(batch, read, strict=True)]):
-                results.append(row)
+    quiet = results is None
+    with (
+        tqdm(
+            total=len(keys), initial=initial, unit="object", mininterval=interval, dynamic_ncols=True, disable=quiet
+        ) as bar,
+        contextlib.closing(read_ahead(parts, instances.read, workers=workers)) as reader,
+    ):
+        for number, (batch, part) in enumerate(zip(missing, parts, strict=True), 1):
+            with hosts.together():
+                read = dict(zip(part, next(reader), strict=True))
+            rows = scorer.score([(keys[item], read.get(item)) for item in batch])
+            with hosts.together():
+                if results is not None:
+                    for row in rows:
+                        results.append(row)
+            done.update(row.key for row in rows)
             bar.update(len(batch))
-            if stop.requested(bar.n) and bar.n < len(keys):
-                return
+            if stop.requested(number) and number < len(missing):
+                break
+    return len(done)
 
 
 def read_ahead(
-    batches: Sequence[range], read: Callable[[int], Instance], *, workers: int
-) -> Iterator[tuple[range, list[Instance]]]:
+    batches: Sequence[Sequence[int]], read: Callable[[int], Instance], *, workers: int
+) -> Generator[list[Instance]]:
     """The objects of each batch, read by threads while the batch before is scored."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting: deque[tuple[range, list[Future[Instance]]]] = deque()
+        waiting: deque[list[Future[Instance]]] = deque()
         remaining = iter(batches)
         try:
             while True:
                 for batch in itertools.islice(remaining, 1 + _AHEAD - len(waiting)):
-                    waiting.append((batch, [pool.submit(read, number) for number in batch]))
+                    waiting.append([pool.submit(read, number) for number in batch])
                 if not waiting:
                     return
-                batch, futures = waiting.popleft()
-                yield batch, [future.result() for future in futures]
+                yield [future.result() for future in waiting.popleft()]
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from real3d_jax import hosts
 from real3d_jax.evaluation.frechet import few_images_warning
 from real3d_jax.scoring.cases import Case, choose_cases, difference, mean_scores, to_pixels
 from real3d_jax.scoring.config import EvaluationConfig
@@ -27,8 +28,9 @@ def publish_evaluation(
     networks: Networks,
     *,
     method: str,
+    cases: Sequence[Case],
 ) -> None:
-    """Writes the results of a checkpoint."""
+    """Writes the results of a checkpoint, with the `cases` of `draw_cases`."""
     rows, left_out = [results.rows[key] for key in instances.keys], dict(networks.left_out)
     search, bootstrap = config.calibration, config.bootstrap
     metrics = summarise(rows, bootstrap=bootstrap, seed=config.seed, distances=search.distances, scope=search.scope)
@@ -54,7 +56,7 @@ def publish_evaluation(
         about=about,
         table=config.table,
         distances=distances,
-        cases=_cases(config, instances, rows, scorer),
+        cases=cases,
     )
     write_whole(
         results.folder / TIMING,
@@ -107,17 +109,21 @@ def warnings(metrics: Mapping[str, Metric], networks: Networks) -> list[str]:
     return said + ([warning] if found is not None and (warning := few_images_warning(found.count)) else [])
 
 
-def _cases(config: EvaluationConfig, instances: Instances, rows: Sequence[Row], scorer: Scorer) -> list[Case]:
-    chosen = choose_cases(rows, config.cases)
+def draw_cases(config: EvaluationConfig, instances: Instances, results: Results | None, scorer: Scorer) -> list[Case]:
+    """The objects to show. The process that has `results` chooses them, all processes read and draw them."""
+    rows = [results.rows[key] for key in instances.keys] if results is not None else []
+    chosen = hosts.from_process(0, choose_cases(rows, config.cases))
     cases = []
     for start in range(0, len(chosen), scorer.batch_size):
         part = chosen[start : start + scorer.batch_size]
-        read = [instances.read(number) for _, number in part]
+        with hosts.together():
+            read = [instances.read(number) for _, number in part]
         for (label, number), instance, renders in zip(part, read, scorer.draw(read), strict=True):
             strips = {"input": [instance["input_rgb"]]}
             if "novel" in renders:
                 rendered, true = to_pixels(renders["novel"]), list(instance["rgb"])
                 strips |= {"true views": true, "rendered": rendered, "difference": difference(true, rendered)}
             strips["around"] = to_pixels(renders["around"])
-            cases.append(Case(label, rows[number].key, mean_scores(rows[number]), strips))
+            scores = mean_scores(rows[number]) if rows else {}
+            cases.append(Case(label, instances.keys[number], scores, strips))
     return cases

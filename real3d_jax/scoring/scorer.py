@@ -25,7 +25,7 @@ from real3d_jax.scoring.instances import Instance
 from real3d_jax.scoring.networks import Networks
 from real3d_jax.scoring.results import Row
 from real3d_jax.training.objective import reconstruct
-from real3d_jax.training.sharding import batch_sharding, make_mesh, put_same, replicated, state_shardings
+from real3d_jax.training.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
 
 
 class _Compiled(NamedTuple):
@@ -38,6 +38,7 @@ class _Compiled(NamedTuple):
     consistency: Callable[..., programs.Scores]
     around: Callable[..., jax.Array]
     views: Callable[..., jax.Array]
+    gathered: Callable[[jax.Array], jax.Array]
 
 
 @functools.cache
@@ -73,11 +74,15 @@ def _compiled(
         ),
         around=everywhere(programs.views_around, config=protocol.semantic, render=render),
         views=everywhere(views),
+        gathered=everywhere(lambda array: array),
     )
 
 
 class Scorer:
     """A model, its judges and the compiled programs. Batches have one fixed size.
+
+    With several hosts each of them calls the methods alike, and gets what all the others get; of a batch's objects it
+    must have read those of `needed`, and may give None for the others.
 
     Args:
       config: the evaluation's.
@@ -93,6 +98,7 @@ class Scorer:
         self._config, self._networks = config, networks
         self._mesh = mesh = make_mesh(config.mesh)
         self.batch_size = config.batch_per_device * mesh.size
+        self._rows = rows_here(mesh, self.batch_size)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         model = make_model(config.model, config.compute)
         self._params = jax.jit(model.cast_weights)(put_same(dict(params), state_shardings(dict(params), mesh)))
@@ -101,7 +107,11 @@ class Scorer:
         self._scales = np.array([1.0, *(d / distance for d in config.calibration.distances)], np.float32)
         self._compiled = _compiled(mesh, config.model, config.compute, config.render, config.protocol)
 
-    def score(self, instances: Sequence[tuple[str, Instance]]) -> list[Row]:
+    def needed(self, count: int) -> list[int]:
+        """The places in a batch of `count` objects that this host's devices compute; the last object fills up."""
+        return sorted({min(row, count - 1) for row in self._rows})
+
+    def score(self, instances: Sequence[tuple[str, Instance | None]]) -> list[Row]:
         """A row for each of at most `batch_size` objects, in their order."""
         config, judges = self._config, self._judges
         batch = self._on_devices([instance for _, instance in instances])
@@ -130,7 +140,8 @@ class Scorer:
             )
             values |= {f"semantic_{name}": scores for name, scores in found.items()}
             if self._networks.inception is not None:
-                features = self._timed("inception", lambda: self._inception_features(views, batch["semantic_rgb"]))
+                inputs = jax.device_get(self._compiled.gathered(batch["semantic_rgb"]))
+                features = self._timed("inception", lambda: self._inception_features(views, inputs))
         if config.scored.consistency:
             found = self._timed(
                 "consistency",
@@ -151,7 +162,9 @@ class Scorer:
             for i, (key, _) in enumerate(instances)
         ]
 
-    def _geometry(self, field: TriplaneField, instances: Sequence[tuple[str, Instance]]) -> dict[str, np.ndarray]:
+    def _geometry(
+        self, field: TriplaneField, instances: Sequence[tuple[str, Instance | None]]
+    ) -> dict[str, np.ndarray]:
         """Scores of the surfaces, one object after another."""
         config, started = self._config, time.monotonic()
         found = [
@@ -164,6 +177,7 @@ class Scorer:
                 seed=config.seed,
             )
             for number, (key, instance) in enumerate(instances)
+            if instance is not None
         ]
         self.seconds["geometry"] += time.monotonic() - started
         return {name: np.stack([scores[name] for scores in found]) for name in found[0]}
@@ -177,19 +191,19 @@ class Scorer:
             strips["novel"] = np.asarray(self._compiled.views(field, Cameras(batch["c2w"], batch["intrinsics"])))
         return [{name: images[i] for name, images in strips.items()} for i in range(len(instances))]
 
-    def _on_devices(self, instances: Sequence[Instance]) -> dict[str, jax.Array]:
-        rows = [instances[min(i, len(instances) - 1)] for i in range(self.batch_size)]  # the last one fills up
-        stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        return put_same(stacked, batch_sharding(self._mesh))
+    def _on_devices(self, instances: Sequence[Instance | None]) -> dict[str, jax.Array]:
+        places = [min(row, len(instances) - 1) for row in self._rows]
+        rows = [instance for place in places if (instance := instances[place]) is not None]
+        return put_batch({name: np.stack([row[name] for row in rows]) for name in rows[0]}, self._mesh)
 
-    def _inception_features(self, views: np.ndarray, inputs: jax.Array) -> dict[str, np.ndarray]:
+    def _inception_features(self, views: np.ndarray, inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Features of the set's renders and of the input views, (B, F, D) and (B, 1, D)."""
         semantic, inception = self._config.protocol.semantic, self._networks.inception
         assert inception is not None
         chosen = [k for k, azimuth in enumerate(semantic.azimuths) if azimuth in semantic.fid_azimuths]
 
         of = functools.partial(programs.inception_features, inception, jpeg_quality=semantic.fid_jpeg_quality)
-        return {"rendered": of(np.asarray(views)[:, chosen]), "input": of(np.asarray(inputs)[:, None])}
+        return {"rendered": of(views[:, chosen]), "input": of(inputs[:, None])}
 
     def _timed(self, stage: str, compute: Any) -> Any:
         started = time.monotonic()

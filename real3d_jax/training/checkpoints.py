@@ -215,8 +215,10 @@ def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
     item = folder.resolve() / ("ema" if ema else "params")
     if not item.is_dir():
         raise UserError(f"The checkpoint '{folder}' has no averaged parameters: read it without them.")
+    number = jax.process_index()  # each process reads by itself: Orbax would leave it waiting for one that cannot
+    alone = ocp.options.MultiprocessingOptions(number, {number}, f"process_{number}")
     try:
-        with ocp.StandardCheckpointer() as reader:
+        with ocp.StandardCheckpointer(multiprocessing_options=alone) as reader:
             metadata = reader.metadata(item).item_metadata
             target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), metadata.tree)
             return reader.restore(item, target)

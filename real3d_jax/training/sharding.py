@@ -61,6 +61,12 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def rows_here(mesh: Mesh, count: int) -> list[int]:
+    """Which rows of a batch of `count` lie on this host's devices, in the order that `put_batch` wants them."""
+    indices = batch_sharding(mesh).addressable_devices_indices_map((count,))
+    return sorted({row for index in indices.values() if index for row in range(*index[0].indices(count))})
+
+
 def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
     """Makes global arrays of the rows that this host has read (numpy leaves; every host has as many)."""
     sharding = batch_sharding(mesh)

@@ -15,7 +15,7 @@ class StopRequest:
     does. The exit code is 128 + the signal's number: 143 for SIGTERM, 130 for SIGINT.
 
     With several hosts SIGTERM is left to JAX, whose service makes all of them stop after the same step, whichever of
-    them was told.
+    them was told, before `begin` or after it; a first Ctrl-C is handed on as SIGTERM.
     """
 
     def __init__(self):
@@ -38,7 +38,7 @@ class StopRequest:
         self._began = True
 
     def requested(self, step: int) -> bool:
-        """Whether to stop after `step`; to be asked once a step, and all hosts get the same answer."""
+        """Whether to stop after `step`; to be asked after every step, and all hosts get the same answer."""
         if self._several_hosts and multihost_utils.reached_preemption_sync_point(step):
             self._signal = signal.SIGTERM
         return self.stopped
@@ -59,6 +59,10 @@ class StopRequest:
         return 128 + (self._signal or signal.SIGTERM)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
+        if self._several_hosts:
+            signal.signal(number, signal.SIG_DFL)  # a second one ends this process without waiting for the others
+            signal.raise_signal(signal.SIGTERM)
+            return
         if not self._began or (self._signal is not None and number == signal.SIGINT):
             raise SystemExit(128 + number)
         self._signal = number

@@ -78,6 +78,8 @@ def test_a_config_is_found_from_any_folder(tmp_path, monkeypatch):
         (["--renders", "x"], "--renders needs --out"),
         (["--renders", "x", "--out", "y", "--config", "z"], "leave out --config"),
         (["--renders", "x", "--out", "y", "--config.data.limit=1"], "leave out --config"),
+        (["--multihost", "--renders", "x", "--out", "y"], "--multihost is for scoring a checkpoint"),
+        (["--multihost", "--out", "x", "--compare", "y"], "--multihost is for scoring a checkpoint"),
         (["--config", f"{SMOKE}:relased", "--checkpoint", "x"], "did you mean 'released'"),
         (["--config", SMOKE, "--checkpoint", "x", "--config.protcol.every=2"], "did you mean 'protocol'"),
         (["--config", SMOKE, "--checkpoint", "x", "--config.calibration.distances=2.0"], "must be a list of numbers"),

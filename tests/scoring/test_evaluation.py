@@ -12,7 +12,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from configs.smoke import get_config as get_training_config
-from real3d_jax import config_files
+from real3d_jax import config_files, hosts
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, spherical_c2w
 from real3d_jax.config import MultiviewSourceConfig
@@ -210,6 +210,12 @@ def test_a_checkpoint_of_another_model_is_refused(tiny, checkpoint, tmp_path):
         load_checkpoint(tmp_path, tiny, ema=False)
     with pytest.raises(UserError, match="leave out --ema"):
         load_checkpoint(checkpoint, tiny, ema=True)
+
+
+def test_meshes_are_refused_to_several_processes(data_root, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "is_alone", lambda: False)
+    with pytest.raises(UserError, match="One process alone scores meshes: leave out --multihost"):
+        evaluate(make_tiny_evaluation(data_root, geometry__meshes="x"), checkpoint, tmp_path, method="tiny")
 
 
 def test_results_lie_in_the_run(tmp_path):
