@@ -83,7 +83,7 @@ def start(out, *words, folders):
 def run(out, *words, folders, code=0):
     """What each process printed, without what JAX's network layer says; all of them must end with `code`."""
     processes = start(out, *words, folders=folders)
-    texts = [process.communicate()[0] for process in processes]
+    texts = [process.communicate(timeout=600)[0] for process in processes]
     assert [process.returncode for process in processes] == [code] * len(folders), "\n".join(texts)
     return ["\n".join(line for line in text.splitlines() if "[Gloo]" not in line) for text in texts]
 
@@ -122,7 +122,7 @@ def test_a_stop_of_one_process_stops_both_and_they_go_on(folder, tmp_path, numbe
     while processes[1].poll() is None and not (rows.exists() and rows.stat().st_size):
         time.sleep(0.05)
     processes[1].send_signal(number)
-    texts = [process.communicate()[0] for process in processes]
+    texts = [process.communicate(timeout=600)[0] for process in processes]
     assert [process.returncode for process in processes] == [128 + signal.SIGTERM] * 2, "\n".join(texts)
     assert 0 < len(rows.read_text().splitlines()) < OBJECTS
     assert not (tmp_path / "two" / "summary.json").exists()
