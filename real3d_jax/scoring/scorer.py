@@ -104,7 +104,7 @@ class Scorer:
     def score(self, instances: Sequence[tuple[str, Instance]]) -> list[Row]:
         """A row for each of at most `batch_size` objects, in their order."""
         config, judges = self._config, self._judges
-        batch = self._on_devices([instance for _, instance in instances])
+        batch = self.put([instance for _, instance in instances])
         field = self._timed("reconstruct", lambda: self._compiled.encode(self._params, batch["image"]))
         values: dict[str, np.ndarray] = {}
         search: dict[str, np.ndarray] = {}
@@ -170,14 +170,15 @@ class Scorer:
 
     def draw(self, instances: Sequence[Instance]) -> list[dict[str, Float[np.ndarray, "V h w 3"]]]:
         """Renders of at most `batch_size` objects, to look at: 'around', and 'novel' where there are true views."""
-        batch = self._on_devices(instances)
+        batch = self.put(instances)
         field = self._compiled.encode(self._params, batch["image"])
         strips = {"around": np.asarray(self._compiled.around(field))}
         if self._config.scored.novel_views:
             strips["novel"] = np.asarray(self._compiled.views(field, Cameras(batch["c2w"], batch["intrinsics"])))
         return [{name: images[i] for name, images in strips.items()} for i in range(len(instances))]
 
-    def _on_devices(self, instances: Sequence[Instance]) -> dict[str, jax.Array]:
+    def put(self, instances: Sequence[Instance]) -> dict[str, jax.Array]:
+        """A batch of at most `batch_size` objects on the devices."""
         rows = [instances[min(i, len(instances) - 1)] for i in range(self.batch_size)]  # the last one fills up
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         return put_same(stacked, batch_sharding(self._mesh))
