@@ -155,14 +155,23 @@ def consistency(
 
 
 def inception_features(
-    inception: Inception, images: UInt8[np.ndarray, "B F h w 3"], *, jpeg_quality: int = 0
-) -> Float[np.ndarray, "B F D"]:
-    """Features of images, which go through JPEG files of this quality first (0 for none)."""
+    inception: Inception,
+    views: UInt8[np.ndarray, "B F h w 3"],
+    inputs: UInt8[np.ndarray, "B h w 3"],
+    *,
+    jpeg_quality: int = 0,
+) -> dict[str, Float[np.ndarray, "B _ D"]]:
+    """What FID compares: features of views, 'rendered' (B, F, D), and of the input views, 'input' (B, 1, D).
+
+    The images go through JPEG files of this quality first (0 for none).
+    """
+    images = np.concatenate([views, inputs[:, None]], axis=1)
     flat = images.reshape(-1, *images.shape[2:])
     if jpeg_quality:
         flat = np.stack([through_jpeg(image, jpeg_quality) for image in flat])
-    features = inception.features(jnp.asarray(flat, jnp.float32) / 255.0)
-    return np.asarray(features).reshape(*images.shape[:2], -1)
+    features = np.asarray(inception.features(jnp.asarray(flat, jnp.float32) / 255.0))
+    features = features.reshape(*images.shape[:2], -1)
+    return {"rendered": features[:, :-1], "input": features[:, -1:]}
 
 
 def through_jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:

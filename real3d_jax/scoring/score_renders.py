@@ -125,10 +125,8 @@ def score_instance(instance: RenderedInstance, networks: Networks, *, stamp: str
         source = instance.input(height, width)
         values |= _semantic_scores(predicted[around], source, networks)
         if networks.inception is not None:
-            features = {
-                "rendered": programs.inception_features(networks.inception, predicted[around][None])[0],
-                "input": programs.inception_features(networks.inception, source[None, None])[0],
-            }
+            found = programs.inception_features(networks.inception, predicted[around][None], source[None])
+            features = {name: rows[0] for name, rows in found.items()}
     if not values and not features:
         raise UserError(
             f"Nothing of '{instance.folder}' can be scored: add true views in gt/, or give --vgg or --clip to compare "

@@ -188,9 +188,9 @@ class Scorer:
         semantic, inception = self._config.protocol.semantic, self._networks.inception
         assert inception is not None
         chosen = [k for k, azimuth in enumerate(semantic.azimuths) if azimuth in semantic.fid_azimuths]
-
-        of = functools.partial(programs.inception_features, inception, jpeg_quality=semantic.fid_jpeg_quality)
-        return {"rendered": of(np.asarray(views)[:, chosen]), "input": of(np.asarray(inputs)[:, None])}
+        return programs.inception_features(
+            inception, np.asarray(views)[:, chosen], np.asarray(inputs), jpeg_quality=semantic.fid_jpeg_quality
+        )
 
     def _timed(self, stage: str, compute: Any) -> Any:
         started = time.monotonic()
