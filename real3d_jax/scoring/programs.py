@@ -14,7 +14,7 @@ from real3d_jax.config import RenderConfig
 from real3d_jax.evaluation.image_metrics import psnr, ssim
 from real3d_jax.evaluation.inception import Inception
 from real3d_jax.evaluation.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
-from real3d_jax.evaluation.semantic import clip_similarity_of_images
+from real3d_jax.evaluation.semantic import clip_similarity_of_images, lpips_to_input
 from real3d_jax.losses.reconstruction import View
 from real3d_jax.losses.self_training import intermediate_input
 from real3d_jax.models.lrm import LRM
@@ -95,14 +95,26 @@ def semantic_views(
     """Similarity of views around the object to the input view, (B, A) each, and the views."""
     target = as_float(semantic_rgb)
     prediction = views_around(field, config, render=render)
-    scores = {}
-    if clip is not None:
-        with jax.default_matmul_precision(_JUDGES_PRECISION):
-            scores["clip"] = clip_similarity_of_images(clip, prediction, target)
-    if lpips_params is not None:
-        scores["lpips"] = _lpips(lpips_params, prediction, jnp.broadcast_to(target[:, None], prediction.shape))
+    scores = likeness(prediction, target, clip=clip, lpips_params=lpips_params)
     finite = jnp.nan_to_num(prediction)
     return _only_finite(scores, prediction), (jnp.clip(finite, 0, 1) * 255 + 0.5).astype(jnp.uint8)
+
+
+def likeness(
+    views: Float[Array, "B V h w 3"],
+    inputs: Float[Array, "B h w 3"],
+    *,
+    clip: ImageEncoder | None,
+    lpips_params: dict | None,
+) -> Scores:
+    """How like its input each view is, (B, V) each, by the networks that there are."""
+    scores = {}
+    with jax.default_matmul_precision(_JUDGES_PRECISION):
+        if clip is not None:
+            scores["clip"] = clip_similarity_of_images(clip, views, inputs)
+        if lpips_params is not None:
+            scores["lpips"] = lpips_to_input(lpips_params, views, inputs)
+    return scores
 
 
 def views_around(
