@@ -60,6 +60,7 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
     def score(prediction, rgb, lpips_params):
         return score_views(prediction, as_float(rgb), lpips_params=lpips_params, window=novel.ssim_window)
 
+    @jax.jit
     def params():
         return model.cast_weights(init_params(model, jax.random.key(0)))
 
