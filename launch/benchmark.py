@@ -1,4 +1,4 @@
-"""Measures what encoding, rendering, meshes, training steps and reading cost on this machine.
+"""Measures what encoding, rendering, meshes, training steps, evaluation and reading cost on this machine.
 
     python launch/benchmark.py
     python launch/benchmark.py --suites encode,render --runs 20 --json benchmarks/mine.json
@@ -9,14 +9,18 @@ On an accelerator at the paper's sizes, on a CPU at small ones. Weights and imag
 import argparse
 import dataclasses
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from real3d_jax import config_files
-from real3d_jax.benchmarks import measuring, reading, suites
+from real3d_jax.benchmarks import measuring, reading, scoring, suites
 from real3d_jax.cli import run
+from real3d_jax.config import Config
 from real3d_jax.errors import UserError
+from real3d_jax.scoring.config import EvaluationConfig
 
 _SUITES = (*suites.SUITES, "data")
 
@@ -54,8 +58,7 @@ def main() -> None:
     print(f"peak       {matrix_tflops:.1f} TFLOP/s in a large {config.compute.dtype} matrix product")
     print("           median +- interquartile range; peak memory of the program; counted work over time, share of peak")
     with jax.default_matmul_precision(config.compute.matmul_precision):
-        cases = [case for suite in suites.SUITES if suite in chosen for case in suites.make_cases(suite, config, sizes)]
-        for case, result in measuring.measure(cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops):
+        for case, result in _programs(chosen, config, sizes, options, matrix_tflops):
             if isinstance(result, Exception):
                 print(f"{case.title():90s} cannot run here: {str(result).splitlines()[0]}")
                 continue
@@ -69,10 +72,25 @@ def main() -> None:
             _write(options.json, report)
 
 
+def _programs(
+    chosen: Sequence[str], config: Config, sizes: suites.Sizes, options: argparse.Namespace, matrix_tflops: float
+) -> Iterator[tuple[measuring.Case, Any]]:
+    """All but reading: each case with its measurement, or its error."""
+    cases = [case for suite in suites.SUITES if suite in chosen for case in suites.make_cases(suite, config, sizes)]
+    yield from measuring.measure(cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops)
+    if "evaluate" in chosen:
+        evaluation = config_files.load_as(EvaluationConfig, sizes.evaluation)
+        yield from scoring.measure_scorer(
+            evaluation, sizes.evaluation_batches, runs=options.runs, matrix_tflops=matrix_tflops
+        )
+
+
 def _tell(title: str, result: measuring.Measurement) -> None:
+    objects = result.sizes.get("objects")
+    rate = f"  {1e3 * objects / result.median_ms:7.1f} objects/s" if objects else ""
     print(
         f"{title:90s} {result.median_ms:9.2f} +- {result.spread_ms:.2f} ms  {result.peak_gib:6.2f} GiB  "
-        f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}",
+        f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}{rate}",
         flush=True,
     )
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from real3d_jax.errors import UserError
 
-_WARM_UP = 2
+WARM_UP = 2
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
 
 
@@ -23,7 +23,7 @@ class Case:
     """A program to measure.
 
     Attributes:
-      suite: 'encode', 'render', 'mesh', 'step' or 'data'.
+      suite: 'encode', 'render', 'mesh', 'step', 'evaluate' or 'data'.
       name: what it does, the same for every size.
       sizes: the numbers that the time depends on.
       backend: the implementations it runs on, such as 'pallas'.
@@ -147,10 +147,10 @@ def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Meas
 
 def _time(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool) -> list[float]:
     seconds = []
-    for run in range(_WARM_UP + runs):
+    for run in range(WARM_UP + runs):
         start = time.perf_counter()
         result = jax.block_until_ready(function(*arguments))
-        if run >= _WARM_UP:
+        if run >= WARM_UP:
             seconds.append(time.perf_counter() - start)
         if feeds_back:
             arguments = (result[0], *arguments[1:])

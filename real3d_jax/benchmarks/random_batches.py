@@ -1,4 +1,4 @@
-"""Batches of noise, in the shapes that a configuration asks for."""
+"""Batches and objects of noise, in the shapes that a configuration asks for."""
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,8 @@ import numpy as np
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w, to_input_frame
 from real3d_jax.config import Config
+from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.scoring.instances import Instance
 
 
 def random_batch(config: Config, seed: int = 0) -> TrainBatch:
@@ -38,3 +40,26 @@ def random_batch(config: Config, seed: int = 0) -> TrainBatch:
             cameras=Cameras(jnp.broadcast_to(canonical_c2w(3.0), (count, 4, 4)), intrinsics),
         )
     return TrainBatch(synthetic, real)
+
+
+def random_instance(config: EvaluationConfig, seed: int) -> Instance:
+    """Noise as an object to score (`scoring.instances`), its novel views from all around."""
+    rng, protocol = np.random.default_rng(seed), config.protocol
+    views, side, distance = protocol.novel_views.views, protocol.novel_views.resolution, protocol.input_view.distance
+
+    def noise(*shape):
+        return rng.integers(0, 256, shape, np.uint8)
+
+    azimuths, elevations = (rng.uniform(-high, high, views) for high in (np.pi, 0.5))
+    intrinsics = np.asarray(intrinsics_from_fov(0.7))
+    return {
+        "image": noise(config.model.image_size, config.model.image_size, 3),
+        "input_rgb": noise(side, side, 3),
+        "semantic_rgb": noise(protocol.semantic.resolution, protocol.semantic.resolution, 3),
+        "consistency_rgb": noise(protocol.consistency.resolution, protocol.consistency.resolution, 3),
+        "input_intrinsics": intrinsics,
+        "rgb": noise(views, side, side, 3),
+        "c2w": np.asarray(spherical_c2w(azimuths, elevations, distance), np.float32),
+        "intrinsics": np.broadcast_to(intrinsics, (views, 4)),
+        "to_input": np.eye(4, dtype=np.float32),
+    }

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from real3d_jax import compiler_options, config_files
 from real3d_jax.benchmarks.measuring import Case
 from real3d_jax.benchmarks.random_batches import random_batch
+from real3d_jax.benchmarks.scoring import stage_cases
 from real3d_jax.benchmarks.work import decode_tflop, encode_tflop, step_tflop, view_tflop
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.config import BatchConfig, Config
@@ -19,11 +20,12 @@ from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import choose_implementation
 from real3d_jax.rendering.grid import density_grid
+from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
 
-SUITES = ("encode", "render", "mesh", "step")
+SUITES = ("encode", "render", "mesh", "step", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Sizes:
       preview_resolution: pixels per side of a view rendered alone, without gradients.
       grid: points per side of the density grid.
       step_batches: examples of each kind computed at a time in a training step.
+      evaluation: config file of the evaluation whose novel views are measured.
+      evaluation_batches: objects scored at a time on each device; the stages are measured for the first.
     """
 
     config: str
@@ -53,6 +57,8 @@ class Sizes:
     preview_resolution: int
     grid: int
     step_batches: tuple[int, ...]
+    evaluation: str
+    evaluation_batches: tuple[int, ...]
 
 
 SIZES = {
@@ -67,6 +73,8 @@ SIZES = {
         preview_resolution=224,
         grid=256,
         step_batches=(1, 4, 8),
+        evaluation="configs/eval/co3d.py",
+        evaluation_batches=(4, 8, 16),
     ),
     "small": Sizes(
         config="configs/smoke.py",
@@ -79,13 +87,15 @@ SIZES = {
         preview_resolution=32,
         grid=32,
         step_batches=(1, 2),
+        evaluation="configs/eval/smoke.py",
+        evaluation_batches=(2,),
     ),
 }
 
 
 def make_cases(suite: str, config: Config, sizes: Sizes) -> list[Case]:
     """The cases of one of `SUITES`; `config` is `sizes.config`, loaded."""
-    makers = {"encode": _encode, "render": _render, "mesh": _mesh, "step": _steps}
+    makers = {"encode": _encode, "render": _render, "mesh": _mesh, "step": _steps, "evaluate": _evaluate}
     return makers[suite](config, sizes)
 
 
@@ -228,6 +238,10 @@ def _step(name: str, config: Config, batch: int, frozen: FrozenNetworks) -> Case
         feeds_back=True,
         compiler_options=compiler_options.for_gradients(),
     )
+
+
+def _evaluate(config: Config, sizes: Sizes) -> list[Case]:
+    return stage_cases(config_files.load_as(EvaluationConfig, sizes.evaluation), sizes.evaluation_batches[0])
 
 
 def _field(config: Config) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ counts on the planes, where the fused kernel has it, not on the samples.
 """
 
 from real3d_jax.config import Config, LossConfig, ModelConfig
+from real3d_jax.scoring.config import EvaluationConfig
 
 _TERA = 1e12
 
@@ -31,7 +32,7 @@ def decode_tflop(model: ModelConfig, points: int) -> float:
     return 2 * points * per_point / _TERA
 
 
-def view_tflop(config: Config, resolution: int | None = None) -> float:
+def view_tflop(config: Config | EvaluationConfig, resolution: int | None = None) -> float:
     """One rendered view."""
     side = resolution or config.render.resolution
     return decode_tflop(config.model, side * side * config.render.samples)

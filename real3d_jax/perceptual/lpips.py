@@ -33,17 +33,28 @@ def lpips(params: dict, a: Float[Array, "B H W 3"], b: Float[Array, "B H W 3"]) 
     Raises:
       UserError: the images are smaller.
     """
+    return lpips_between(params, lpips_features(params, a), lpips_features(params, b))
+
+
+def lpips_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[Array, "B h w C"]]:
+    """What LPIPS compares: the features of each block, of unit length at every pixel. Errors as of `lpips`."""
     (network,) = params.keys() - {"heads"}
-    height, width = a.shape[1:3]
+    height, width = images.shape[1:3]
     if min(height, width) < _LEAST_SIDE[network]:
         raise UserError(
             f"LPIPS ({network}) needs images of at least {_LEAST_SIDE[network]} x {_LEAST_SIDE[network]} pixels, but "
             f"these are {width} x {height}: make them larger."
         )
-    features_of_a, features_of_b = (_BACKBONES[network](params[network], _scale(images)) for images in (a, b))
-    distance = jnp.zeros(a.shape[0])
+    return [unit_length(features) for features in _BACKBONES[network](params[network], _scale(images))]
+
+
+def lpips_between(
+    params: dict, features_of_a: list[Float[Array, "B h w C"]], features_of_b: list[Float[Array, "B h w C"]]
+) -> Float[Array, "B"]:
+    """`lpips` of image pairs whose `lpips_features` are at hand."""
+    distance = jnp.zeros(features_of_a[0].shape[0])
     for head, of_a, of_b in zip(params["heads"], features_of_a, features_of_b, strict=True):
-        difference = (unit_length(of_a) - unit_length(of_b)) ** 2
+        difference = (of_a - of_b) ** 2
         distance += jnp.mean(jnp.sum(difference * head, axis=-1), axis=(1, 2))
     return distance
 

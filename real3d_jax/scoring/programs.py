@@ -14,7 +14,7 @@ from real3d_jax.config import RenderConfig
 from real3d_jax.evaluation.image_metrics import psnr, ssim
 from real3d_jax.evaluation.inception import Inception
 from real3d_jax.evaluation.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
-from real3d_jax.evaluation.semantic import clip_similarity_of_images
+from real3d_jax.evaluation.semantic import clip_similarity_of_images, lpips_to_input
 from real3d_jax.losses.reconstruction import View
 from real3d_jax.losses.self_training import intermediate_input
 from real3d_jax.models.lrm import LRM
@@ -95,14 +95,26 @@ def semantic_views(
     """Similarity of views around the object to the input view, (B, A) each, and the views."""
     target = as_float(semantic_rgb)
     prediction = views_around(field, config, render=render)
-    scores = {}
-    if clip is not None:
-        with jax.default_matmul_precision(_JUDGES_PRECISION):
-            scores["clip"] = clip_similarity_of_images(clip, prediction, target)
-    if lpips_params is not None:
-        scores["lpips"] = _lpips(lpips_params, prediction, jnp.broadcast_to(target[:, None], prediction.shape))
+    scores = likeness(prediction, target, clip=clip, lpips_params=lpips_params)
     finite = jnp.nan_to_num(prediction)
     return _only_finite(scores, prediction), (jnp.clip(finite, 0, 1) * 255 + 0.5).astype(jnp.uint8)
+
+
+def likeness(
+    views: Float[Array, "B V h w 3"],
+    inputs: Float[Array, "B h w 3"],
+    *,
+    clip: ImageEncoder | None,
+    lpips_params: dict | None,
+) -> Scores:
+    """How like its input each view is, (B, V) each, by the networks that there are."""
+    scores = {}
+    with jax.default_matmul_precision(_JUDGES_PRECISION):
+        if clip is not None:
+            scores["clip"] = clip_similarity_of_images(clip, views, inputs)
+        if lpips_params is not None:
+            scores["lpips"] = lpips_to_input(lpips_params, views, inputs)
+    return scores
 
 
 def views_around(
@@ -155,14 +167,23 @@ def consistency(
 
 
 def inception_features(
-    inception: Inception, images: UInt8[np.ndarray, "B F h w 3"], *, jpeg_quality: int = 0
-) -> Float[np.ndarray, "B F D"]:
-    """Features of images, which go through JPEG files of this quality first (0 for none)."""
+    inception: Inception,
+    views: UInt8[np.ndarray, "B F h w 3"],
+    inputs: UInt8[np.ndarray, "B h w 3"],
+    *,
+    jpeg_quality: int = 0,
+) -> dict[str, Float[np.ndarray, "B _ D"]]:
+    """What FID compares: features of views, 'rendered' (B, F, D), and of the input views, 'input' (B, 1, D).
+
+    The images go through JPEG files of this quality first (0 for none).
+    """
+    images = np.concatenate([views, inputs[:, None]], axis=1)
     flat = images.reshape(-1, *images.shape[2:])
     if jpeg_quality:
         flat = np.stack([through_jpeg(image, jpeg_quality) for image in flat])
-    features = inception.features(jnp.asarray(flat, jnp.float32) / 255.0)
-    return np.asarray(features).reshape(*images.shape[:2], -1)
+    features = np.asarray(inception.features(jnp.asarray(flat, jnp.float32) / 255.0))
+    features = features.reshape(*images.shape[:2], -1)
+    return {"rendered": features[:, :-1], "input": features[:, -1:]}
 
 
 def through_jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:

@@ -77,11 +77,11 @@ def publish(
     cases: Sequence[Case],
 ) -> None:
     """Writes tables and report into `folder`, and says the table."""
-    method, left_out = str(about["method"]), about["left out"]
-    assert isinstance(left_out, Mapping)
+    method, left_out, said = str(about["method"]), about["left out"], about["warnings"]
+    assert isinstance(left_out, Mapping) and isinstance(said, Sequence)
     write_csv(folder / CSV, rows, distances)
     write_summary(folder / SUMMARY, metrics, about)
-    text = markdown(metrics, table=table, method=method, left_out=left_out)
+    text = markdown(metrics, table=table, method=method, left_out=left_out, warnings=said)
     write_whole(folder / TABLE, text)
     write_report(
         folder / REPORT,
@@ -95,10 +95,6 @@ def publish(
         cases=cases,
     )
     say(text.rstrip())
-    said = about["warnings"]
-    assert isinstance(said, Sequence)
-    for warning in said:
-        say(f"warning    {warning}")
     say(f"report     {folder / REPORT}")
 
 

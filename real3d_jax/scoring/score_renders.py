@@ -14,9 +14,7 @@ from tqdm import tqdm
 
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.mesh_metrics import F_SCORE_THRESHOLD, SAMPLES
-from real3d_jax.evaluation.semantic import clip_similarity
-from real3d_jax.perceptual.image_encoder import embed
-from real3d_jax.perceptual.lpips import lpips
+from real3d_jax.perceptual.image_encoder import ImageEncoder
 from real3d_jax.scoring import programs
 from real3d_jax.scoring.cases import Case, choose_cases, difference, mean_scores
 from real3d_jax.scoring.config import BootstrapConfig, NetworksConfig
@@ -125,10 +123,8 @@ def score_instance(instance: RenderedInstance, networks: Networks, *, stamp: str
         source = instance.input(height, width)
         values |= _semantic_scores(predicted[around], source, networks)
         if networks.inception is not None:
-            features = {
-                "rendered": programs.inception_features(networks.inception, predicted[around][None])[0],
-                "input": programs.inception_features(networks.inception, source[None, None])[0],
-            }
+            found = programs.inception_features(networks.inception, predicted[around][None], source[None])
+            features = {name: rows[0] for name, rows in found.items()}
     if not values and not features:
         raise UserError(
             f"Nothing of '{instance.folder}' can be scored: add true views in gt/, or give --vgg or --clip to compare "
@@ -145,6 +141,14 @@ def _pair_scores(lpips_params: dict | None, predicted: jax.Array, true: jax.Arra
     return {name: values[0] for name, values in scores.items()}
 
 
+@jax.jit
+def _likeness(
+    clip: ImageEncoder | None, lpips_params: dict | None, views: jax.Array, source: jax.Array
+) -> dict[str, jax.Array]:
+    scores = programs.likeness(views[None] / 255.0, source[None] / 255.0, clip=clip, lpips_params=lpips_params)
+    return {name: values[0] for name, values in scores.items()}
+
+
 def _novel_scores(
     predicted: UInt8[np.ndarray, "V h w 3"], true: UInt8[np.ndarray, "V h w 3"], networks: Networks
 ) -> dict[str, np.ndarray]:
@@ -154,20 +158,12 @@ def _novel_scores(
 def _semantic_scores(
     views: UInt8[np.ndarray, "V h w 3"], source: UInt8[np.ndarray, "h w 3"], networks: Networks
 ) -> dict[str, np.ndarray]:
-    def compare(part, inputs):
-        part, inputs, scores = part / 255.0, inputs / 255.0, {}
-        if networks.clip is not None:
-            embedded = _embed(networks.clip, jnp.concatenate([part, inputs[:1]]))
-            scores["semantic_clip"] = clip_similarity(embedded[None, :-1], embedded[-1:])[0]
-        if networks.lpips_params is not None:
-            scores["semantic_lpips"] = _lpips(networks.lpips_params, part, inputs)
-        return scores
-
-    return _in_chunks(compare, views, np.broadcast_to(source, views.shape))
-
-
-_embed = jax.jit(embed)
-_lpips = jax.jit(lpips)
+    found = _in_chunks(
+        lambda part, inputs: _likeness(networks.clip, networks.lpips_params, part, inputs[0]),
+        views,
+        np.broadcast_to(source, views.shape),
+    )
+    return {f"semantic_{name}": scores for name, scores in found.items()}
 
 
 def _in_chunks(compute, a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:

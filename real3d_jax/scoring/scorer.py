@@ -114,7 +114,7 @@ class Scorer:
     def score(self, instances: Sequence[tuple[str, Instance | None]]) -> list[Row]:
         """A row for each of at most `batch_size` objects, in their order."""
         config, judges = self._config, self._judges
-        batch = self._on_devices([instance for _, instance in instances])
+        batch = self.put([instance for _, instance in instances])
         field = self._timed("reconstruct", lambda: self._compiled.encode(self._params, batch["image"]))
         values: dict[str, np.ndarray] = {}
         search: dict[str, np.ndarray] = {}
@@ -184,14 +184,15 @@ class Scorer:
 
     def draw(self, instances: Sequence[Instance]) -> list[dict[str, Float[np.ndarray, "V h w 3"]]]:
         """Renders of at most `batch_size` objects, to look at: 'around', and 'novel' where there are true views."""
-        batch = self._on_devices(instances)
+        batch = self.put(instances)
         field = self._compiled.encode(self._params, batch["image"])
         strips = {"around": np.asarray(self._compiled.around(field))}
         if self._config.scored.novel_views:
             strips["novel"] = np.asarray(self._compiled.views(field, Cameras(batch["c2w"], batch["intrinsics"])))
         return [{name: images[i] for name, images in strips.items()} for i in range(len(instances))]
 
-    def _on_devices(self, instances: Sequence[Instance | None]) -> dict[str, jax.Array]:
+    def put(self, instances: Sequence[Instance | None]) -> dict[str, jax.Array]:
+        """A batch of at most `batch_size` objects on the devices; those of `needed` must be there."""
         places = [min(row, len(instances) - 1) for row in self._rows]
         rows = [instance for place in places if (instance := instances[place]) is not None]
         return put_batch({name: np.stack([row[name] for row in rows]) for name in rows[0]}, self._mesh)
@@ -201,9 +202,7 @@ class Scorer:
         semantic, inception = self._config.protocol.semantic, self._networks.inception
         assert inception is not None
         chosen = [k for k, azimuth in enumerate(semantic.azimuths) if azimuth in semantic.fid_azimuths]
-
-        of = functools.partial(programs.inception_features, inception, jpeg_quality=semantic.fid_jpeg_quality)
-        return {"rendered": of(views[:, chosen]), "input": of(inputs[:, None])}
+        return programs.inception_features(inception, views[:, chosen], inputs, jpeg_quality=semantic.fid_jpeg_quality)
 
     def _timed(self, stage: str, compute: Any) -> Any:
         started = time.monotonic()

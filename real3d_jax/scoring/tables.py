@@ -80,7 +80,9 @@ def load_metrics(path: Path) -> dict[str, Metric]:
     return {name: Metric(**values) for name, values in tree.items() if name != "about"}
 
 
-def markdown(metrics: Mapping[str, Metric], *, table: int, method: str, left_out: Mapping[str, str]) -> str:
+def markdown(
+    metrics: Mapping[str, Metric], *, table: int, method: str, left_out: Mapping[str, str], warnings: Sequence[str] = ()
+) -> str:
     """The results as one of the paper's tables, with intervals, and notes on what is missing.
 
     Args:
@@ -88,14 +90,16 @@ def markdown(metrics: Mapping[str, Metric], *, table: int, method: str, left_out
       table: the paper's table, 1 to 4.
       method: name of the row.
       left_out: why a metric is missing, by its name.
+      warnings: what a reader has to know besides.
     """
+    said = [*notes(metrics, left_out), *(f"- {warning}" for warning in warnings)]
     rows = grid(metrics, table=table, method=method)
     if not rows:
-        return "\n".join(["No metric could be computed.", "", *notes(metrics, left_out)]) + "\n"
+        return "\n".join(["No metric could be computed.", "", *said]) + "\n"
     heads, titles, *values = rows
     bold = [f"**{name}**" if name else "" for name in titles]
     lines = [heads, ["---"] * len(heads), bold, *values]
-    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *notes(metrics, left_out)]) + "\n"
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *said]) + "\n"
 
 
 def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list[str]]:

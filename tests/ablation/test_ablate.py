@@ -1,19 +1,16 @@
 """The driver: two rows at miniature size, stopped and gone on with, and what it refuses."""
 
-import importlib.util
+import functools
 import json
-import os
 import shutil
-import signal
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from commands import STOPPED, call, stop_at
 
 from real3d_jax.ablation import run as driver
-from real3d_jax.data import pipeline
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.results import load_rows
 from real3d_jax.training.checkpoints import load_params
@@ -22,16 +19,7 @@ from tests.ablation.tiny_ablation import write_config_files
 COMMAND = Path(__file__).parents[2] / "launch" / "ablate.py"
 
 
-def ablate(*words):
-    """Calls the command line's `main`."""
-    spec = importlib.util.spec_from_file_location("ablate_command", COMMAND)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    former, sys.argv = sys.argv, ["ablate.py", *map(str, words)]
-    try:
-        return module.main()
-    finally:
-        sys.argv = former
+ablate = functools.partial(call, COMMAND)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,24 +41,18 @@ def words(tmp_path_factory):
 def finished(words, tmp_path_factory):
     """A folder in which `input_raw` was stopped amid its training and gone on with."""
     out = tmp_path_factory.mktemp("ablation")
-    train, read = driver.train, pipeline.train_batches
-
-    def stopped(config, **options):
-        for number, batch in enumerate(read(config, **options), 1):
-            if number == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield batch
+    train = driver.train
 
     def interrupted(config, workdir):
         with pytest.MonkeyPatch.context() as patch:
             if workdir.name == "input_raw":
-                patch.setattr(pipeline, "train_batches", stopped)
+                stop_at(patch, 3)
             return train(config, workdir)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "train", interrupted)
         code = ablate(*words, "--rows", "base,input_raw", "--out", out)
-    assert code == 128 + signal.SIGTERM
+    assert code == STOPPED
     assert not (out / "input_raw" / "summary.json").exists()
     assert 0 < max(int(step.name) for step in (out / "input_raw" / "checkpoints").iterdir()) < 4
     assert set(table(out)["rows"]) == {"start", "base"}

@@ -5,28 +5,17 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import seeded_references
+from seeded_inception import inception_file
 
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.inception import load_inception
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import save_weights
-from real3d_jax.weights.inception import TABLE
 
 
 @pytest.fixture(scope="module")
 def tensors():
-    """pytorch-fid's file, its classifier included, by the shapes of the table."""
-    shapes = {rule.source: tuple(map(int, rule.shape.split())) for rule in TABLE.rules}
-    tensors = {name: seeded_references.inception_tensor(name, shape) for name, shape in shapes.items()}
-    counters = {name.replace("running_var", "num_batches_tracked"): np.zeros((), np.int64) for name in shapes}
-    return (
-        tensors
-        | {name: zero for name, zero in counters.items() if name.endswith("tracked")}
-        | {
-            "fc.weight": np.zeros((1008, 2048), np.float32),
-            "fc.bias": np.zeros(1008, np.float32),
-        }
-    )
+    return inception_file()
 
 
 @pytest.fixture(scope="module")

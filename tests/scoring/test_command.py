@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-import importlib.util
+import functools
 import os
 import signal
 import subprocess
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import call
 
 from real3d_jax import config_files
 from real3d_jax.data.records import Item
@@ -28,16 +29,7 @@ OBJECTS = 200
 CONFIGS = sorted(SMOKE.parent.glob("*.py"))
 
 
-def main(*words):
-    """Calls the command line's `main`."""
-    spec = importlib.util.spec_from_file_location("evaluate_command", COMMAND)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    former, sys.argv = sys.argv, ["evaluate.py", *map(str, words)]
-    try:
-        return module.main()
-    finally:
-        sys.argv = former
+main = functools.partial(call, COMMAND)
 
 
 @pytest.mark.parametrize("variant", ["", ":released", ":released,tiny", ":small"])

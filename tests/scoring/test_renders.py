@@ -3,12 +3,16 @@
 import json
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from real3d_jax.errors import UserError
+from real3d_jax.perceptual.image_encoder import embed
+from real3d_jax.perceptual.loading import load_clip, load_lpips
+from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.scoring import score_renders
 from real3d_jax.scoring.renders import open_renders, read_image
 from real3d_jax.scoring.score_renders import RendersOptions, evaluate_renders
@@ -107,6 +111,14 @@ def test_views_are_compared_with_the_input_except_for_itself(tmp_path):
         "semantic_clip_of_random_weights": VIEWS - 1,  # azimuth 0 is the input view
         "semantic_lpips_of_random_weights": VIEWS - 1,
     }
+    (instance,) = open_renders(tmp_path / "r")
+    views, source = (jnp.float32(x) / 255 for x in (instance.predicted()[1:], instance.input(SIZE, SIZE)))
+    sources = jnp.broadcast_to(source, views.shape)
+    expected = lpips(load_lpips("random", seed=score_renders._SEED), views, sources)
+    np.testing.assert_allclose(row["semantic_lpips_of_random_weights"], expected, atol=1e-5)
+    clip = load_clip("random", random_size="tiny", seed=score_renders._SEED)
+    cosines = np.sum(embed(clip, views) * embed(clip, sources), axis=-1)
+    np.testing.assert_allclose(row["semantic_clip_of_random_weights"], cosines, atol=1e-5)
 
 
 def test_a_second_run_scores_only_what_changed(renders, tmp_path, monkeypatch):

@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import os
-import signal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from commands import STOPPED, stop_at
 from tiny_run import make_tiny_config
 
 from real3d_jax.data import pipeline
@@ -17,21 +16,6 @@ from real3d_jax.training import startup
 from real3d_jax.training.checkpoints import load_params
 from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
-
-STOPPED = 128 + signal.SIGTERM
-
-
-def stop_at(monkeypatch, batch):
-    """Sends SIGTERM to this process while batch number `batch` (from 1) is read."""
-    read = pipeline.train_batches
-
-    def interrupted(config, *, start_step, **hosts):
-        for number, rows in enumerate(read(config, start_step=start_step, **hosts), start=start_step + 1):
-            if number == batch:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield rows
-
-    monkeypatch.setattr(pipeline, "train_batches", interrupted)
 
 
 def metrics(workdir):

@@ -1,0 +1,37 @@
+"""Command lines called within a test, and runs that are stopped on the way."""
+
+import importlib.util
+import os
+import signal
+import sys
+from pathlib import Path
+
+from real3d_jax.data import pipeline
+
+STOPPED = 128 + signal.SIGTERM
+
+
+def call(command: Path, *words) -> int:
+    """Calls the `main` of a program of `launch/` with the words of a command line."""
+    spec = importlib.util.spec_from_file_location(f"{command.stem}_command", command)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    former, sys.argv = sys.argv, [command.name, *map(str, words)]
+    try:
+        return module.main()
+    finally:
+        sys.argv = former
+
+
+def stop_at(monkeypatch, batch: int) -> None:
+    """Sends SIGTERM to this process while training batch number `batch` (from 1) is read."""
+    read = pipeline.train_batches
+
+    def interrupted(config, *, start_step, **hosts):
+        for number, rows in enumerate(read(config, start_step=start_step, **hosts), start=start_step + 1):
+            if number == batch:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield rows
+
+    monkeypatch.setattr(pipeline, "train_batches", interrupted)
