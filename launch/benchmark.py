@@ -18,7 +18,7 @@ import jax
 from real3d_jax import config_files
 from real3d_jax.benchmarks import measuring, reading, scoring, suites
 from real3d_jax.cli import run
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.config import EvaluationConfig
 

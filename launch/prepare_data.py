@@ -64,7 +64,7 @@ def _from_files(dataset: str) -> None:
 
 
 def _embedded() -> None:
-    from real3d_jax.config import EmbeddedSourceConfig
+    from real3d_jax.config.data import EmbeddedSourceConfig
     from real3d_jax.data.embedded import prepare  # starts JAX, which worker processes must not
 
     parser = argparse.ArgumentParser(description="Makes an embedded data set.", allow_abbrev=False)

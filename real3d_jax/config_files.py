@@ -2,7 +2,7 @@
 
 A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word` passes the word to it. Changes are
 written `--config.schedule.steps=100`; they can set the keys that the file has, not add any. `parse` checks the result
-against the schema in `config.py`: a mistyped, missing or ill-typed key is refused by name.
+against the schema in `config/`: a mistyped, missing or ill-typed key is refused by name.
 """
 
 import ast
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import ml_collections
 
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError, did_you_mean
 
 EMBEDDED = "embedded"  # the argument of a config file for the data that the package makes itself

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from real3d_jax.cameras import spherical_c2w
-from real3d_jax.config import CurriculumConfig, SemanticLossConfig
+from real3d_jax.config.losses import CurriculumConfig, SemanticLossConfig
 from real3d_jax.errors import UserError, did_you_mean
 
 _LAWS = ("uniform", "released")

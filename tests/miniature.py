@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from real3d_jax.config import BatchConfig, Config
+from real3d_jax.config.training import BatchConfig, Config
 
 
 def shrink(config: Config) -> Config:

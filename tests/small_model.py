@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from real3d_jax.config import ComputeConfig
+from real3d_jax.config.model import ComputeConfig
 from real3d_jax.models.presets import PRESETS
 
 FLOAT32 = ComputeConfig(

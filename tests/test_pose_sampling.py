@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from real3d_jax.config import CurriculumConfig, SemanticLossConfig
+from real3d_jax.config.losses import CurriculumConfig, SemanticLossConfig
 from real3d_jax.errors import UserError
 from real3d_jax.pose_sampling import curriculum_range, sample_curriculum, sample_novel_poses, sample_semantic
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from real3d_jax import config_files
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.config_files import parse
 
 SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"

@@ -15,7 +15,7 @@ from real3d_jax import config_files
 from real3d_jax.ablation.rows import FULL, ROWS, START
 from real3d_jax.ablation.table import MARKDOWN, Scored, publish
 from real3d_jax.cli import USER_ERROR
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.evaluation import evaluate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from real3d_jax.ablation.rows import BASE, ROWS, START, Row
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.perceptual.loading import RANDOM
 from real3d_jax.scoring.comparison import Difference, paired
 from real3d_jax.scoring.config import BootstrapConfig

@@ -6,7 +6,7 @@ import numpy as np
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w, to_input_frame
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.instances import Instance
 

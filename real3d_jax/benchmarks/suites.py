@@ -13,7 +13,7 @@ from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.scoring import stage_cases
 from real3d_jax.benchmarks.work import decode_tflop, encode_tflop, step_tflop, view_tflop
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
-from real3d_jax.config import BatchConfig, Config
+from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.models.layers import choose_attention
 from real3d_jax.models.lrm import init_params, make_decoder, make_model
 from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen

@@ -2,7 +2,7 @@
 
 import os
 
-from real3d_jax.config import DataConfig, EmbeddedSourceConfig
+from real3d_jax.config.data import DataConfig, EmbeddedSourceConfig
 from real3d_jax.data import record_writer
 from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.records import Source
@@ -17,7 +17,7 @@ KINDS = ("procedural_views", "procedural_single", "photographs")
 def embedded_source(
     kind: str, *, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int, raw: float
 ) -> Source:
-    """The source of an embedded data set; the arguments are the fields of `config.EmbeddedSourceConfig`.
+    """The source of an embedded data set; the arguments are the fields of `config.data.EmbeddedSourceConfig`.
 
     Raises:
       UserError: there is no such kind, or an argument is out of range.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from real3d_jax.config import MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.data import frames, transforms
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Photograph, View

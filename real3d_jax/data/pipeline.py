@@ -18,7 +18,8 @@ from absl import flags
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras
-from real3d_jax.config import Config, MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.training import Config
 from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError

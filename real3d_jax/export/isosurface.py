@@ -8,7 +8,7 @@ import numpy as np
 import skimage.measure
 from jaxtyping import Float, Int
 
-from real3d_jax.config import RenderConfig
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.rendering.field import TriplaneField, query_field
 from real3d_jax.rendering.grid import density_grid

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.config import ViewLossConfig
+from real3d_jax.config.losses import ViewLossConfig
 from real3d_jax.perceptual.lpips import lpips
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.config import LossConfig
+from real3d_jax.config.losses import LossConfig
 from real3d_jax.images import resize_bilinear
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
 

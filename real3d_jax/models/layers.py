@@ -164,7 +164,7 @@ def scan_blocks(block: type[nn.Module], layers: int, remat: str, unroll: int, **
     Args:
       block: a module with `__call__(x, *context) -> (x, None)`.
       layers: how many.
-      remat: what each keeps for its backward pass: 'none', 'dots' or 'full' (see `config.ComputeConfig`).
+      remat: what each keeps for its backward pass: 'none', 'dots' or 'full' (see `config.model.ComputeConfig`).
       unroll: copies compiled one after another in the body of the loop over the rest; 0 compiles all of them.
       **settings: the block's attributes, `name` included.
     """

@@ -7,7 +7,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from real3d_jax.config import ComputeConfig, ModelConfig
+from real3d_jax.config.model import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.layers import choose_attention, choose_elementwise

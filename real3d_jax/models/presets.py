@@ -4,7 +4,7 @@ import dataclasses
 
 import ml_collections
 
-from real3d_jax.config import ModelConfig, VitConfig
+from real3d_jax.config.model import ModelConfig, VitConfig
 from real3d_jax.errors import UserError, did_you_mean
 
 DINO_VIT_B16 = VitConfig(

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from real3d_jax.config import VitConfig
+from real3d_jax.config.model import VitConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, residual_norm, scan_blocks
 

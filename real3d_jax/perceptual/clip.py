@@ -3,7 +3,7 @@
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from real3d_jax.config import VitConfig
+from real3d_jax.config.model import VitConfig
 from real3d_jax.models.vit import ViT
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from real3d_jax.config import PerceptualConfig, VitConfig
+from real3d_jax.config.losses import PerceptualConfig
+from real3d_jax.config.model import VitConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.presets import DINO_VIT_B16
 from real3d_jax.perceptual import clip, efficientnet

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
-from real3d_jax.config import RenderConfig
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering.fused_field import query_raw_fused

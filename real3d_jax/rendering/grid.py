@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.config import RenderConfig
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.rendering.field import TriplaneField, query_field
 
 _BLOCK = 4  # points per side of a block; blocks are queried whole, which the fused query wants

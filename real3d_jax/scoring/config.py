@@ -5,7 +5,9 @@ No field has a default: every number that shapes a result stands in the config f
 
 import dataclasses
 
-from real3d_jax.config import ComputeConfig, EmbeddedSourceConfig, MeshConfig, ModelConfig, RenderConfig
+from real3d_jax.config.data import EmbeddedSourceConfig
+from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.evaluation.protocols import PROTOCOLS, ProtocolConfig
 from real3d_jax.models.presets import PRESETS

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from real3d_jax.config import RenderConfig
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.mesh_metrics import score_mesh
 from real3d_jax.export.isosurface import Mesh, extract_mesh

@@ -10,7 +10,7 @@ from PIL import Image
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, canonical_c2w, cycle_return_pose, intrinsics_from_fov, spherical_c2w
-from real3d_jax.config import RenderConfig
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.evaluation.image_metrics import psnr, ssim
 from real3d_jax.evaluation.inception import Inception
 from real3d_jax.evaluation.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras
-from real3d_jax.config import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
 from real3d_jax.evaluation.protocols import ProtocolConfig
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views

@@ -9,7 +9,7 @@ import jax
 import optax
 from jax.sharding import Mesh
 
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import LRM, init_params
 from real3d_jax.training.checkpoints import is_training_folder, load_params

@@ -16,7 +16,7 @@ from jax.experimental import multihost_utils
 
 from real3d_jax import compiler_options
 from real3d_jax.batches import TrainBatch
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib, say

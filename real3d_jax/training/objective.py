@@ -6,7 +6,9 @@ from jaxtyping import Array, Float
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
 from real3d_jax.cameras import Cameras, cycle_return_pose
-from real3d_jax.config import Config, LossConfig, RenderConfig
+from real3d_jax.config.losses import LossConfig
+from real3d_jax.config.model import RenderConfig
+from real3d_jax.config.training import Config
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.losses.self_training import intermediate_input, self_training_loss, semantic_loss
 from real3d_jax.models.lrm import LRM, make_decoder

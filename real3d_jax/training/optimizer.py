@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import optax
 
-from real3d_jax.config import OptimizerConfig
+from real3d_jax.config.training import OptimizerConfig
 from real3d_jax.errors import UserError
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import render_views
 from real3d_jax.training.objective import close_cycle, reconstruct, uses_cycle, with_intrinsics

@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
-from real3d_jax.config import BatchConfig, MeshConfig
+from real3d_jax.config.training import BatchConfig, MeshConfig
 from real3d_jax.errors import UserError
 
 _MIN_SPLIT = 2**16  # smaller arrays are repeated: gathering them would cost more than they weigh

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from real3d_jax import compiler_options, config_files
 from real3d_jax.batches import TrainBatch
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded import prepare_embedded
 from real3d_jax.errors import UserError

@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from real3d_jax.batches import SingleViewBatch, TrainBatch
-from real3d_jax.config import Config
+from real3d_jax.config.training import Config
 from real3d_jax.models.lrm import LRM
 from real3d_jax.perceptual.loading import FrozenNetworks
 from real3d_jax.pose_sampling import NovelPoses, sample_novel_poses

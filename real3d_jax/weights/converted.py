@@ -27,8 +27,8 @@ class Weights:
 
     Attributes:
       kind: 'lrm' (the whole model), 'vit' (an image tokenizer), 'clip', 'vgg', 'alex', 'inception' or 'efficientnet'.
-      architecture: what is known of the sizes: for 'lrm' the fields of `config.ModelConfig` that shapes tell, for
-        'vit' those of `config.VitConfig`, for 'clip' `vit`, `projection` and `image_size`, for the others nothing.
+      architecture: what is known of the sizes: for 'lrm' the fields of `config.model.ModelConfig` that shapes tell,
+        for 'vit' those of `VitConfig`, for 'clip' `vit`, `projection` and `image_size`, for the others nothing.
       params: the nested parameter tree, float32.
       unused: tensors that a foreign file held and its format needs, but we do not; by TripoSR's names.
     """

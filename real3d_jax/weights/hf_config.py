@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from real3d_jax.config import VitConfig
+from real3d_jax.config.model import VitConfig
 from real3d_jax.errors import UserError
 
 _ACTIVATIONS = ("gelu", "quick_gelu")

@@ -62,7 +62,7 @@ def published_depths(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 
 def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
-    """The fields of `config.ModelConfig` that shapes tell; all of them if these are TripoSR's own.
+    """The fields of `config.model.ModelConfig` that shapes tell; all of them if these are TripoSR's own.
 
     Shapes do not tell the numbers of heads, nor the image size.
     """

@@ -67,7 +67,7 @@ TABLE = Table(
 
 
 def sizes_to_vit(sizes: Mapping[str, int], layers: int) -> dict[str, int]:
-    """The fields of `config.VitConfig` that shapes tell."""
+    """The fields of `config.model.VitConfig` that shapes tell."""
     return {
         "width": sizes["W"],
         "layers": layers,

@@ -11,7 +11,7 @@ import pytest
 from real3d_jax import config_files
 from real3d_jax.benchmarks import measuring
 from real3d_jax.benchmarks.work import encode_tflop, step_tflop, view_tflop
-from real3d_jax.config import BatchConfig
+from real3d_jax.config.training import BatchConfig
 
 
 def test_counted_work_of_the_full_size():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from real3d_jax.benchmarks import loose_files
-from real3d_jax.config import MultiviewSourceConfig
+from real3d_jax.config.data import MultiviewSourceConfig
 from real3d_jax.data import record_writer
 from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet

@@ -107,7 +107,7 @@ def test_records_are_the_kept_instances(curated):
 
 
 def test_training_reads_the_records(curated):
-    from real3d_jax.config import SingleViewSourceConfig
+    from real3d_jax.config.data import SingleViewSourceConfig
     from real3d_jax.data.examples import ImageSizes, SingleViewExamples
 
     source = SingleViewSourceConfig(str(curated / "records"), 1.0, 2.4, 39.6, (1.45, 1.7), 1.0)

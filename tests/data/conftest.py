@@ -5,7 +5,8 @@ import pathlib
 
 import pytest
 
-from real3d_jax.config import BatchConfig, Config, DataConfig, MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.data import DataConfig, MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.data import record_writer
 from tests.data.samples import multiview_source, photograph_source
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from real3d_jax.config import MultiviewSourceConfig
+from real3d_jax.config.data import MultiviewSourceConfig
 from real3d_jax.data import frames, preparation, record_writer
 from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet

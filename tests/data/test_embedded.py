@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from real3d_jax.config import EmbeddedSourceConfig
+from real3d_jax.config.data import EmbeddedSourceConfig
 from real3d_jax.data.embedded import prepare_embedded
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError

@@ -24,7 +24,7 @@ from miniature import shrink  # noqa: E402
 
 from real3d_jax import config_files  # noqa: E402
 from real3d_jax.benchmarks.random_batches import random_batch  # noqa: E402
-from real3d_jax.config import BatchConfig, MeshConfig  # noqa: E402
+from real3d_jax.config.training import BatchConfig, MeshConfig  # noqa: E402
 from real3d_jax.models.lrm import init_params, make_model  # noqa: E402
 from real3d_jax.perceptual.loading import FrozenNetworks  # noqa: E402
 from real3d_jax.training import sharding  # noqa: E402

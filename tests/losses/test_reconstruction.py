@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from real3d_jax.config import ViewLossConfig
+from real3d_jax.config.losses import ViewLossConfig
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.perceptual.lpips import lpips
 

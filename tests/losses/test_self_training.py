@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from real3d_jax.config import ViewLossConfig
+from real3d_jax.config.losses import ViewLossConfig
 from real3d_jax.losses.reconstruction import View, mse
 from real3d_jax.losses.self_training import intermediate_input, self_training_loss, semantic_distance, semantic_loss
 

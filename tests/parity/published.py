@@ -7,7 +7,7 @@ import numpy as np
 from jax import numpy as jnp
 from parity_data import GRADIENT_TOLERANCE, relative_error, seeded_tensor
 
-from real3d_jax.config import ModelConfig, RenderConfig
+from real3d_jax.config.model import ModelConfig, RenderConfig
 from real3d_jax.models.presets import DINO_VIT_B16, PRESETS
 from real3d_jax.weights import tsr
 from real3d_jax.weights.mapping import export_tensors, import_tensors

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from parity_data import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, relative_error, with_prefix
 
-from real3d_jax.config import VitConfig
+from real3d_jax.config.model import VitConfig
 from real3d_jax.perceptual.clip import MEAN, STD, ClipVision
 from real3d_jax.perceptual.image_encoder import ImageEncoder, embed
 from real3d_jax.weights import clip as clip_weights

@@ -9,7 +9,7 @@ from parity_data import OUTPUT_TOLERANCE, relative_error, with_prefix
 from published import RENDER, TINY_MODEL, assert_gradients_match, seeded_params
 
 from real3d_jax.cameras import Cameras, intrinsics_from_fov
-from real3d_jax.config import ViewLossConfig
+from real3d_jax.config.losses import ViewLossConfig
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import render_views

@@ -11,7 +11,7 @@ import safetensors.numpy
 import seeded_references
 from foreign_checkpoints import CLIP_CONFIG, clip_shapes, tensors_of
 
-from real3d_jax.config import PerceptualConfig
+from real3d_jax.config.losses import PerceptualConfig
 from real3d_jax.errors import UserError
 from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.loading import load_efficientnet, load_frozen

@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 from foreign_checkpoints import CLIP_CONFIG, clip_shapes, tensors_of, vgg_shapes, vit_shapes
 
-from real3d_jax.config import PerceptualConfig
+from real3d_jax.config.losses import PerceptualConfig
 from real3d_jax.errors import UserError
 from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.loading import load_clip, load_frozen, load_lpips

@@ -15,7 +15,7 @@ from configs.smoke import get_config as get_training_config
 from real3d_jax import config_files, hosts
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, spherical_c2w
-from real3d_jax.config import MultiviewSourceConfig
+from real3d_jax.config.data import MultiviewSourceConfig
 from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from real3d_jax.config import MeshConfig
+from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
 from real3d_jax.training.checkpoints import (
     Checkpoints,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from real3d_jax.config import OptimizerConfig
+from real3d_jax.config.training import OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import LRM, init_params
 from real3d_jax.models.presets import PRESETS

@@ -3,7 +3,7 @@
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from real3d_jax.config import BatchConfig, MeshConfig
+from real3d_jax.config.training import BatchConfig, MeshConfig
 from real3d_jax.errors import UserError
 from real3d_jax.training.sharding import count_micro_batches, leaf_spec, make_mesh
 

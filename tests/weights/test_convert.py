@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 from foreign_checkpoints import CLIP_CONFIG, VIT_CONFIG, clip_shapes, tensors_of, tsr_shapes, vgg_shapes, vit_shapes
 
-from real3d_jax.config import VitConfig
+from real3d_jax.config.model import VitConfig
 from real3d_jax.errors import UserError
 from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_tsr
 from real3d_jax.weights.converted import load_weights, save_unused, save_weights

@@ -1,0 +1,98 @@
+"""Data sets, and how they are mixed."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiviewSourceConfig:
+    """A data set of objects with several known views.
+
+    Attributes:
+      path: folder of records, relative to `data.root` or absolute.
+      weight: share in the mixture relative to the others; 0 means in proportion to the number of objects.
+      distance: of the input camera from the object once mapped to the input-camera frame, in world units.
+      input_views: the input view is drawn among the first so many views of an object; 0 means all.
+      replacement: whether target views are drawn with replacement.
+    """
+
+    path: str
+    weight: float
+    distance: float
+    input_views: int
+    replacement: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleViewSourceConfig:
+    """A data set of photographs of one cut-out object each.
+
+    Attributes:
+      path: folder of records, relative to `data.root` or absolute.
+      weight: share in the mixture relative to the others; 0 means in proportion to the number of photographs.
+      distance: assumed distance of the camera, in world units.
+      fov_y: assumed field of view, in degrees.
+      crop_ratio: least and greatest side of the square crop, relative to the longer side of the object's box.
+      fraction: share of the photographs that is used, chosen by their names; 1 uses all. Those of a smaller share are
+        among those of a greater one (Figure 5).
+    """
+
+    path: str
+    weight: float
+    distance: float
+    fov_y: float
+    crop_ratio: tuple[float, float]
+    fraction: float
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedSourceConfig:
+    """A data set that the package makes itself, if its folder is missing, so that nothing need be downloaded.
+
+    Attributes:
+      path: folder of records to make, relative to `data.root` or absolute.
+      kind: 'procedural_views' (multi-view records), 'procedural_single' (one view an object, as if a photograph) or
+        'photographs' (the cut-out photographs of scikit-image).
+      family: of procedural objects, 'a' or 'b'; '' for photographs.
+      objects: training objects; 0 for photographs, which are as many as there are.
+      held_out: test objects, after the training ones.
+      views: rendered views of each object.
+      image_size: pixels per side of the stored images.
+      seed: of objects and cameras.
+      raw: share of the photographs of 'procedural_single' that is occluded or truncated, as before curation; 0 for
+        none.
+    """
+
+    path: str
+    kind: str
+    family: str
+    objects: int
+    held_out: int
+    views: int
+    image_size: int
+    seed: int
+    raw: float
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where examples come from.
+
+    Attributes:
+      root: folder that relative paths start from.
+      embedded: data sets to make on the first run, by name; empty where all data come from outside.
+      synthetic: supervised data sets, by name.
+      real: self-training data sets, by name.
+      validation: data sets whose held-out objects are scored, by name.
+      target_antialias: whether targets are shrunk with an antialiasing filter (the released code does not).
+      workers: reader processes a host; 0 reads in the training process.
+      prefetch: batches read ahead.
+    """
+
+    root: str
+    embedded: dict[str, EmbeddedSourceConfig]
+    synthetic: dict[str, MultiviewSourceConfig]
+    real: dict[str, SingleViewSourceConfig]
+    validation: dict[str, MultiviewSourceConfig]
+    target_antialias: bool
+    workers: int
+    prefetch: int

@@ -1,0 +1,114 @@
+"""A training run: the whole configuration, and what belongs to no part of the method."""
+
+import dataclasses
+
+from real3d_jax.config.data import DataConfig
+from real3d_jax.config.losses import LossConfig, PerceptualConfig
+from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW with warm-up and cosine decay.
+
+    Attributes:
+      learning_rate: the peak.
+      warmup_steps: optimiser steps of linear warm-up from 0.
+      end_learning_rate: value at the end of the cosine.
+      b1: first-moment decay.
+      b2: second-moment decay.
+      eps: added to the root of the second moment.
+      weight_decay: decoupled; biases and norms are exempt.
+      clip_norm: greatest global gradient norm.
+      ema_decay: of the averaged parameters; 0 keeps none.
+      max_skipped: updates skipped in a row, for NaN or Inf, before training stops.
+    """
+
+    learning_rate: float
+    warmup_steps: int
+    end_learning_rate: float
+    b1: float
+    b2: float
+    eps: float
+    weight_decay: float
+    clip_norm: float
+    ema_decay: float
+    max_skipped: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchConfig:
+    """How a step's examples are laid out.
+
+    Attributes:
+      synthetic: synthetic objects in an optimiser step, over all devices.
+      real: photographs in an optimiser step, over all devices.
+      micro_batches: parts that a step is computed in, one after another, to fit the memory; 0 makes as many as leave
+        each device one example of each kind at a time.
+    """
+
+    synthetic: int
+    real: int
+    micro_batches: int
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshConfig:
+    """The device mesh.
+
+    Attributes:
+      fsdp: devices that share one copy of the parameters; the rest of the devices repeat it. Examples are spread over
+        all of them.
+    """
+
+    fsdp: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig:
+    """Length of the run, and what happens how often, in optimiser steps (0 = never).
+
+    Attributes:
+      steps: length of the run.
+      log_every: a line of metrics.
+      validate_every: held-out novel views are scored.
+      validation_objects: held-out objects scored, of each validation set.
+      validation_views: novel views scored of each.
+      pictures_every: image grids for TensorBoard and the workdir.
+      checkpoint_every: the state is saved.
+      keep: checkpoints kept, the best one beside them.
+    """
+
+    steps: int
+    log_every: int
+    validate_every: int
+    validation_objects: int
+    validation_views: int
+    pictures_every: int
+    checkpoint_every: int
+    keep: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A training run.
+
+    Attributes:
+      name: the run's name, and of its folder under `runs/` if no workdir is given.
+      seed: of everything random.
+      init_from: converted weights or a training workdir to take parameters from; '' starts from random ones.
+    """
+
+    name: str
+    seed: int
+    init_from: str
+    model: ModelConfig
+    compute: ComputeConfig
+    render: RenderConfig
+    data: DataConfig
+    losses: LossConfig
+    perceptual: PerceptualConfig
+    optimizer: OptimizerConfig
+    batch: BatchConfig
+    mesh: MeshConfig
+    schedule: ScheduleConfig
