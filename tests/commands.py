@@ -1,4 +1,4 @@
-"""Command lines called within a test, and runs that are stopped on the way."""
+"""Command lines called within a test or beside it, and runs that are stopped on the way."""
 
 import importlib.util
 import os
@@ -22,6 +22,11 @@ def call(command: Path, *words) -> int:
         return module.main()
     finally:
         sys.argv = former
+
+
+def heed_interrupts() -> None:
+    """For a new process (`preexec_fn`): lets SIGINT through, which shells let their background jobs ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stop_at(monkeypatch, batch: int) -> None:

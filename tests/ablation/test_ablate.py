@@ -8,13 +8,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from commands import STOPPED, call, stop_at
 
 from real3d_jax.ablation import run as driver
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.results import load_rows
 from real3d_jax.training.checkpoints import load_params
 from tests.ablation.tiny_ablation import write_config_files
+from tests.commands import STOPPED, call, stop_at
 
 COMMAND = Path(__file__).parents[2] / "launch" / "ablate.py"
 

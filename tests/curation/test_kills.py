@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("pycocotools")
 pytest.importorskip("apache_beam")
 
+from tests.commands import heed_interrupts
 from tests.curation.drawn_photographs import SMALL_RULES
 
 pytestmark = pytest.mark.curation
@@ -28,7 +29,14 @@ def _start(drawn, out, *, workers=1) -> subprocess.Popen:
         *("--instances", str(drawn / "coco.json"), "--depth", str(drawn / "depth"), "--out", str(out)),
         *("--photographs-per-part", "1", f"--workers={workers}", *options),
     ]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+        preexec_fn=heed_interrupts,
+    )
 
 
 def _environment():

@@ -18,6 +18,7 @@ from real3d_jax.data.record_writer import write
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from real3d_jax.weights.inception import TABLE
+from tests.commands import heed_interrupts
 from tests.scoring.test_command import OBJECTS, many_objects
 from tests.scoring.tiny_evaluation import make_tiny_evaluation, random_params
 
@@ -75,6 +76,7 @@ def start(out, *words, folders):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=heed_interrupts,
         )
         for number, folder in enumerate(folders)
     ]

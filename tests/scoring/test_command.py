@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import call
 
 from real3d_jax import config_files
 from real3d_jax.data.records import Item
@@ -20,6 +19,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.evaluation.protocols import protocol
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.scoring.config import EvaluationConfig
+from tests.commands import call
 from tests.data.samples import multiview_source
 from tests.scoring.tiny_evaluation import SMOKE
 

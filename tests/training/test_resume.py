@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from commands import STOPPED, stop_at
 from tiny_run import make_tiny_config
 
 from real3d_jax.data import pipeline
@@ -16,6 +15,7 @@ from real3d_jax.training import startup
 from real3d_jax.training.checkpoints import load_params
 from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
+from tests.commands import STOPPED, stop_at
 
 
 def metrics(workdir):
