@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from real3d_jax.errors import UserError
 
-WARM_UP = 2
+_WARM_UP = 2
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
 
 
@@ -118,7 +118,7 @@ def matrix_rate(dtype: str) -> float:
     size, products = (8192, 20) if jax.default_backend() != "cpu" else (1024, 2)
     a = (jax.random.normal(jax.random.key(0), (size, size)) * size**-0.5).astype(dtype)
     program = jax.jit(lambda a: jax.lax.fori_loop(0, products, lambda _, x: jnp.matmul(x, a), a)).lower(a).compile()
-    return products * 2 * size**3 / statistics.median(_time(program, (a,), 10, feeds_back=False)) / 1e12
+    return products * 2 * size**3 / statistics.median(time_calls(program, (a,), 10)) / 1e12
 
 
 def device() -> dict[str, Any]:
@@ -141,16 +141,17 @@ def _compile(case: Case):
 def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Measurement:
     memory = compiled.memory_analysis()
     peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    seconds = _time(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
+    seconds = time_calls(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
     return summarize(case, seconds, peak_gib=(peak + memory.temp_size_in_bytes) / 2**30, matrix_tflops=matrix_tflops)
 
 
-def _time(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool) -> list[float]:
+def time_calls(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool = False) -> list[float]:
+    """Seconds of each of several calls after the first ones, which warm up; `feeds_back` as of `Case`."""
     seconds = []
-    for run in range(WARM_UP + runs):
+    for run in range(_WARM_UP + runs):
         start = time.perf_counter()
         result = jax.block_until_ready(function(*arguments))
-        if run >= WARM_UP:
+        if run >= _WARM_UP:
             seconds.append(time.perf_counter() - start)
         if feeds_back:
             arguments = (result[0], *arguments[1:])

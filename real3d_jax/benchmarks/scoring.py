@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from real3d_jax.batches import as_float
-from real3d_jax.benchmarks.measuring import WARM_UP, Case, Measurement, summarize
+from real3d_jax.benchmarks.measuring import Case, Measurement, summarize, time_calls
 from real3d_jax.benchmarks.random_batches import random_instance
 from real3d_jax.benchmarks.work import encode_tflop, view_tflop
 from real3d_jax.cameras import Cameras
@@ -73,8 +72,10 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
     def pictures():
         return jax.random.uniform(jax.random.key(3), stacked["rgb"].shape)
 
+    backend = _backend(config)
+
     def case(name, function, make_arguments, tflop):
-        return Case("evaluate", name, _sizes(config, batch), _backend(config), function, make_arguments, tflop)
+        return Case("evaluate", name, _sizes(config, batch), backend, function, make_arguments, tflop)
 
     return [
         case("encode", encode, lambda: (params(), jnp.asarray(stacked["image"])), batch * encode_tflop(config.model)),
@@ -110,6 +111,7 @@ def measure_scorer(
     work = encode_tflop(config.model) + config.protocol.novel_views.views * view_tflop(
         config, config.protocol.novel_views.resolution
     )
+    backend = _backend(config)
     for batch in batches:
         scorer = Scorer(dataclasses.replace(config, batch_per_device=batch), params, judges)
         count = scorer.batch_size
@@ -119,20 +121,16 @@ def measure_scorer(
             ("objects scored", functools.partial(scorer.score, objects), count * work),
             ("images stacked and sent", functools.partial(scorer.put, instances), 0.0),
         ):
-            case = Case("evaluate", name, _sizes(config, count), _backend(config), run, tuple, tflop)
+            case = Case("evaluate", name, _sizes(config, count), backend, run, tuple, tflop)
             yield case, _measured(case, runs, matrix_tflops)
 
 
 def _measured(case: Case, runs: int, matrix_tflops: float) -> Measurement | Exception:
-    seconds = []
     try:
-        for _ in range(WARM_UP + runs):
-            start = time.perf_counter()
-            jax.block_until_ready(case.function())
-            seconds.append(time.perf_counter() - start)
+        seconds = time_calls(case.function, case.make_arguments(), runs)
     except jax.errors.JaxRuntimeError as error:
         return error
-    return summarize(case, seconds[WARM_UP:], peak_gib=0.0, matrix_tflops=matrix_tflops)
+    return summarize(case, seconds, peak_gib=0.0, matrix_tflops=matrix_tflops)
 
 
 def _judges(config: EvaluationConfig) -> Networks:

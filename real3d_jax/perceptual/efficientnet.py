@@ -81,14 +81,9 @@ def blocks() -> Iterator[tuple[int, dict[str, Conv]]]:
     for stage in _STAGES:
         for index in range(stage.blocks):
             wide, stride = channels * stage.expansion, 1 if index else stage.stride
-            convolutions = {
-                "expand": Conv(wide),
-                "depthwise": Conv(wide, stage.size, stride=stride, depthwise=True),
-                "project": Conv(stage.channels, linear=True),
-            }
-            if stage.expansion == 1:
-                del convolutions["expand"]
-            yield channels, convolutions
+            expand = {"expand": Conv(wide)} if stage.expansion > 1 else {}
+            depthwise = Conv(wide, stage.size, stride=stride, depthwise=True)
+            yield channels, {**expand, "depthwise": depthwise, "project": Conv(stage.channels, linear=True)}
             channels = stage.channels
 
 

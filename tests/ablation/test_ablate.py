@@ -16,19 +16,11 @@ from real3d_jax.training.checkpoints import load_params
 from tests.ablation.tiny_ablation import write_config_files
 from tests.commands import STOPPED, call, stop_at
 
+pytestmark = pytest.mark.usefixtures("cache_compilations")  # rows compile much the same programs
+
 COMMAND = Path(__file__).parents[2] / "launch" / "ablate.py"
 
-
 ablate = functools.partial(call, COMMAND)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_compilations(tmp_path_factory):
-    """Rows compile much the same programs."""
-    former = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    yield
-    jax.config.update("jax_compilation_cache_dir", former)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,14 @@
 """What the tests of evaluation runs share."""
 
+import contextlib
+
 import jax
 import numpy as np
 import pytest
 
 from real3d_jax.data.record_writer import write
 from real3d_jax.scoring.evaluation import evaluate
+from real3d_jax.scoring.scorer import Scorer
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from tests.data.samples import multiview_source
@@ -46,3 +49,24 @@ def finished(tiny, checkpoint, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished")
     assert evaluate(tiny, checkpoint, out, method="tiny") == 0
     return out
+
+
+@pytest.fixture
+def killed_after(monkeypatch):
+    """`with killed_after(n):` around an evaluation, which must then be interrupted as it begins batch n + 1."""
+
+    @contextlib.contextmanager
+    def interrupting(batches):
+        score, calls = Scorer.score, []
+
+        def killed(self, instances):
+            if len(calls) == batches:
+                raise KeyboardInterrupt
+            calls.append(len(instances))
+            return score(self, instances)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Scorer, "score", killed)
+            yield
+
+    return interrupting

@@ -20,7 +20,6 @@ from real3d_jax.scoring.evaluation import evaluate
 from real3d_jax.scoring.instances import open_instances
 from real3d_jax.scoring.results import ROWS
 from real3d_jax.scoring.score_renders import RendersOptions, evaluate_renders
-from real3d_jax.scoring.scorer import Scorer
 from real3d_jax.training.objective import reconstruct
 from tests.scoring.tiny_evaluation import make_tiny_evaluation
 
@@ -96,19 +95,9 @@ def check(out, expected):
     assert "biased upwards" in (out / "report.html").read_text()
 
 
-def test_an_evaluation_that_was_killed_and_goes_on(config, checkpoint, expected, tmp_path, monkeypatch):
-    score, calls = Scorer.score, []
-
-    def killed(self, instances):
-        if calls:
-            raise KeyboardInterrupt
-        calls.append(len(instances))
-        return score(self, instances)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "score", killed)
-        with pytest.raises(KeyboardInterrupt):
-            evaluate(config, checkpoint, tmp_path / "killed", method="tiny")
+def test_an_evaluation_that_was_killed_and_goes_on(config, checkpoint, expected, tmp_path, killed_after):
+    with killed_after(1):
+        evaluate(config, checkpoint, tmp_path / "killed", method="tiny")
     assert len((tmp_path / "killed" / ROWS).read_text().splitlines()) == 2
     for name in ("killed", "unbroken"):
         assert evaluate(config, checkpoint, tmp_path / name, method="tiny") == 0

@@ -112,28 +112,21 @@ def test_missing_weights_leave_metrics_out_by_name(finished):
     assert not any("lpips" in name for name in summary(finished) if name != "about")
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_tables(tiny, checkpoint, finished, tmp_path, monkeypatch):
-    score, calls = Scorer.score, []
-
-    def killed(self, instances):
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        calls.append(len(instances))
-        return score(self, instances)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "score", killed)
-        with pytest.raises(KeyboardInterrupt):
-            evaluate(tiny, checkpoint, tmp_path, method="tiny")
+def test_a_killed_run_goes_on_and_gives_the_same_tables(
+    tiny, checkpoint, finished, tmp_path, monkeypatch, killed_after
+):
+    with killed_after(2):
+        evaluate(tiny, checkpoint, tmp_path, method="tiny")
     kept = (tmp_path / ROWS).read_bytes().splitlines(keepends=True)
     assert len(kept) == 4
     (tmp_path / ROWS).write_bytes(b"".join(kept[:-1]) + kept[-1][:40])  # the kill came amid a line
+
+    score, calls = Scorer.score, []
 
     def counted(self, instances):
         calls.append(len(instances))
         return score(self, instances)
 
-    calls.clear()
     monkeypatch.setattr(Scorer, "score", counted)
     assert evaluate(tiny, checkpoint, tmp_path, method="tiny") == 0
     assert calls == [2, 1]  # the batch that lacked a row, and the last one

@@ -17,6 +17,8 @@ from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
 from tests.commands import STOPPED, stop_at
 
+pytestmark = pytest.mark.usefixtures("cache_compilations")  # these tests compile one program again and again
+
 
 def metrics(workdir):
     volatile = ("steps_per_second",)
@@ -32,15 +34,6 @@ def assert_equal(a, b):
 def data_root(tmp_path_factory):
     """A folder for the embedded data, made once."""
     return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_compilations(tmp_path_factory):
-    """These tests compile one program again and again."""
-    former = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    yield
-    jax.config.update("jax_compilation_cache_dir", former)
 
 
 @pytest.fixture(scope="module")
