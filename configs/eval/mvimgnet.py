@@ -27,7 +27,7 @@ def get_config(variant: str = "", dataset: str = "mvimgnet") -> ConfigDict:
     config.compute = training.compute
     config.render = training.render
     config.mesh = ConfigDict({"fsdp": 1})
-    config.batch_per_device = 4
+    config.batch_per_device = 8
 
     config.data = ConfigDict()
     config.data.root = "data"

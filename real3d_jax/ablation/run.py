@@ -82,13 +82,11 @@ def plan(
     for name in [*rows, *earlier]:
         loaded = _with_steps(config_files.load(f"{config}:{name},{size}", changes), steps)
         configs[name] = dataclasses.replace(loaded, init_from=str(source))
-    _check_changes(config, [*rows, *earlier], size, changes)
+    _check_changes(config, list(configs), size, changes)
     for name, row in configs.items():
         _check_same(out / name, row)
     scored_on = config_files.load_as(EvaluationConfig, f"{evaluation}:{size}")
-    root = next(iter(configs.values())).data.root
-    scored_on = dataclasses.replace(scored_on, data=dataclasses.replace(scored_on.data, root=root))
-    return Ablation(configs, scored_on, out, source)
+    return Ablation(configs, _with_changes(scored_on, next(iter(configs.values()))), out, source)
 
 
 def run(ablation: Ablation) -> int:
@@ -194,6 +192,13 @@ def _check_changes(config: str, rows: list[str], size: str, changes: list[str]) 
         )
         for key in sorted(before ^ after):
             raise UserError(f"--{key} would undo what makes the row '{name}': change it in a config file of your own.")
+
+
+def _with_changes(evaluation: EvaluationConfig, config: Config) -> EvaluationConfig:
+    """The evaluation of what `config` trains: of its model, on data that lie in its folder and are made as it says."""
+    embedded = {name: config.data.embedded.get(name, made) for name, made in evaluation.data.embedded.items()}
+    data = dataclasses.replace(evaluation.data, root=config.data.root, embedded=embedded)
+    return dataclasses.replace(evaluation, model=config.model, data=data)
 
 
 def _with_steps(config: Config, steps: int | None) -> Config:

@@ -13,7 +13,7 @@ from real3d_jax.ablation import run as driver
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.results import load_rows
 from real3d_jax.training.checkpoints import load_params
-from tests.ablation.tiny_ablation import write_config_files
+from tests.ablation.tiny_ablation import EVALUATION, TRAINING, write_config_files
 from tests.commands import STOPPED, call, stop_at
 
 pytestmark = pytest.mark.usefixtures("cache_compilations")  # rows compile much the same programs
@@ -145,7 +145,8 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
         (["--rows", "base,naiv_clip"], r"no row 'naiv_clip': did you mean 'naive_clip'\?"),
         (["--config.sede=7"], "has no key 'sede': did you mean 'seed'"),
         (["--config.losses.semantic.weight=1.0"], "--config.losses.semantic.weight would undo .* row 'input_raw'"),
-        (["--config.batch.real=2"], "--config.batch.real would undo what makes the row 'base'"),
+        (["--config.batch.real=2", "--start", "x"], "--config.batch.real would undo what makes the row 'base'"),
+        (["--rows", "full", "--config.batch.real=2"], "--config.batch.real would undo what makes the row 'start'"),
         (["--steps", "-1"], "--steps must be at least 1, not -1"),
         (["--start_steps", "5", "--start", "x"], "--start_steps is of stage 0, which --start replaces"),
     ],
@@ -154,6 +155,27 @@ def test_what_the_command_line_refuses(words, tmp_path, more, message):
     with pytest.raises(UserError, match=message):
         ablate(*words, "--out", tmp_path / "out", *more)
     assert not (tmp_path / "out").exists()
+
+
+def test_changes_reach_the_evaluation(words, tmp_path):
+    changes = ["--config.model.layers=1", "--config.data.root", "elsewhere"]
+    config, evaluation = words[1], words[3]
+    planned = driver.plan(config, evaluation, rows=["base"], size="tiny", out=tmp_path, changes=changes)
+    assert planned.evaluation.model == planned.configs["base"].model
+    assert planned.evaluation.model.layers == 1
+    assert planned.evaluation.data.root == "elsewhere"
+
+
+def test_data_made_on_the_way_are_those_of_the_training_configs(tmp_path):
+    planned = driver.plan(
+        str(TRAINING),
+        str(EVALUATION),
+        rows=["base"],
+        size="tiny",
+        out=tmp_path,
+        changes=["--config.data.embedded.b_test.held_out=5"],
+    )
+    assert planned.evaluation.data.embedded["b_test"].held_out == 5
 
 
 def test_missing_data_of_the_paper_have_a_way_out(tmp_path):
