@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from real3d_jax.batches import as_float
+from real3d_jax.benchmarks import fields
 from real3d_jax.benchmarks.measuring import Case, Measurement, summarize, time_calls
 from real3d_jax.benchmarks.random_batches import random_instance
 from real3d_jax.benchmarks.work import encode_tflop, view_tflop
@@ -17,7 +18,6 @@ from real3d_jax.cameras import Cameras
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import RANDOM
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import choose_implementation
 from real3d_jax.scoring.config import CalibrationConfig, EvaluationConfig, NetworksConfig, ScoredConfig
 from real3d_jax.scoring.networks import Networks, load_networks
 from real3d_jax.scoring.programs import score_views
@@ -72,7 +72,7 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
     def pictures():
         return jax.random.uniform(jax.random.key(3), stacked["rgb"].shape)
 
-    backend = _backend(config)
+    backend = fields.implementation(config, config.render.implementation)
 
     def case(name, function, make_arguments, tflop):
         return Case("evaluate", name, _sizes(config, batch), backend, function, make_arguments, tflop)
@@ -111,7 +111,7 @@ def measure_scorer(
     work = encode_tflop(config.model) + config.protocol.novel_views.views * view_tflop(
         config, config.protocol.novel_views.resolution
     )
-    backend = _backend(config)
+    backend = fields.implementation(config, config.render.implementation)
     for batch in batches:
         scorer = Scorer(dataclasses.replace(config, batch_per_device=batch), params, judges)
         count = scorer.batch_size
@@ -140,14 +140,3 @@ def _judges(config: EvaluationConfig) -> Networks:
 def _sizes(config: EvaluationConfig, objects: int) -> dict[str, int]:
     novel = config.protocol.novel_views
     return {"objects": objects, "views": novel.views, "resolution": novel.resolution}
-
-
-def _backend(config: EvaluationConfig) -> str:
-    """The renderer's implementation."""
-    model = make_model(config.model, config.compute)
-    size = config.model.image_size
-
-    def field():
-        return reconstruct(init_params(model, jax.random.key(0)), jnp.zeros((1, size, size, 3)), model=model)
-
-    return choose_implementation(config.render.implementation, jax.eval_shape(field))

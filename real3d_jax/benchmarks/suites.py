@@ -2,12 +2,12 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from real3d_jax import compiler_options, config_files
+from real3d_jax.benchmarks import fields
 from real3d_jax.benchmarks.measuring import Case
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.scoring import stage_cases
@@ -15,10 +15,9 @@ from real3d_jax.benchmarks.work import decode_tflop, encode_tflop, step_tflop, v
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.models.layers import choose_attention
-from real3d_jax.models.lrm import init_params, make_decoder, make_model
+from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import choose_implementation
 from real3d_jax.rendering.grid import density_grid
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.training.optimizer import make_optimizer
@@ -163,10 +162,10 @@ def _render(config: Config, sizes: Sizes) -> list[Case]:
 def _views(config: Config, name: str, backend: str, views: int, resolution: int, samples: int, *, gradient: bool):
     render = dataclasses.replace(config.render, implementation=backend, samples=samples)
     config = dataclasses.replace(config, render=render)
-    decoder = _decoder(config)
+    decoder = fields.decoder(config)
 
     def arguments():
-        planes, decoder_params = _field(config)
+        planes, decoder_params = fields.noise(config)
         angles = jnp.linspace(-1.0, 1.0, views)[None]
         intrinsics = jnp.broadcast_to(intrinsics_from_fov(jnp.radians(39.6)), (1, views, 4))
         return planes, decoder_params, Cameras(spherical_c2w(2 * angles, 0.5 * angles, 2.4), intrinsics)
@@ -194,7 +193,7 @@ def _views(config: Config, name: str, backend: str, views: int, resolution: int,
 
 
 def _mesh(config: Config, sizes: Sizes) -> list[Case]:
-    decoder = _decoder(config)
+    decoder = fields.decoder(config)
 
     def case(backend):
         render = dataclasses.replace(config.render, implementation=backend)
@@ -204,7 +203,7 @@ def _mesh(config: Config, sizes: Sizes) -> list[Case]:
             sizes={"grid": sizes.grid},
             backend=backend,
             function=lambda planes, params: density_grid(TriplaneField(planes, params, decoder), sizes.grid, render),
-            make_arguments=lambda: _field(config),
+            make_arguments=lambda: fields.noise(config),
             tflop=decode_tflop(config.model, sizes.grid**3),
         )
 
@@ -244,19 +243,7 @@ def _evaluate(config: Config, sizes: Sizes) -> list[Case]:
     return stage_cases(config_files.load_as(EvaluationConfig, sizes.evaluation), sizes.evaluation_batches[0])
 
 
-def _field(config: Config) -> tuple[Any, Any]:
-    side = 2 * config.model.plane_tokens
-    planes = jax.random.normal(jax.random.key(2), (1, 3, side, side, config.model.plane_channels))
-    features = jnp.zeros((1, 3 * config.model.plane_channels))
-    return planes, _decoder(config).init(jax.random.key(3), features)["params"]
-
-
-def _decoder(config: Config):
-    return make_decoder(config.model, jnp.dtype(config.compute.dtype))
-
-
 def _backends(config: Config) -> list[str]:
     """The renderer's implementations that are worth measuring here, the one that 'auto' takes first."""
-    planes, params = jax.eval_shape(lambda: _field(config))
-    chosen = choose_implementation("auto", TriplaneField(planes, params, _decoder(config)))
+    chosen = fields.implementation(config, "auto")
     return [chosen, "xla"] if chosen != "xla" else ["xla"]

@@ -1,0 +1,32 @@
+"""Fields of noise to render, of a configuration's sizes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from real3d_jax.config.training import Config
+from real3d_jax.models.decoder import Decoder
+from real3d_jax.models.lrm import make_decoder
+from real3d_jax.rendering import TriplaneField
+from real3d_jax.rendering.field import choose_implementation
+from real3d_jax.scoring.config import EvaluationConfig
+
+
+def noise(config: Config | EvaluationConfig) -> tuple[Any, Any]:
+    """Planes of one field, and parameters of its decoder."""
+    side = 2 * config.model.plane_tokens
+    planes = jax.random.normal(jax.random.key(2), (1, 3, side, side, config.model.plane_channels))
+    features = jnp.zeros((1, 3 * config.model.plane_channels))
+    return planes, decoder(config).init(jax.random.key(3), features)["params"]
+
+
+def decoder(config: Config | EvaluationConfig) -> Decoder:
+    """The decoder in the type that is computed with."""
+    return make_decoder(config.model, jnp.dtype(config.compute.dtype))
+
+
+def implementation(config: Config | EvaluationConfig, wanted: str) -> str:
+    """What the renderer takes for such fields here, if `wanted` is asked for: one of its implementations, or 'auto'."""
+    planes, params = jax.eval_shape(lambda: noise(config))
+    return choose_implementation(wanted, TriplaneField(planes, params, decoder(config)))
