@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from real3d_jax.errors import UserError
+from real3d_jax.data.boxes import object_box, square_around
 
 GREY = 0.5  # behind the model's input
 WHITE = 1.0  # behind targets
@@ -74,24 +74,6 @@ def square_crop(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, ratio: floa
     return window(rgba, *square_around(object_box(rgba[..., 3], threshold=threshold), ratio=ratio))
 
 
-def object_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> tuple[int, int, int, int]:
-    """The object's box: left, top, right, bottom; the last two are the places after the last pixel.
-
-    Raises:
-      UserError: no alpha is above the threshold.
-    """
-    top, bottom = _span(alpha.max(1) > threshold)
-    left, right = _span(alpha.max(0) > threshold)
-    return left, top, right, bottom
-
-
-def square_around(box: tuple[int, int, int, int], *, ratio: float) -> tuple[int, int, int]:
-    """A square about a box's centre, `ratio` times its longer side wide: left, top and side of it, in whole pixels."""
-    left, top, right, bottom = box
-    side = max(1, round(ratio * max(bottom - top, right - left)))
-    return (left + right - side) // 2, (top + bottom - side) // 2, side
-
-
 def window(rgba: UInt8[np.ndarray, "H W 4"], left: int, top: int, side: int) -> UInt8[np.ndarray, "side side 4"]:
     """A square of an image, which may reach beyond its border: there it is transparent."""
     height, width = rgba.shape[:2]
@@ -100,14 +82,6 @@ def window(rgba: UInt8[np.ndarray, "H W 4"], left: int, top: int, side: int) -> 
     if y0 < y1 and x0 < x1:
         crop[y0 - top : y1 - top, x0 - left : x1 - left] = rgba[y0:y1, x0:x1]
     return crop
-
-
-def _span(occupied: np.ndarray) -> tuple[int, int]:
-    """First occupied place, and the one after the last."""
-    (places,) = np.nonzero(occupied)
-    if not len(places):
-        raise UserError("An image shows nothing: no alpha is above the mask threshold, so take the record out.")
-    return int(places[0]), int(places[-1]) + 1
 
 
 def _resized(image: Image.Image, size: int, antialias: bool) -> Image.Image:

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from real3d_jax.data import frames, transforms
+from real3d_jax.data import boxes, frames, transforms
 from real3d_jax.data.embedded import prepare
 from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.record_reader import RecordSet
@@ -120,16 +120,29 @@ class Instances:
                     f"({_size(shots[0].image)}): set config.protocol.input_view.crop_ratio above 0."
                 )
             return [shot.image for shot in shots], intrinsics
-        side = centred_square(shots[0].image, threshold=self.data.mask_threshold, ratio=ratio)
-        cropped = [crop_centre(shot.image, camera, side) for shot, camera in zip(shots, intrinsics, strict=True)]
-        return [image for image, _ in cropped], np.stack([camera for _, camera in cropped])
+        size, box = shape[::-1], self._box(shots[0])
+        if box is None:
+            raise UserError(
+                f"View '{shots[0].view}' of '{shots[0].object_id}' in '{self.data.folder}' shows nothing: no alpha is "
+                "above the mask threshold, so take the object out."
+            )
+        left, top, side = boxes.square_about_middle(size, boxes.side_about_middle(box, size, ratio=ratio))
+        cameras = (intrinsics * [*size, *size] - [0, 0, left, top]) / side
+        return [transforms.window(shot.image, left, top, side) for shot in shots], cameras
 
     def _most_centred(self, item: int, count: int) -> int:
         if self.data.settings.get(CENTRED_FIRST):
             return 0
-        return int(
-            np.argmin([off_centre(self.data.read_view(item, v).image, self.data.mask_threshold) for v in range(count)])
-        )
+        return min(range(count), key=lambda view: self._off_middle(self.data.read_view(item, view)))
+
+    def _off_middle(self, shot: View) -> tuple[bool, float]:
+        box = self._box(shot)
+        return (True, float("inf")) if box is None else boxes.off_middle(box, shot.image.shape[1::-1])
+
+    def _box(self, shot: View) -> boxes.Box | None:
+        """Of the object; None where none is seen."""
+        alpha, threshold = shot.image[..., 3], self.data.mask_threshold
+        return boxes.object_box(alpha, threshold=threshold) if (alpha > threshold).any() else None
 
     def _assembled(
         self,
@@ -221,55 +234,6 @@ def select(count: int, wanted: int, selection: str) -> list[int]:
     if selection == "first" or wanted == 1:
         return list(range(wanted))
     return [int(k) for k in np.round(np.linspace(0, count - 1, wanted))]
-
-
-def off_centre(rgba: UInt8[np.ndarray, "H W 4"], threshold: int) -> float:
-    """How far the centre of the object's box lies from the image's, as a fraction of the image.
-
-    It is inf without an object, and for one that touches the image's border: what is cut off looks centred.
-    """
-    box = _box(rgba, threshold)
-    if box is None:
-        return float("inf")
-    top, bottom, left, right = box
-    height, width = rgba.shape[:2]
-    if top == 0 or left == 0 or bottom == height or right == width:
-        return float("inf")
-    return float(np.hypot((top + bottom) / (2 * height) - 0.5, (left + right) / (2 * width) - 0.5))
-
-
-def centred_square(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int, ratio: float) -> int:
-    """Side in pixels of the least square around the image's centre that holds the object, times `ratio`.
-
-    Raises:
-      UserError: no alpha is above the threshold.
-    """
-    box = _box(rgba, threshold)
-    if box is None:
-        raise UserError("An input view shows nothing: no alpha is above the mask threshold, so take the object out.")
-    top, bottom, left, right = box
-    height, width = rgba.shape[:2]
-    reach = max(height / 2 - top, bottom - height / 2, width / 2 - left, right - width / 2)
-    return max(1, round(ratio * 2 * reach))
-
-
-def crop_centre(
-    rgba: UInt8[np.ndarray, "H W 4"], intrinsics: Float[np.ndarray, "4"], side: int
-) -> tuple[UInt8[np.ndarray, "side side 4"], Float[np.ndarray, "4"]]:
-    """The square of `side` pixels around the image's centre, transparent beyond its border, and its intrinsics."""
-    height, width = rgba.shape[:2]
-    y, x = (height - side) // 2, (width - side) // 2
-    crop = np.zeros((side, side, 4), np.uint8)
-    y0, y1, x0, x1 = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
-    crop[y0 - y : y1 - y, x0 - x : x1 - x] = rgba[y0:y1, x0:x1]
-    fx, fy, cx, cy = intrinsics
-    return crop, np.array([fx * width, fy * height, cx * width - x, cy * height - y]) / side
-
-
-def _box(rgba: np.ndarray, threshold: int) -> tuple[int, int, int, int] | None:
-    """First row of the object, the one after its last, and likewise columns."""
-    rows, columns = (np.flatnonzero(rgba[..., 3].max(axis) > threshold) for axis in (1, 0))
-    return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1) if len(rows) else None
 
 
 def _world_to_input(input_c2w: Float[np.ndarray, "4 4"], distance: float) -> Float[np.ndarray, "4 4"]:

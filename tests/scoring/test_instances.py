@@ -16,9 +16,6 @@ from real3d_jax.data.sources.layout import PHOTOGRAPHS
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.protocols import protocol
 from real3d_jax.scoring.instances import (
-    centred_square,
-    crop_centre,
-    off_centre,
     open_instances,
     select,
 )
@@ -88,6 +85,19 @@ def test_wide_images_need_a_crop(tmp_path):
     config = with_protocol(on_disk(tmp_path, wide_views()), "novel_views", views=2)
     with pytest.raises(UserError, match=r"is not square \(176 x 96\)"):
         open_instances(config).read(0)
+
+
+def test_an_input_view_that_shows_nothing_is_named(tmp_path):
+    source = wide_views()
+    (item,) = source.items("test", range(1))
+    empty = dataclasses.replace(item.records[0], image=0 * item.records[0].image)
+    source = dataclasses.replace(source, items=lambda split, chosen: [Item("object", (empty, *item.records[1:]))])
+    config = with_protocol(
+        with_protocol(on_disk(tmp_path, source), "novel_views", views=2), "input_view", crop_ratio=1.6
+    )
+    with pytest.raises(UserError, match=r"View '0' of 'object' .* shows nothing"):
+        open_instances(with_protocol(config, "input_view", choice="first")).read(0)
+    assert open_instances(with_protocol(config, "input_view", choice="centred")).read(0)["rgb"].shape[0] == 2
 
 
 def test_images_of_different_sizes_are_refused(tmp_path):
@@ -219,23 +229,6 @@ def test_what_is_refused_before_anything_is_read(tmp_path):
         open_instances(with_protocol(cropped, "input_view", crop_ratio=1.6))
     with pytest.raises(UserError, match="There is no data set"):
         open_instances(dataclasses.replace(config, data=dataclasses.replace(config.data, path="nothing")))
-
-
-def test_boxes_around_the_image_centre():
-    image = np.zeros((20, 30, 4), np.uint8)
-    image[8:12, 18:21, 3] = 200  # 6 columns right of the centre at its farther edge
-    assert centred_square(image, threshold=0, ratio=1.0) == 12
-    assert centred_square(image, threshold=0, ratio=1.6) == 19
-    assert off_centre(image, 0) == pytest.approx(4.5 / 30)
-    assert off_centre(image, 200) == np.inf
-    image[:, 14:17, 3] = 200  # from the upper to the lower border: it may go on beyond
-    assert off_centre(image, 0) == np.inf
-    with pytest.raises(UserError, match="shows nothing"):
-        centred_square(image, threshold=200, ratio=1.0)
-    crop, intrinsics = crop_centre(image, np.array([1.0, 2.0, 0.5, 0.25]), 40)
-    assert crop.shape == (40, 40, 4)
-    assert (crop[18:22, 23:26, 3] == 200).all()
-    np.testing.assert_allclose(intrinsics, [30 / 40, 40 / 40, 20 / 40, 15 / 40])
 
 
 def test_selection_is_even():

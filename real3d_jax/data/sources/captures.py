@@ -5,7 +5,6 @@ becomes the world's origin, because that is where `to_input_frame` supposes that
 """
 
 import dataclasses
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -14,15 +13,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from real3d_jax.data import transforms
+from real3d_jax.data import boxes, transforms
+from real3d_jax.data.boxes import Box, Square
 from real3d_jax.data.frames import centred_intrinsics
 from real3d_jax.data.records import CENTRED_FIRST, Item, Rejection, Unusable, View
 from real3d_jax.data.sources.layout import check_alpha, check_camera, check_view, cut_out, open_image
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-Window = tuple[int, int, int]  # left, top, side
 # For Pillow: boxes of the straight picture, and the corners of each in the distorted one (upper left, lower left,
 # lower right, upper right).
 Mesh = tuple[tuple[Box, tuple[float, ...]], ...]
@@ -167,7 +165,7 @@ def survey(
         except Unusable as error:
             found.dropped.append(Rejection(f"{key}/{shot.name}", str(error)))
             continue
-        found.boxes[shot.name] = transforms.object_box(alpha, threshold=threshold)
+        found.boxes[shot.name] = boxes.object_box(alpha, threshold=threshold)
         found.inside[:] += _lie_inside(points, shot, alpha)
     return found
 
@@ -199,14 +197,14 @@ def make_item(
     """
     dropped, views, side = list(surveyed.dropped), dict[str, View](), 0
     sound = [shot for shot in shots if shot.name in surveyed.boxes]
-    for shot in sorted(sound, key=lambda shot: _off_middle(surveyed.boxes[shot.name], shot.size)):
+    for shot in sorted(sound, key=lambda shot: boxes.off_middle(surveyed.boxes[shot.name], shot.size)):
         box = surveyed.boxes[shot.name]
-        side = side if views else _side_about_middle(box, shot.size, squares.crop_ratio)
-        window = (shot.size[0] - side) // 2, (shot.size[1] - side) // 2, side
+        side = side if views else boxes.side_about_middle(box, shot.size, ratio=squares.crop_ratio)
+        square = boxes.square_about_middle(shot.size, side)
         if squares.crop == "mask":
-            window = transforms.square_around(box, ratio=squares.crop_ratio)
+            square = boxes.square_around(box, ratio=squares.crop_ratio)
         try:
-            view = _view(key, shot, window, centre, squares.image_size)
+            view = _view(key, shot, square, centre, squares.image_size)
             check_view(view, threshold=threshold, where=f"'{shot.image.name}', cropped,")
         except Unusable as error:
             dropped.append(Rejection(f"{key}/{shot.name}", str(error)))
@@ -241,21 +239,8 @@ def _lie_inside(
     return inside
 
 
-def _off_middle(box: Box, size: tuple[int, int]) -> tuple[bool, float]:
-    """Whether a box touches the picture's border, and how far its centre is from that of the picture, in pixels."""
-    left, top, right, bottom = box
-    cut = left == 0 or top == 0 or right == size[0] or bottom == size[1]
-    return cut, math.hypot(left + right - size[0], top + bottom - size[1]) / 2
-
-
-def _side_about_middle(box: Box, size: tuple[int, int], ratio: float) -> int:
-    """Side of the square about the picture's middle that is `ratio` times the smallest around a box."""
-    reach = max(abs(2 * edge - size[number % 2]) for number, edge in enumerate(box))
-    return max(1, round(ratio * reach))
-
-
-def _view(key: str, shot: Shot, window: Window, centre: Float[np.ndarray, "3"], image_size: int) -> View:
-    left, top, side = window
+def _view(key: str, shot: Shot, square: Square, centre: Float[np.ndarray, "3"], image_size: int) -> View:
+    left, top, side = square
     crop = transforms.window(shot.rgba(), left, top, side)
     image = transforms.resize_straight(crop, size=min(side, image_size))
     c2w = shot.c2w.copy()

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from real3d_jax.data import frames, transforms
+from real3d_jax.data import boxes, frames, transforms
 from real3d_jax.data.records import Item, Photograph, Unusable, View
 
 RENDERS = 0  # mask thresholds: the object is where alpha (0 to 255) is greater
@@ -130,7 +130,7 @@ def photograph(key: str, rgba: UInt8[np.ndarray, "H W 4"], *, file: str, thresho
 
 def crop_to_object(rgba: UInt8[np.ndarray, "H W 4"], *, threshold: int) -> tuple[UInt8[np.ndarray, "h w 4"], list[int]]:
     """The object (where alpha is greater) with a margin, and the crop's box: left, top, right, bottom."""
-    left, top, right, bottom = transforms.object_box(rgba[..., 3], threshold=threshold)
+    left, top, right, bottom = boxes.object_box(rgba[..., 3], threshold=threshold)
     height, width = rgba.shape[:2]
     left, top = max(left - _MARGIN, 0), max(top - _MARGIN, 0)
     right, bottom = min(right + _MARGIN, width), min(bottom + _MARGIN, height)
