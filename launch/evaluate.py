@@ -75,8 +75,8 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
     with hosts.together():
         config = config_files.load_as(EvaluationConfig, arguments.config, changes)
 
-    from real3d_jax.scoring.checkpoint import default_out  # takes seconds to import: a mistyped config is told before
-    from real3d_jax.scoring.evaluation import evaluate
+    from real3d_jax.scoring.evaluation import evaluate  # takes seconds to import: a mistyped config is told before
+    from real3d_jax.scoring.results import default_out
 
     out = out or default_out(arguments.checkpoint, config.name)
     method = arguments.name or arguments.checkpoint.resolve().name

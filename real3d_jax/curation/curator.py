@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from real3d_jax.curation import photographs
 from real3d_jax.curation.backends.interfaces import (
     DepthBackend,
     Loadable,
@@ -23,7 +22,7 @@ from real3d_jax.curation.instances import Instance
 from real3d_jax.curation.parts import Job, Result
 from real3d_jax.curation.report.examples import ExampleDrawer
 from real3d_jax.curation.settings import CurationSettings
-from real3d_jax.data import records, transforms
+from real3d_jax.data import photograph_files, records, transforms
 from real3d_jax.data.records import SINGLE_VIEW, Photograph, Unusable
 from real3d_jax.data.sources.layout import PHOTOGRAPHS, crop_to_object
 
@@ -104,7 +103,7 @@ class LoadedCurator:
     def _read(self, job: Job, collected: "_Collected") -> Iterator[SourceImage]:
         for photograph in job.photographs:
             try:
-                rgb = photographs.read(self.options.folder, photograph)
+                rgb = photograph_files.read(self.options.folder, photograph)
             except Unusable as error:
                 collected.reject(photograph.file, str(error))
             else:

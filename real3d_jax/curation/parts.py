@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
-from real3d_jax.curation.photographs import PhotographFile
+from real3d_jax.data.photograph_files import PhotographFile
 
 _PER_FOLDER = 1000
 _PARTIAL = ".partial"

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from real3d_jax.curation import assembly, beam_pipeline, coco, photographs
+from real3d_jax.curation import assembly, beam_pipeline, coco
 from real3d_jax.curation.backends.interfaces import DepthBackend, Loadable, SegmentationBackend
 from real3d_jax.curation.curator import Curator
 from real3d_jax.curation.parts import Job, Parts, is_leftover, replacing
-from real3d_jax.curation.photographs import PhotographFile
 from real3d_jax.curation.settings import CurationSettings
+from real3d_jax.data import photograph_files
+from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
 
 PLAN = "curation.json"
@@ -65,7 +66,7 @@ class Curation:
         Raises:
           UserError: an input cannot be used, `out` holds something else, or a backend cannot be loaded.
         """
-        folder, found = photographs.find(self.source)
+        folder, found = photograph_files.find(self.source)
         curator = Curator(folder.resolve(), self.segmentation, self.depth, self.rules, self.image_size, self.batch_size)
         settings = {**curator.settings(), **self._inputs(found)}
         try:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from real3d_jax import compiler_options, config_files, hosts
 from real3d_jax.errors import UserError
-from real3d_jax.scoring.checkpoint import Checkpoint, load_checkpoint
+from real3d_jax.inference.checkpoint import Checkpoint, load_checkpoint
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.geometry import check_geometry
 from real3d_jax.scoring.instances import Instance, Instances, open_instances

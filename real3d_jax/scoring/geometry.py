@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import trimesh
 from jaxtyping import Float
 
 from real3d_jax.config.model import RenderConfig
@@ -23,11 +24,10 @@ def check_geometry(config: GeometryConfig, keys: list[str]) -> None:
     """Says what is missing before anything is computed.
 
     Raises:
-      UserError: the folder, the true mesh of an object, or the program that reads meshes is missing.
+      UserError: the folder or the true mesh of an object is missing.
     """
     if not config.meshes:
         return
-    _import_trimesh()
     for key in keys:
         true_mesh(config, key)
 
@@ -58,7 +58,6 @@ def read_mesh(path: Path) -> Mesh:
     Raises:
       UserError: it cannot be read, or has no triangles.
     """
-    trimesh = _import_trimesh()
     try:
         mesh = trimesh.load_mesh(path, process=False)
         vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
@@ -118,11 +117,3 @@ def field_scores(
     except UserError:
         return {name + suffix: np.array([np.nan]) for suffix in ("", ALIGNED) for name in _METRICS}
     return mesh_scores(mesh, truth, points=config.points, f_distance=config.f_distance, seed=seed)
-
-
-def _import_trimesh():
-    try:
-        import trimesh
-    except ImportError as error:
-        raise UserError("Reading meshes needs trimesh: pip install 'real3d-jax[mesh]'.") from error
-    return trimesh

@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from real3d_jax.config_files import differences
 from real3d_jax.errors import UserError
+from real3d_jax.training.checkpoints import BEST, LATEST
 
 SETTINGS, ROWS, FEATURES = "settings.json", "results.jsonl", "features"
 _IGNORED = ("config.data.workers", "config.data.root", "config.cases", "config.bootstrap", "checkpoint.path")
@@ -40,6 +41,18 @@ class Row:
     search: Mapping[str, Float[np.ndarray, "G"]] = dataclasses.field(default_factory=dict)
     features: Mapping[str, Float[np.ndarray, "F D"]] = dataclasses.field(default_factory=dict)
     stamp: str = ""
+
+
+def default_out(checkpoint: Path, name: str) -> Path:
+    """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all."""
+    workdir, part = checkpoint, ""
+    if checkpoint.name == BEST:
+        workdir, part = checkpoint.parent, f"_{BEST}"
+    elif checkpoint.parent.name in (BEST, LATEST):
+        workdir, part = checkpoint.parent.parent, f"_{checkpoint.name}"
+    elif checkpoint.name == LATEST:
+        workdir = checkpoint.parent
+    return workdir / "evaluation" / f"{name}{part}"
 
 
 class Results:

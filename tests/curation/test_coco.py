@@ -5,7 +5,7 @@ import json
 import pytest
 
 from real3d_jax.curation import coco
-from real3d_jax.curation.photographs import PhotographFile
+from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 

@@ -13,7 +13,7 @@ from real3d_jax.curation.backends import depth_models, segmentation_models
 from real3d_jax.curation.backends.depth_models import DepthModel, input_size
 from real3d_jax.curation.backends.interfaces import Segmentation, SourceImage
 from real3d_jax.curation.backends.segmentation_models import DetectorAndSam, UniversalSegmentation
-from real3d_jax.curation.photographs import PhotographFile
+from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
 from tests.curation import tiny_models
 

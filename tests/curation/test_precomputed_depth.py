@@ -5,7 +5,7 @@ import pytest
 
 from real3d_jax.curation.backends.interfaces import SourceImage
 from real3d_jax.curation.backends.precomputed_depth import PrecomputedDepth, write_png16
-from real3d_jax.curation.photographs import PhotographFile
+from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 

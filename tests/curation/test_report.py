@@ -15,11 +15,11 @@ from real3d_jax.curation.backends.interfaces import SourceImage
 from real3d_jax.curation.decisions import decide_all
 from real3d_jax.curation.instances import Instance
 from real3d_jax.curation.parts import Result
-from real3d_jax.curation.photographs import PhotographFile
 from real3d_jax.curation.report.examples import SHOWN, ExampleDrawer, draw, examples_of_part
 from real3d_jax.curation.report.page import page
 from real3d_jax.curation.report.statistics import Statistics
 from real3d_jax.curation.settings import CurationSettings, FilterSettings
+from real3d_jax.data.photograph_files import PhotographFile
 from tests.curation import drawn_photographs
 from tests.curation.drawn_photographs import OBJECTS, SMALL_RULES
 

@@ -19,11 +19,11 @@ from real3d_jax.config.data import MultiviewSourceConfig
 from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
+from real3d_jax.inference.checkpoint import load_checkpoint
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import render_views
-from real3d_jax.scoring.checkpoint import default_out, load_checkpoint
 from real3d_jax.scoring.evaluation import evaluate
-from real3d_jax.scoring.results import ROWS, load_rows
+from real3d_jax.scoring.results import ROWS, default_out, load_rows
 from real3d_jax.scoring.scorer import Scorer
 from real3d_jax.training.objective import close_cycle, reconstruct
 from real3d_jax.weights.convert import weights_from_params

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import trimesh
 
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import isosurface
@@ -13,7 +14,6 @@ from real3d_jax.scoring.conventions import SIMILARITIES
 from real3d_jax.scoring.evaluation import evaluate
 from tests.scoring.tiny_evaluation import make_tiny_evaluation
 
-trimesh = pytest.importorskip("trimesh")
 TO_INPUT = np.array([[0, -2, 0, 0.1], [2, 0, 0, 0.2], [0, 0, 2, -0.3], [0, 0, 0, 1]])
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 
 from real3d_jax.curation.depth import DepthKind
 from real3d_jax.curation.instances import Instance
-from real3d_jax.curation.photographs import PhotographFile
+from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 
 T_co = TypeVar("T_co", covariant=True)

@@ -1,14 +1,15 @@
-"""The photographs of a folder or a glob pattern: which there are, under which names, and their pixels."""
+"""Photographs by their files: which a folder or a glob pattern has, under which names, and their pixels."""
 
 import collections
 import dataclasses
+import glob
 import itertools
 import pathlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from real3d_jax.data.sources.layout import open_image
 from real3d_jax.errors import UserError
@@ -41,8 +42,8 @@ def find(source: str) -> tuple[pathlib.Path, list[PhotographFile]]:
     """The folder of the photographs, and its photographs in the order of their keys.
 
     Args:
-      source: a folder, searched with all below it, or a glob pattern (`photos/*/IMG*.jpg`; `**` is any folders), whose
-        folder is the part before the first wildcard.
+      source: a photograph; a folder, searched with all below it; or a glob pattern (`photos/*/IMG*.jpg`; `**` is any
+        folders), whose folder is the part before the first wildcard.
 
     Raises:
       UserError: there are none, or two differ in their suffix only.
@@ -64,11 +65,18 @@ def read(folder: pathlib.Path, photograph: PhotographFile) -> UInt8[np.ndarray, 
     Raises:
       Unusable: it is missing, damaged, or no photograph.
     """
-    return np.asarray(ImageOps.exif_transpose(open_image(folder / photograph.file, modes=_MODES)).convert("RGB"))
+    return np.asarray(open_upright(folder, photograph).convert("RGB"))
+
+
+def open_upright(folder: pathlib.Path, photograph: PhotographFile) -> Image.Image:
+    """The photograph in its file's mode, upright as its EXIF orientation says; errors as of `read`."""
+    return ImageOps.exif_transpose(open_image(folder / photograph.file, modes=_MODES))
 
 
 def _split(source: str) -> tuple[pathlib.Path, str]:
     path = pathlib.Path(source)
+    if path.is_file():
+        return path.parent, glob.escape(path.name)
     if path.is_dir() or not any(c in source for c in _WILDCARDS):
         return path, "**/*"
     fixed = list(itertools.takewhile(lambda part: not any(c in part for c in _WILDCARDS), path.parts))

@@ -1,33 +1,43 @@
-"""The model to score: a training run's checkpoint, or converted weights."""
+"""A trained model: a training run's checkpoint, or converted weights."""
 
 import dataclasses
 import logging
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
 
 from real3d_jax import config_files
+from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import make_model
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.scoring.config import EvaluationConfig
-from real3d_jax.training.checkpoints import (
-    BEST,
-    LATEST,
-    is_training_folder,
-    load_config_tree,
-    load_params,
-    step_folder,
-)
+from real3d_jax.training.checkpoints import is_training_folder, load_config_tree, load_params, step_folder
 from real3d_jax.training.initialization import abstract_params
 from real3d_jax.weights.converted import is_converted
 from real3d_jax.weights.loading import check_shapes, load_params_for
 
 # What a field means to a renderer; the other numbers of a training render may differ.
 _SAME_RENDER = ("radius", "density_bias", "background")
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A configuration that says what a model is, such as `Config`, `EvaluationConfig` or `ReconstructionConfig`."""
+
+    @property
+    def model(self) -> ModelConfig: ...
+
+    @property
+    def compute(self) -> ComputeConfig: ...
+
+    @property
+    def render(self) -> RenderConfig: ...
+
+
+_DescribedT = TypeVar("_DescribedT", bound=Described)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Checkpoint:
     crc32: str
 
 
-def load_checkpoint(path: Path, config: EvaluationConfig, *, ema: bool) -> Checkpoint:
+def load_checkpoint(path: Path, config: Described, *, ema: bool) -> Checkpoint:
     """The parameters at `path`, checked against the configuration.
 
     Args:
@@ -86,19 +96,20 @@ def load_checkpoint(path: Path, config: EvaluationConfig, *, ema: bool) -> Check
     return Checkpoint(params, path, step, f"{crc:08x}")
 
 
-def default_out(checkpoint: Path, name: str) -> Path:
-    """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all."""
-    workdir, part = checkpoint, ""
-    if checkpoint.name == BEST:
-        workdir, part = checkpoint.parent, f"_{BEST}"
-    elif checkpoint.parent.name in (BEST, LATEST):
-        workdir, part = checkpoint.parent.parent, f"_{checkpoint.name}"
-    elif checkpoint.name == LATEST:
-        workdir = checkpoint.parent
-    return workdir / "evaluation" / f"{name}{part}"
+def as_trained(path: Path, config: _DescribedT) -> _DescribedT:
+    """The configuration (a dataclass) with the model of the training run at `path`, and with its field's meaning.
+
+    For converted weights, which do not tell all of it, and where nothing is, the configuration is left as it is.
+    """
+    if not path.exists() or not is_training_folder(path):
+        return config
+    tree = load_config_tree(path)
+    render = dataclasses.replace(config.render, **{name: tree["render"][name] for name in _SAME_RENDER})
+    model = config_files.build(ModelConfig, tree["model"], f"the model of '{path}'")
+    return dataclasses.replace(config, model=model, render=render)  # type: ignore[type-var]
 
 
-def _check_config(path: Path, config: EvaluationConfig) -> None:
+def _check_config(path: Path, config: Described) -> None:
     tree = load_config_tree(path)
     same = config_files.to_tree(config.render)
     found = [

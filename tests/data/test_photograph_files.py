@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from real3d_jax.curation import photographs
+from real3d_jax.data import photograph_files
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 
@@ -18,16 +18,24 @@ def test_a_folder_and_all_below_it(tmp_path):
     for name in ("b.jpg", "a.PNG", "sub/c.webp", "sub/.hidden.jpg", ".cache/d.jpg"):
         _write(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no photograph")
-    folder, found = photographs.find(str(tmp_path))
+    folder, found = photograph_files.find(str(tmp_path))
     assert folder == tmp_path
     assert [photograph.file for photograph in found] == ["a.PNG", "b.jpg", "sub/c.webp"]
     assert [photograph.names for photograph in found] == [("a",), ("b",), ("sub/c", "c")]
 
 
+def test_one_file_alone_whatever_its_name(tmp_path):
+    for name in ("x/a[1].jpg", "x/a1.jpg"):
+        _write(tmp_path / name)
+    folder, found = photograph_files.find(f"{tmp_path}/x/a[1].jpg")
+    assert folder == tmp_path / "x"
+    assert [photograph.file for photograph in found] == ["a[1].jpg"]
+
+
 def test_a_pattern(tmp_path):
     for name in ("x/IMG_1.jpg", "x/other.jpg", "y/IMG_2.jpg", "y/z/IMG_3.jpg"):
         _write(tmp_path / name)
-    folder, found = photographs.find(f"{tmp_path}/*/IMG*.jpg")
+    folder, found = photograph_files.find(f"{tmp_path}/*/IMG*.jpg")
     assert folder == tmp_path
     assert [photograph.file for photograph in found] == ["x/IMG_1.jpg", "y/IMG_2.jpg"]
 
@@ -35,7 +43,7 @@ def test_a_pattern(tmp_path):
 def test_a_stem_that_two_share_names_neither(tmp_path):
     for name in ("x/1.jpg", "y/1.jpg", "y/2.jpg"):
         _write(tmp_path / name)
-    assert [photograph.names for photograph in photographs.find(str(tmp_path))[1]] == [
+    assert [photograph.names for photograph in photograph_files.find(str(tmp_path))[1]] == [
         ("x/1",),
         ("y/1",),
         ("y/2", "2"),
@@ -45,7 +53,7 @@ def test_a_stem_that_two_share_names_neither(tmp_path):
 def test_a_stem_that_is_another_ones_path_names_it_no_more(tmp_path):
     for name in ("1.jpg", "y/2.jpg", "2/1.jpg", "2.jpg"):
         _write(tmp_path / name)
-    names = {photograph.file: photograph.names for photograph in photographs.find(str(tmp_path))[1]}
+    names = {photograph.file: photograph.names for photograph in photograph_files.find(str(tmp_path))[1]}
     assert names["y/2.jpg"] == ("y/2",)
     assert names["2.jpg"] == ("2",)
 
@@ -63,21 +71,21 @@ def test_inputs_that_are_none(tmp_path, names, source, said):
     for name in names:
         _write(tmp_path / name)
     with pytest.raises(UserError, match=said):
-        photographs.find(f"{tmp_path}/{source}")
+        photograph_files.find(f"{tmp_path}/{source}")
 
 
 def test_photographs_stand_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn a quarter clockwise to see it
     _write(tmp_path / "a.jpg", size=(6, 4), exif=exif)
-    _, found = photographs.find(str(tmp_path))
-    assert photographs.read(tmp_path, found[0]).shape == (6, 4, 3)
+    _, found = photograph_files.find(str(tmp_path))
+    assert photograph_files.read(tmp_path, found[0]).shape == (6, 4, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
 def test_any_mode_becomes_rgb(tmp_path, mode):
     Image.new(mode, (5, 3)).save(tmp_path / ("a.jpg" if mode == "CMYK" else "a.png"))
-    rgb = photographs.read(tmp_path, photographs.find(str(tmp_path))[1][0])
+    rgb = photograph_files.read(tmp_path, photograph_files.find(str(tmp_path))[1][0])
     assert rgb.shape == (3, 5, 3)
     assert rgb.dtype == np.uint8
 
@@ -88,4 +96,4 @@ def test_a_truncated_file_is_unusable(tmp_path):
     whole = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Unusable, match=r"'a\.jpg' cannot be decoded"):
-        photographs.read(tmp_path, photographs.find(str(tmp_path))[1][0])
+        photograph_files.read(tmp_path, photograph_files.find(str(tmp_path))[1][0])

@@ -1,0 +1,1 @@
+"""A trained model at use: photographs in, views and meshes out."""

@@ -1,0 +1,106 @@
+"""The public door to a trained model: an image in, a field out, and views and meshes of it.
+
+config, checkpoint = load(Path("runs/real3d"), config)
+reconstructor = Reconstructor(config, checkpoint.params)
+field = reconstructor.field(reconstructor.input_image(rgba))
+frames, mesh = reconstructor.orbit(field), reconstructor.surface(field)
+"""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from real3d_jax import compiler_options
+from real3d_jax.batches import as_float
+from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
+from real3d_jax.errors import UserError
+from real3d_jax.export.isosurface import Mesh, extract_mesh
+from real3d_jax.inference.checkpoint import Checkpoint, as_trained, load_checkpoint
+from real3d_jax.inference.config import OrbitConfig, ReconstructionConfig
+from real3d_jax.inference.preprocess import model_input
+from real3d_jax.models.lrm import make_model
+from real3d_jax.rendering import TriplaneField, render_views
+from real3d_jax.training.objective import reconstruct
+
+
+def load(path: Path, config: ReconstructionConfig, *, ema: bool = False) -> tuple[ReconstructionConfig, Checkpoint]:
+    """A checkpoint, and the configuration with the model of its run.
+
+    Args:
+      path: a training workdir, its `best`, one step, or converted weights.
+      config: its model must be that of converted weights; that of a training run replaces it.
+      ema: takes the averaged parameters of a run.
+
+    Raises:
+      UserError: there is no checkpoint, it cannot be read, or it is of another model.
+    """
+    config = as_trained(path, config)
+    return config, load_checkpoint(path, config, ema=ema)
+
+
+class Reconstructor:
+    """A model with its parameters, on the first device.
+
+    Args:
+      config: sizes of everything.
+      params: of the model, as `Checkpoint` has them.
+    """
+
+    def __init__(self, config: ReconstructionConfig, params: Mapping):
+        self.config = config
+        model = make_model(config.model, config.compute)
+        self._params = jax.jit(model.cast_weights)(dict(params))
+        self._encode = jax.jit(functools.partial(reconstruct, model=model))
+        self._render = jax.jit(
+            functools.partial(render_views, config=config.render, resolution=config.orbit.resolution)
+        )
+
+    def input_image(self, rgba: UInt8[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "S S 3"]:
+        """What the model sees of a photograph with its object cut out; errors as of `model_input`."""
+        return model_input(rgba, self.config.input, size=self.config.model.image_size)
+
+    def field(self, image: UInt8[np.ndarray, "S S 3"]) -> TriplaneField:
+        """The field of one image (a batch of one).
+
+        Raises:
+          UserError: it is not finite, so the weights are broken.
+        """
+        with self._precision():
+            field = self._encode(self._params, as_float(jnp.asarray(image)[None]))
+        if not bool(jnp.isfinite(field.planes).all()):
+            raise UserError("The model's planes are not finite numbers: its weights are broken, so use other ones.")
+        return field
+
+    def orbit(self, field: TriplaneField) -> UInt8[np.ndarray, "F r r 3"]:
+        """Views around the object of one field."""
+        cameras = orbit_cameras(self.config.orbit)
+        at_once = max(1, self.config.orbit.frames_at_once)
+        frames: list[Float[np.ndarray, "F r r 3"]] = []
+        with self._precision():
+            for start in range(0, self.config.orbit.frames, at_once):
+                places = np.minimum(np.arange(start, start + at_once), self.config.orbit.frames - 1)
+                rgb, _ = self._render(field, jax.tree.map(lambda x, places=places: x[places][None], cameras))
+                frames.append(np.asarray(rgb[0], np.float32))
+        views = np.concatenate(frames)[: self.config.orbit.frames]
+        return (255 * np.clip(views, 0, 1) + 0.5).astype(np.uint8)
+
+    def surface(self, field: TriplaneField) -> Mesh:
+        """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""
+        surface = self.config.surface
+        with self._precision():
+            return extract_mesh(field, self.config.render, resolution=surface.resolution, threshold=surface.threshold)
+
+    def _precision(self):
+        return compiler_options.matmul_precision(self.config.compute.matmul_precision)
+
+
+def orbit_cameras(config: OrbitConfig) -> Cameras:
+    """The cameras of an orbit, of leading shape (frames,)."""
+    azimuths = 2 * np.pi * np.arange(config.frames, dtype=np.float32) / config.frames
+    c2w = spherical_c2w(azimuths, float(np.radians(config.elevation)), config.distance)
+    return Cameras(c2w, jnp.tile(intrinsics_from_fov(float(np.radians(config.fov_y))), (config.frames, 1)))

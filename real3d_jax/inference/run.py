@@ -1,0 +1,173 @@
+"""Reconstructs all photographs of an input: for each a folder with the model's input, views around it and a mesh."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+from tqdm import tqdm
+
+from real3d_jax import config_files
+from real3d_jax.cli import USER_ERROR
+from real3d_jax.data import photograph_files
+from real3d_jax.data.photograph_files import PhotographFile
+from real3d_jax.data.records import Unusable
+from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.export.mesh_files import FORMATS, save_mesh
+from real3d_jax.inference.checkpoint import Checkpoint
+from real3d_jax.inference.config import ReconstructionConfig
+from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
+from real3d_jax.inference.reconstructor import Reconstructor, load
+from real3d_jax.training.reporting import say
+from real3d_jax.training.stopping import StopRequest
+
+SETTINGS, INPUT, ORBIT, VIEWS, MESH = "settings.json", "input.png", "orbit.gif", "views.png", "mesh"
+_UNFINISHED = ".unfinished-"
+_STRIP = 8  # views of the still picture
+_MAY_DIFFER = ("config.orbit.frames_at_once", "checkpoint.path")
+
+
+def reconstruct_all(
+    config: ReconstructionConfig, checkpoint: Path, source: str, out: Path, *, ema: bool = False, cut_out: str = ""
+) -> int:
+    """Reconstructs photographs, or goes on where a stopped run stood.
+
+    Args:
+      config: sizes; its model is that of converted weights.
+      checkpoint: a training workdir, one of its steps, or converted weights.
+      source: a photograph, a folder of them, or a glob pattern.
+      out: folder of the results: `NAME/` for each photograph.
+      ema: takes the averaged parameters of a run.
+      cut_out: the network of rembg that finds the object where the background is not transparent; '' for none.
+
+    Returns:
+      The exit code: 0; 2 if a photograph could not be used; 143 (SIGTERM) or 130 (Ctrl-C) when stopped early.
+
+    Raises:
+      UserError: something has to be put right first.
+    """
+    with StopRequest() as stop:
+        _check(config)
+        folder, found = photograph_files.find(source)
+        config, loaded = load(checkpoint, config, ema=ema)
+        find_object = load_rembg(cut_out) if cut_out else None
+        _begin(out, config, loaded, cut_out=cut_out)
+        reconstructor = Reconstructor(config, loaded.params)
+        _describe(loaded, found, out)
+        stop.begin()
+        todo = [photograph for photograph in found if not (out / photograph.key / INPUT).exists()]
+        failed: dict[str, str] = {}
+        with tqdm(total=len(found), initial=len(found) - len(todo), unit="photograph", dynamic_ncols=True) as bar:
+            for number, photograph in enumerate(todo, 1):
+                try:
+                    _reconstruct_one(reconstructor, folder, photograph, out, find_object)
+                except Unusable as error:
+                    failed[photograph.file] = str(error)
+                    say(f"left out   {photograph.file}: {error}")
+                bar.update()
+                if stop.requested(number) and number < len(todo):
+                    say(f"stopped by {stop.name} after {number} of {len(todo)}; the same command goes on")
+                    return stop.exit_code
+    say(f"finished   {len(found) - len(failed)} of {len(found)} photographs, in {out}")
+    return USER_ERROR if failed else 0
+
+
+def _reconstruct_one(
+    reconstructor: Reconstructor, folder: Path, photograph: PhotographFile, out: Path, find_object: CutOut | None
+) -> None:
+    """One photograph's folder, whole or not at all.
+
+    Raises:
+      Unusable: it is damaged, or shows no object.
+    """
+    image = reconstructor.input_image(with_mask(photograph_files.open_upright(folder, photograph), find_object))
+    field, surface = reconstructor.field(image), reconstructor.config.surface
+    frames = reconstructor.orbit(field)
+    goal = out / photograph.key
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=out) as temporary:
+        made = Path(temporary) / "made"
+        made.mkdir()
+        _save_views(made, frames, reconstructor.config.orbit.frames_per_second)
+        if surface.format:
+            try:
+                save_mesh(made / f"{MESH}.{surface.format}", reconstructor.surface(field))
+            except UserError as error:
+                say(f"no mesh    {photograph.file}: {error}")
+        Image.fromarray(image).save(made / INPUT)
+        if goal.exists():
+            # Other photographs lie below this one's folder. What tells that it is finished comes last.
+            for path in sorted(made.iterdir(), key=lambda path: path.name == INPUT):
+                path.replace(goal / path.name)
+        else:
+            made.rename(goal)
+
+
+def _save_views(folder: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(folder / ORBIT, save_all=True, append_images=others, duration=1000 / frames_per_second, loop=0)
+    chosen = np.unique(np.arange(_STRIP) * len(frames) // _STRIP)
+    Image.fromarray(np.concatenate(list(frames[chosen]), axis=1)).save(folder / VIEWS)
+
+
+def _check(config: ReconstructionConfig) -> None:
+    orbit, surface = config.orbit, config.surface
+    if surface.format and surface.format not in FORMATS:
+        raise UserError(
+            f"config.surface.format has no value '{surface.format}': {did_you_mean(surface.format, FORMATS)}"
+        )
+    if surface.resolution < 4 or surface.resolution % 4:
+        raise UserError(f"config.surface.resolution is {surface.resolution}: set it to a multiple of 4.")
+    if surface.threshold <= 0:
+        raise UserError(f"config.surface.threshold is {surface.threshold:g}: set it above 0, the density of nothing.")
+    if orbit.frames < 1 or orbit.resolution < 1 or orbit.frames_per_second <= 0:
+        raise UserError("config.orbit.frames, resolution and frames_per_second must be above 0.")
+    if orbit.distance <= 0 or not 0 < orbit.fov_y < 180:
+        raise UserError("config.orbit.distance must be above 0, and fov_y between 0 and 180 degrees.")
+    if config.input.crop_ratio <= 0:
+        raise UserError(f"config.input.crop_ratio is {config.input.crop_ratio:g}: the paper has 1.6.")
+
+
+def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, cut_out: str) -> None:
+    """Makes the folder of results, or makes sure that what is there is of the same settings."""
+    about = {"path": str(checkpoint.path), "step": checkpoint.step, "crc32": checkpoint.crc32}
+    settings = {"checkpoint": about, "cut_out": cut_out, "config": config_files.to_tree(config)}
+    settings = json.loads(json.dumps(settings))
+    path = out / SETTINGS
+    try:
+        if path.exists():
+            _check_same(path, settings)
+        elif out.exists() and any(out.iterdir()):
+            raise UserError(f"'{out}' is not empty and holds no reconstructions: choose another --out.")
+        out.mkdir(parents=True, exist_ok=True)
+        for leftover in out.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(leftover)
+        path.write_text(json.dumps(settings, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"'{out}' cannot be written ({error.strerror or error}): choose another --out.") from error
+
+
+def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
+    try:
+        before = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise UserError(f"'{path}' is not valid JSON any more: choose another --out.") from error
+    for name in settings:
+        old, new = ({name: tree.get(name)} for tree in (before, settings))
+        for line in config_files.differences(old, new, ""):
+            if not line[1:].startswith(_MAY_DIFFER):
+                raise UserError(f"'{path.parent}' has results of other settings ({line[1:]}): choose another --out.")
+
+
+def _describe(checkpoint: Checkpoint, found: Sequence[PhotographFile], out: Path) -> None:
+    step = "" if checkpoint.step is None else f", step {checkpoint.step}"
+    say(f"devices    {jax.devices()[0].device_kind}")
+    say(f"checkpoint {checkpoint.path}{step}")
+    say(f"input      {len(found)} photographs")
+    say(f"results    {out}")

@@ -1,0 +1,69 @@
+"""A model that is small enough for a test, and photographs for it."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from real3d_jax import config_files
+from real3d_jax.inference.config import ReconstructionConfig
+from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.weights.convert import weights_from_params
+from real3d_jax.weights.converted import save_weights
+
+CONFIG = Path(__file__).parents[2] / "configs" / "reconstruct.py"
+SMALL = {
+    "model": {"image_size": 32, "plane_tokens": 2, "token_width": 32, "layers": 2, "heads": 2, "decoder_layers": 1},
+    "model.vit": {"width": 32, "layers": 2, "heads": 2, "mlp_width": 32, "patch_size": 16, "position_grid": 2},
+    "render": {"resolution": 8, "samples": 8},
+    "orbit": {"frames": 5, "resolution": 16, "frames_at_once": 2},
+    "surface": {"format": "ply", "resolution": 16, "threshold": 0.5},
+}
+
+
+@pytest.fixture(scope="session")
+def words():
+    """The changes that make configs/reconstruct.py:smoke so small, for a command line."""
+    return [f"--config.{group}.{key}={value}" for group, keys in SMALL.items() for key, value in keys.items()]
+
+
+@pytest.fixture(scope="session")
+def tiny(words):
+    """The same as a configuration."""
+    return config_files.load_as(ReconstructionConfig, f"{CONFIG}:smoke", words)
+
+
+@pytest.fixture(scope="session")
+def params(tiny):
+    """Random parameters of its model, with a density that shows."""
+    return jax.tree.map(
+        lambda x: 2.0 * np.asarray(x), init_params(make_model(tiny.model, tiny.compute), jax.random.key(0))
+    )
+
+
+@pytest.fixture(scope="session")
+def checkpoint(params, tmp_path_factory):
+    """The same as converted weights."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "weights"
+    save_weights(folder, weights_from_params(params, {}, where="a test"))
+    return folder
+
+
+def photograph(colour=(200, 100, 50)):
+    """60 x 40 pixels, an object of 20 x 10 with its centre at (25, 15), left of and above the middle."""
+    rgba = np.zeros((40, 60, 4), np.uint8)
+    rgba[10:20, 15:35] = (*colour, 255)
+    return rgba
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Two photographs, one of them in a folder of its own, and a damaged one."""
+    folder = tmp_path / "photographs"
+    (folder / "more").mkdir(parents=True)
+    Image.fromarray(photograph()).save(folder / "box.png")
+    Image.fromarray(photograph((20, 90, 220))).save(folder / "more" / "blue.png")
+    (folder / "broken.png").write_bytes((folder / "box.png").read_bytes()[:60])
+    return folder

@@ -1,0 +1,127 @@
+"""The command line: what it writes, that it goes on where it was stopped, and what it refuses."""
+
+import functools
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from real3d_jax import config_files
+from real3d_jax.errors import UserError
+from real3d_jax.inference import run
+from real3d_jax.inference.config import ReconstructionConfig
+from real3d_jax.models.presets import PRESETS
+from tests.commands import STOPPED, call
+from tests.inference.conftest import CONFIG
+
+FILES = ["input.png", "mesh.ply", "orbit.gif", "views.png"]
+
+main = functools.partial(call, Path(__file__).parents[2] / "launch" / "reconstruct.py")
+
+
+@pytest.fixture
+def command(words, checkpoint, photographs, tmp_path):
+    """The words of the command but for `--out`."""
+    return ["--config", f"{CONFIG}:smoke", "--checkpoint", checkpoint, "--input", photographs, *words]
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("variant", ["", *(f":{name}" for name in PRESETS), ":smoke"])
+def test_the_config_fits_the_schema(variant):
+    config = config_files.load_as(ReconstructionConfig, f"{CONFIG}{variant}")
+    assert config.model == PRESETS[{"": "base", ":smoke": "tiny"}.get(variant, variant[1:])]
+    assert (config.input.crop_ratio, config.orbit.fov_y) == (1.6, 39.6)
+    if variant != ":smoke":
+        assert (config.orbit.distance, config.surface.resolution, config.surface.threshold) == (3.0, 256, 25.0)
+
+
+def test_every_photograph_gets_its_folder_and_a_damaged_one_is_named(command, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(*command, "--out", out) == 2
+    assert sorted(path.name for path in out.iterdir()) == ["box", "more", "settings.json"]
+    for name in ("box", "more/blue"):
+        assert sorted(path.name for path in (out / name).iterdir()) == FILES
+        assert len(trimesh.load_mesh(out / name / "mesh.ply").faces) > 10
+        with Image.open(out / name / "orbit.gif") as animation:
+            assert (animation.n_frames, animation.size) == (5, (16, 16))
+            assert animation.info["loop"] == 0
+            first = np.asarray(animation.convert("RGB"), int)
+        strip = np.asarray(Image.open(out / name / "views.png"))
+        assert strip.shape == (16, 5 * 16, 3)
+        assert np.abs(first - strip[:, :16]).mean() < 4  # a palette of 256 colours
+    assert np.asarray(Image.open(out / "box" / "input.png")).shape == (32, 32, 3)
+    told = capsys.readouterr().out
+    assert "left out   broken.png: 'broken.png' cannot be decoded" in told
+    assert "finished   2 of 3 photographs" in told
+
+
+def test_a_stopped_run_goes_on_and_gives_the_same_files(command, photographs, tmp_path, monkeypatch, capsys):
+    (photographs / "broken.png").unlink()
+    assert main(*command, "--out", tmp_path / "whole") == 0
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        one = run._reconstruct_one
+
+        def interrupted(*arguments):
+            os.kill(os.getpid(), signal.SIGTERM)
+            one(*arguments)
+
+        patch.setattr(run, "_reconstruct_one", interrupted)
+        assert main(*command, "--out", out) == STOPPED
+    assert "stopped by SIGTERM after 1 of 2" in capsys.readouterr().out
+    assert (out / "box").is_dir() and not (out / "more" / "blue").exists()
+    before = {path: path.stat().st_mtime_ns for path in (out / "box").iterdir()}
+    (out / ".unfinished-left" / "made").mkdir(parents=True)  # as a kill leaves it
+    (out / ".unfinished-left" / "made" / "views.png").touch()
+    assert main(*command, "--out", out, "--config.orbit.frames_at_once=2") == 0
+    assert {path: path.stat().st_mtime_ns for path in (out / "box").iterdir()} == before
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_an_empty_field_has_views_and_no_mesh(command, photographs, tmp_path, capsys):
+    assert main(*command, "--out", tmp_path / "out", "--config.surface.threshold=1e37") == 2
+    assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == [f for f in FILES if f != "mesh.ply"]
+    assert "no mesh    box.png: The field is empty" in capsys.readouterr().out
+
+
+def test_a_photograph_beside_a_folder_of_its_name(command, photographs, tmp_path):
+    (photographs / "broken.png").unlink()
+    (photographs / "box.png").rename(tmp_path / "more.png")
+    assert main(*command, "--out", tmp_path / "out", "--config.surface.format=") == 0
+    (tmp_path / "more.png").rename(photographs / "more.png")
+    assert main(*command, "--out", tmp_path / "out", "--config.surface.format=") == 0
+    assert (tmp_path / "out" / "more" / "input.png").exists()
+    assert (tmp_path / "out" / "more" / "blue" / "input.png").exists()
+
+
+def test_what_is_refused(command, photographs, checkpoint, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "settings.json").write_text('{"checkpoint": {"step": 3}}')
+    for message, more in (
+        (r"results of other settings \(checkpoint", ["--out", out]),
+        ("is not empty and holds no reconstructions", ["--out", photographs]),
+        ("cannot be written", ["--out", photographs / "box.png" / "out"]),
+        ("no key 'surfaces': did you mean 'surface'", ["--out", tmp_path / "x", "--config.surfaces.format=ply"]),
+        ("format has no value 'gltf': did you mean 'glb'", ["--out", tmp_path / "x", "--config.surface.format=gltf"]),
+        ("resolution is 30: set it to a multiple of 4", ["--out", tmp_path / "x", "--config.surface.resolution=30"]),
+        ("threshold is 0: set it above 0", ["--out", tmp_path / "x", "--config.surface.threshold=0.0"]),
+        ("frames, resolution and frames_per_second", ["--out", tmp_path / "x", "--config.orbit.frames=0"]),
+        ("fov_y between 0 and 180", ["--out", tmp_path / "x", "--config.orbit.fov_y=180.0"]),
+        ("crop_ratio is 0", ["--out", tmp_path / "x", "--config.input.crop_ratio=0.0"]),
+        ("belongs to a model of another size", ["--out", tmp_path / "x", "--config.model.token_width=64"]),
+        ("there is no folder", ["--out", tmp_path / "x", "--input", tmp_path / "nowhere"]),
+    ):
+        with pytest.raises(UserError, match=message):
+            main(*command, *more)
+    assert not (tmp_path / "x").exists()
+    (out / "settings.json").write_text("{")
+    with pytest.raises(UserError, match="not valid JSON any more"):
+        main(*command, "--out", out)
