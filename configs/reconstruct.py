@@ -2,8 +2,8 @@
 
     python launch/reconstruct.py --checkpoint runs/real3d --input chair.png --out out
 
-After a colon stands 'smoke', for the smoke run's model on a CPU, or the preset of converted weights: 'base' (the
-default), 'small' or 'tiny'. A training run brings its own model.
+After a colon stands the preset of converted weights ('base', which is the default, 'small' or 'tiny'; a training run
+brings its own model), 'triposr' for TripoSR's weights as published, or 'smoke' for the smoke run's model on a CPU.
 """
 
 from ml_collections import ConfigDict
@@ -18,7 +18,7 @@ def get_config(variant: str = "base") -> ConfigDict:
     smoke = variant == "smoke"
     training = get_smoke_config() if smoke else get_real3d_config()
     config = ConfigDict()
-    config.model = preset("tiny" if smoke else variant)
+    config.model = preset({"smoke": "tiny", "triposr": "base"}.get(variant, variant))
     config.compute = training.compute
     config.render = training.render
 
@@ -39,6 +39,9 @@ def get_config(variant: str = "base") -> ConfigDict:
     config.surface.format = "glb"
     config.surface.resolution = 256
     config.surface.threshold = 25.0
+    if variant == "triposr":
+        config.input.crop_ratio = 1 / 0.85  # the share of the picture that its own program gives the object
+        config.orbit.update({"distance": 1.9, "fov_y": 40.0})  # its training cameras
     if smoke:
         config.render.samples = 64
         config.orbit.update({"frames": 24, "distance": 2.4, "resolution": 96, "frames_per_second": 12.0})

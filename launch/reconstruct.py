@@ -1,7 +1,8 @@
 """Reconstructs photographs: for each an animation once around the object, a strip of views, and a mesh.
 
     python launch/reconstruct.py --checkpoint runs/real3d --input chair.png --out out
-    python launch/reconstruct.py --checkpoint weights/triposr --input 'photos/*.jpg' --out out --cut_out
+    python launch/reconstruct.py --config configs/reconstruct.py:triposr --checkpoint weights/triposr \\
+        --input 'photos/*.jpg' --out out --cut_out
     python launch/reconstruct.py --config configs/reconstruct.py:smoke --checkpoint runs/smoke --input cup.png --out out
 
 The object must be cut out (a transparent background), or rembg does it (--cut_out). The same command goes on where a

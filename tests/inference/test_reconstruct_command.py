@@ -42,6 +42,12 @@ def test_the_config_fits_the_schema(variant):
         assert (config.orbit.distance, config.surface.resolution, config.surface.threshold) == (3.0, 256, 25.0)
 
 
+def test_triposr_has_its_own_crop_and_camera():
+    ours, theirs = (config_files.load_as(ReconstructionConfig, f"{CONFIG}{name}") for name in ("", ":triposr"))
+    assert theirs.model == ours.model
+    assert (theirs.input.crop_ratio * 0.85, theirs.orbit.distance, theirs.orbit.fov_y) == (pytest.approx(1), 1.9, 40.0)
+
+
 def test_every_photograph_gets_its_folder_and_a_damaged_one_is_named(command, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(*command, "--out", out) == 2
