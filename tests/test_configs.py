@@ -19,8 +19,8 @@ from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
 
-# Their step is that of real3d: a test below, and one in tests/ablation, show that only data or the name differ.
-SAME_STEP = ("real3d_mvimgnet", "ablation")
+# Their step is that of real3d: tests below, and one in tests/ablation, show that no loss and no model differ.
+SAME_STEP = ("real3d_mvimgnet", "ablation", "adapt")
 NAMES = [
     pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in SAME_STEP else [])
     for path in sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
@@ -66,6 +66,24 @@ def test_smoke_runs_on_records_of_ones_own():
     assert own.data.real == embedded.data.real
     assert set(own.data.embedded) == set(embedded.data.embedded) - {"procedural_a"}
     assert {key.split(".")[1].split(":")[0] for key in differences(to_tree(embedded), to_tree(own))} == {"name", "data"}
+
+
+@pytest.mark.parametrize(("variant", "base"), [("", "real3d"), ("mine", "real3d"), ("smoke,mine", "smoke")])
+def test_adaptation_is_training_on_ones_own_photographs(variant, base):
+    config, like = _load("adapt", variant), _load(base)
+    assert list(config.data.real) == ["own"]
+    assert config.data.real["own"].path == ("mine" if variant else "curated")
+    assert config.data.real["own"].crop_ratio == (1.45, 1.7)
+    assert (config.data.real["own"].distance, config.data.real["own"].fov_y) == (3.0, 39.6)
+    assert config.data.synthetic == like.data.synthetic
+    assert config.losses.cycle.curriculum.steps == config.schedule.steps
+    changed = {line.split(":")[0].removeprefix("config.") for line in differences(to_tree(like), to_tree(config))}
+    assert {key.split(".")[0] for key in changed} <= {
+        "batch", "data", "init_from", "losses", "name", "optimizer", "schedule"
+    }  # fmt: skip
+    assert {key for key in changed if key.startswith("losses")} == {"losses.cycle.curriculum.steps"}
+    with pytest.raises(ValueError, match="one folder of records, not mine and yours"):
+        _load("adapt", "mine,yours")
 
 
 @pytest.mark.parametrize("name", NAMES)
