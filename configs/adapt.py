@@ -5,9 +5,9 @@
     python launch/train.py --config configs/adapt.py:smoke          # the smoke run's model, minutes on a CPU
     python launch/train.py --config configs/adapt.py:smoke,cups     # on the records in data/cups
 
-The photographs are single-view records: launch/curate.py's, or `prepare_data.py --dataset wild_images` for pictures that
-are cut out already. Losses are those of configs/real3d.py; batch, length and learning rate are ours, for some hundreds to
-thousands of photographs on one GPU.
+The photographs are single-view records: launch/curate.py's, or those of `prepare_data.py --dataset wild_images` for
+pictures that are cut out already. Losses are those of configs/real3d.py; batch, length and learning rate are ours, for
+some hundreds to thousands of photographs on one GPU.
 """
 
 from ml_collections import ConfigDict
