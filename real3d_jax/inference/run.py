@@ -70,6 +70,8 @@ def reconstruct_all(
                 except Unusable as error:
                     failed[photograph.file] = str(error)
                     say(f"left out   {photograph.file}: {error}")
+                except OSError as error:
+                    raise _not_written(out, error) from error
                 bar.update()
                 if stop.requested(number) and number < len(todo):
                     say(f"stopped by {stop.name} after {number} of {len(todo)}; the same command goes on")
@@ -150,7 +152,11 @@ def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, c
             shutil.rmtree(leftover)
         path.write_text(json.dumps(settings, indent=1) + "\n")
     except OSError as error:
-        raise UserError(f"'{out}' cannot be written ({error.strerror or error}): choose another --out.") from error
+        raise _not_written(out, error) from error
+
+
+def _not_written(out: Path, error: OSError) -> UserError:
+    return UserError(f"'{out}' cannot be written ({error.strerror or error}): make room, or choose another --out.")
 
 
 def _check_same(path: Path, settings: Mapping[str, Any]) -> None:

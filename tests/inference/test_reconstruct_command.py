@@ -91,6 +91,21 @@ def test_a_stopped_run_goes_on_and_gives_the_same_files(command, photographs, tm
     assert contents(out) == contents(tmp_path / "whole")
 
 
+def test_a_full_disk_is_told_and_what_was_done_is_kept(command, tmp_path, monkeypatch):
+    save = run._save_views
+
+    def full_at_the_second(folder, frames, frames_per_second):
+        if (tmp_path / "out" / "box").exists():
+            raise OSError(28, "No space left on device")
+        save(folder, frames, frames_per_second)
+
+    monkeypatch.setattr(run, "_save_views", full_at_the_second)
+    with pytest.raises(UserError, match=r"out' cannot be written \(No space left on device\): make room"):
+        main(*command, "--out", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == FILES
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["box", "more", "settings.json"]
+
+
 def test_an_empty_field_has_views_and_no_mesh(command, photographs, tmp_path, capsys):
     assert main(*command, "--out", tmp_path / "out", "--config.surface.threshold=1e37") == 2
     assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == [f for f in FILES if f != "mesh.ply"]
