@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from configs.finetune_tsr import get_config as get_finetune_config
 from configs.real3d import get_config as get_real3d_config
-from configs.real3d import use_embedded_data
+from configs.real3d import set_length, use_embedded_data
 from configs.smoke import get_config as get_smoke_config
 from real3d_jax.ablation.rows import ROWS, START, Row, read_variant
 from real3d_jax.models.presets import preset
@@ -65,7 +65,7 @@ def _tiny() -> ConfigDict:
     """The smoke run's model and batch, 120 steps."""
     config = get_smoke_config()
     config.batch = ConfigDict({"synthetic": 4, "real": 4, "micro_batches": 1})
-    _set_length(config, 120)
+    _make_short(config, 120)
     config.optimizer.warmup_steps = 10
     return _between_families(config, image_size=48, objects=192, single_views=192, held_out=48, views=5)
 
@@ -78,13 +78,12 @@ def _small() -> ConfigDict:
     config.render.samples = 64
     config.optimizer.learning_rate = 2e-4
     config.batch = ConfigDict({"synthetic": 16, "real": 16, "micro_batches": 2})
-    _set_length(config, 1000)
+    _make_short(config, 1000)
     return _between_families(config, image_size=256, objects=2048, single_views=2048, held_out=128, views=12)
 
 
-def _set_length(config: ConfigDict, steps: int) -> None:
-    config.schedule.steps = steps
-    config.losses.cycle.curriculum.steps = steps
+def _make_short(config: ConfigDict, steps: int) -> None:
+    set_length(config, steps)
     config.schedule.validate_every = 0
     config.schedule.validation_objects = 0  # the evaluation scores each row
     config.schedule.pictures_every = 0

@@ -13,6 +13,7 @@ some hundreds to thousands of photographs on one GPU.
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
+from configs.real3d import set_length
 from configs.smoke import get_config as get_smoke_config
 
 
@@ -34,13 +35,7 @@ def get_config(variant: str = "") -> ConfigDict:
     else:
         config.batch = ConfigDict({"synthetic": 8, "real": 8, "micro_batches": 0})
     config.optimizer.learning_rate *= 0.25
-    _set_length(config, 120 if smoke else 2000)
+    set_length(config, 120 if smoke else 2000)
+    quarter = config.schedule.steps // 4
+    config.schedule.update({"validate_every": quarter, "pictures_every": quarter, "checkpoint_every": quarter})
     return config
-
-
-def _set_length(config: ConfigDict, steps: int) -> None:
-    config.schedule.steps = steps
-    config.losses.cycle.curriculum.steps = steps
-    config.schedule.validate_every = steps // 4
-    config.schedule.pictures_every = steps // 4
-    config.schedule.checkpoint_every = steps // 4

@@ -136,6 +136,12 @@ def get_config(data: str = "paper") -> ConfigDict:
     return use_embedded_data(config) if data == "embedded" else config
 
 
+def set_length(config: ConfigDict, steps: int) -> None:
+    """Steps of a run, with which the curriculum ends (Eq. 6)."""
+    config.schedule.steps = steps
+    config.losses.cycle.curriculum.steps = steps
+
+
 def use_embedded_data(config: ConfigDict) -> ConfigDict:
     """Replaces data sets and pretrained weights by what the package makes itself (prepared on the first run).
 

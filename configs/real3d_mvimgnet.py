@@ -12,6 +12,7 @@ run of this kind with its own numbers, those of `configs/real3d_released.py` for
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_paper_config
+from configs.real3d import set_length
 from configs.real3d_released import get_config as get_released_config
 
 
@@ -24,6 +25,6 @@ def get_config(numbers: str = "paper") -> ConfigDict:
     if numbers == "released":
         config = get_released_config()
         config.name = "real3d_mvimgnet_released"
-        config.schedule.steps = config.losses.cycle.curriculum.steps = 4000  # 40,000 micro-iterations
+        set_length(config, 4000)  # 40,000 micro-iterations
     config.data.real = ConfigDict({"mvimgnet_single": config.data.real.mvimgnet_single})
     return config

@@ -9,7 +9,7 @@ here. Its colour losses are twice the paper's and have mask terms, its cycle los
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_paper_config
-from configs.real3d import use_embedded_data
+from configs.real3d import set_length, use_embedded_data
 
 
 def get_config(data: str = "paper") -> ConfigDict:
@@ -22,13 +22,12 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.losses.cycle.weights = ConfigDict({"mse": 20.0, "lpips": 10.0, "mask": 10.0})
     config.losses.cycle.rerender = 512
     config.losses.cycle.curriculum.law = "released"
-    config.losses.cycle.curriculum.steps = 10_000
     config.losses.semantic.views = 3  # the cycle's view is the third
     config.losses.semantic.law = "released"
 
     config.batch.synthetic = 80
     config.batch.real = 80
-    config.schedule.steps = 10_000  # 100,000 micro-iterations
+    set_length(config, 10_000)  # 100,000 micro-iterations
 
     config.data.target_antialias = False
     config.data.real.wild_images.crop_ratio = (1.45, 1.95)

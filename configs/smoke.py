@@ -9,7 +9,7 @@ The perceptual networks have random weights, so their losses run but mean nothin
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from configs.real3d import use_embedded_data
+from configs.real3d import set_length, use_embedded_data
 from real3d_jax.models.presets import preset
 
 
@@ -36,13 +36,12 @@ def get_config(data: str = "embedded") -> ConfigDict:
     config.losses.supervised.lpips = 0.02
     config.losses.semantic.weight = 0.01
     config.losses.semantic.views = 2
-    config.losses.cycle.curriculum.steps = 240
 
     config.optimizer.learning_rate = 1e-3
     config.optimizer.warmup_steps = 20
     config.batch = ConfigDict({"synthetic": 6, "real": 2, "micro_batches": 1})
 
-    config.schedule.steps = 240
+    set_length(config, 240)
     config.schedule.log_every = 10
     config.schedule.validate_every = 80
     config.schedule.validation_objects = 24

@@ -111,14 +111,23 @@ def to_tree(config: Any) -> Any:
     return config
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "config") -> list[str]:
-    """The keys in which two configuration trees differ, each as 'config.a.b: old -> new'."""
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], where: str = "config", *, ignored: tuple[str, ...] = ()
+) -> list[str]:
+    """The keys in which two configuration trees differ, each as 'config.a.b: old -> new'.
+
+    Args:
+      old: a tree.
+      new: another one.
+      where: stands before each key; nothing does if it is empty.
+      ignored: beginnings of keys, `where` included, that may differ.
+    """
     found = []
     for key in sorted(set(old) | set(new)):
-        a, b, name = old.get(key), new.get(key), f"{where}.{key}"
+        a, b, name = old.get(key), new.get(key), f"{where}.{key}" if where else key
         if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += differences(a, b, name)
-        elif a != b:
+            found += differences(a, b, name, ignored=ignored)
+        elif a != b and not name.startswith(ignored):
             found.append(f"{name}: {a!r} -> {b!r}")
     return found
 

@@ -1,4 +1,4 @@
-"""A configuration shrunk until a step takes a second."""
+"""Configurations shrunk until a step takes a second."""
 
 import dataclasses
 
@@ -31,3 +31,10 @@ def shrink(config: Config) -> Config:
         perceptual=dataclasses.replace(config.perceptual, clip="random", clip_random_size="tiny", vgg="random"),
         batch=BatchConfig(synthetic=min(config.batch.synthetic, 4), real=min(config.batch.real, 4), micro_batches=2),
     )
+
+
+def shrink_model(tree) -> None:
+    """Gives a config tree, still to be parsed, a model that tests can train, save and score, and small renders."""
+    tree.model.update(image_size=32, plane_tokens=2, token_width=32, layers=2, heads=2, decoder_layers=1)
+    tree.model.vit.update(width=32, layers=2, heads=2, mlp_width=32, patch_size=16, position_grid=2)
+    tree.render.update(resolution=8, samples=8)

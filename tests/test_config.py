@@ -129,6 +129,12 @@ def test_differences_name_the_keys():
     assert config_files.differences(old, new) == ["config.a.c: 2 -> 4", "config.d: 3 -> None", "config.e: None -> 5"]
 
 
+def test_some_keys_may_differ_and_nothing_may_stand_before_them():
+    old, new = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 0, "c": 4}, "e": 5}
+    assert config_files.differences(old, new, "", ignored=("a.c", "d")) == ["a.b: 1 -> 0", "e: None -> 5"]
+    assert config_files.differences(old, new, ignored=("config.a", "config.e")) == ["config.d: 3 -> None"]
+
+
 @pytest.mark.parametrize("argument", ["--config=configs/smoke.yaml", "--config=configs/smoke.py --config.sead=1"])
 def test_the_command_line_tells_without_a_traceback(argument):
     result = subprocess.run(

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from real3d_jax.images import resize_bilinear
+from real3d_jax.images import as_bytes, resize_bilinear
 
 _SIZES = [((32, 32), (64, 64)), ((64, 48), (224, 224)), ((37, 53), (19, 71)), ((64, 64), (16, 16)), ((1, 3), (4, 5))]
 
@@ -48,3 +48,8 @@ def test_takes_any_leading_shape():
     images = _images(8, 8)
     deep = resize_bilinear(jnp.asarray(images).reshape(1, 2, 8, 8, 3), 5, 6)
     np.testing.assert_array_equal(deep[0], resize_bilinear(jnp.asarray(images), 5, 6))
+
+
+def test_bytes_are_rounded_and_what_is_no_colour_is_clipped():
+    values = np.array([0.0, 0.5, 0.25, 1.0, 1.5, -1.0, np.inf, -np.inf, np.nan], np.float32)
+    np.testing.assert_array_equal(as_bytes(values), [0, 128, 64, 255, 255, 0, 255, 0, 0])

@@ -5,6 +5,7 @@ from pathlib import Path
 from real3d_jax import config_files
 from real3d_jax.config.training import Config
 from real3d_jax.config_files import parse
+from tests.miniature import shrink_model
 
 SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"
 
@@ -12,9 +13,7 @@ SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"
 def make_tiny_config(root: Path, **changes) -> Config:
     """configs/smoke.py, shrunk; `changes` are single keys, such as `schedule__steps=3`."""
     tree = config_files.load_tree(str(SMOKE))
-    tree.model.update(image_size=32, plane_tokens=2, token_width=32, layers=2, heads=2, decoder_layers=1)
-    tree.model.vit.update(width=32, layers=2, heads=2, mlp_width=32, patch_size=16, position_grid=2)
-    tree.render.update(resolution=8, samples=8)
+    shrink_model(tree)
     for weights in (tree.losses.supervised, tree.losses.input_view, tree.losses.cycle.weights):
         weights.lpips = 0.0
     tree.losses.semantic.weight = 0.0

@@ -161,8 +161,8 @@ def _is_scored(ablation: Ablation, name: str, checkpoint: Path) -> bool:
         return False
     settings = load_settings(folder)
     now = json.loads(json.dumps(config_files.to_tree(ablation.evaluation)))
-    changed = config_files.differences(settings["config"], now)
-    return settings["checkpoint"]["path"] == str(checkpoint) and all(line.startswith(_MAY_DIFFER) for line in changed)
+    changed = config_files.differences(settings["config"], now, ignored=_MAY_DIFFER)
+    return settings["checkpoint"]["path"] == str(checkpoint) and not changed
 
 
 def _check_same(workdir: Path, config: Config) -> None:
@@ -174,8 +174,8 @@ def _check_same(workdir: Path, config: Config) -> None:
         saved = json.loads(path.read_text())
     except ValueError as error:
         raise UserError(f"'{path}' is not valid JSON any more: delete '{workdir}', and it is run again.") from error
-    changed = config_files.differences(saved, json.loads(json.dumps(config_files.to_tree(config))))
-    changed = [line for line in changed if not line.startswith(_MAY_DIFFER)]
+    now = json.loads(json.dumps(config_files.to_tree(config)))
+    changed = config_files.differences(saved, now, ignored=_MAY_DIFFER)
     if changed:
         raise UserError(f"'{workdir}' was run with other settings ({changed[0]}): choose another --out.")
 

@@ -33,11 +33,17 @@ def begin(plan_file: pathlib.Path, plan: Mapping[str, Any], *, made: str) -> Non
                     f"'{folder}' was {made} with {key} = {before.get(key)}, not {plan.get(key)}: "
                     "delete the folder, or choose another one."
                 )
-    elif folder.exists() and any(path.name != plan_file.name + PARTIAL for path in folder.iterdir()):
+    elif not is_unbegun(plan_file):
         raise UserError(f"'{folder}' is not empty and was not {made} by this program: choose a new folder.")
     else:
         folder.mkdir(parents=True, exist_ok=True)
         replace_text(plan_file, json.dumps(plan, indent=2))
+
+
+def is_unbegun(plan_file: pathlib.Path) -> bool:
+    """Whether the plan's folder is missing, or empty but for a plan that was cut short."""
+    folder = plan_file.parent
+    return not folder.exists() or all(path.name == plan_file.name + PARTIAL for path in folder.iterdir())
 
 
 def replace_text(path: pathlib.Path, text: str) -> None:

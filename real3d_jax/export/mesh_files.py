@@ -10,6 +10,7 @@ from trimesh.exchange.gltf import export_glb
 from trimesh.visual import ColorVisuals
 
 from real3d_jax.export.isosurface import Mesh
+from real3d_jax.images import as_bytes
 
 FORMATS = ("glb", "ply", "obj", "stl")
 # glTF has y up and its front along z: our z, and our x, where the input camera stands.
@@ -25,8 +26,7 @@ def save_mesh(path: Path, mesh: Mesh) -> None:
     colours, is_gltf = mesh.colours, path.suffix == ".glb"
     made = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     if colours is not None:
-        colours = np.clip(_linear(colours) if is_gltf else colours, 0, 1)
-        made.visual = ColorVisuals(made, vertex_colors=(255 * colours + 0.5).astype(np.uint8))
+        made.visual = ColorVisuals(made, vertex_colors=as_bytes(_linear(colours) if is_gltf else colours))
     if is_gltf:
         made.apply_transform(_TO_GLTF)
         path.write_bytes(export_glb(trimesh.Scene(made), include_normals=True, tree_postprocessor=_make_matt))

@@ -56,6 +56,16 @@ class Checkpoint:
     step: int | None
     crc32: str
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What settings files keep of it."""
+        return {"path": str(self.path), "step": self.step, "crc32": self.crc32}
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.path}" if self.step is None else f"{self.path}, step {self.step}"
+
 
 def load_checkpoint(path: Path, config: Described, *, ema: bool) -> Checkpoint:
     """The parameters at `path`, checked against the configuration.

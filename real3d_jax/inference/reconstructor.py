@@ -20,6 +20,7 @@ from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import Mesh, extract_mesh
+from real3d_jax.images import as_bytes
 from real3d_jax.inference.checkpoint import Checkpoint, as_trained, load_checkpoint
 from real3d_jax.inference.config import OrbitConfig, ReconstructionConfig
 from real3d_jax.inference.preprocess import model_input
@@ -86,8 +87,7 @@ class Reconstructor:
                 places = np.minimum(np.arange(start, start + at_once), self.config.orbit.frames - 1)
                 rgb, _ = self._render(field, jax.tree.map(lambda x, places=places: x[places][None], cameras))
                 frames.append(np.asarray(rgb[0], np.float32))
-        views = np.concatenate(frames)[: self.config.orbit.frames]
-        return (255 * np.clip(views, 0, 1) + 0.5).astype(np.uint8)
+        return as_bytes(np.concatenate(frames)[: self.config.orbit.frames])
 
     def surface(self, field: TriplaneField) -> Mesh:
         """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from real3d_jax import config_files
 from real3d_jax.cli import USER_ERROR
-from real3d_jax.data import photograph_files
+from real3d_jax.data import photograph_files, resuming
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError, did_you_mean
@@ -138,19 +138,17 @@ def _check(config: ReconstructionConfig) -> None:
 
 def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, cut_out: str) -> None:
     """Makes the folder of results, or makes sure that what is there is of the same settings."""
-    about = {"path": str(checkpoint.path), "step": checkpoint.step, "crc32": checkpoint.crc32}
-    settings = {"checkpoint": about, "cut_out": cut_out, "config": config_files.to_tree(config)}
-    settings = json.loads(json.dumps(settings))
+    settings = {"checkpoint": checkpoint.about, "cut_out": cut_out, "config": config_files.to_tree(config)}
     path = out / SETTINGS
     try:
         if path.exists():
             _check_same(path, settings)
-        elif out.exists() and any(out.iterdir()):
+        elif not resuming.is_unbegun(path):
             raise UserError(f"'{out}' is not empty and holds no reconstructions: choose another --out.")
         out.mkdir(parents=True, exist_ok=True)
         for leftover in out.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(leftover)
-        path.write_text(json.dumps(settings, indent=1) + "\n")
+        resuming.replace_text(path, json.dumps(settings, indent=1) + "\n")
     except OSError as error:
         raise _not_written(out, error) from error
 
@@ -164,16 +162,13 @@ def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
         before = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise UserError(f"'{path}' is not valid JSON any more: choose another --out.") from error
-    for name in settings:
-        old, new = ({name: tree.get(name)} for tree in (before, settings))
-        for line in config_files.differences(old, new, ""):
-            if not line[1:].startswith(_MAY_DIFFER):
-                raise UserError(f"'{path.parent}' has results of other settings ({line[1:]}): choose another --out.")
+    changed = config_files.differences(before, settings, "", ignored=_MAY_DIFFER)
+    if changed:
+        raise UserError(f"'{path.parent}' has results of other settings ({changed[0]}): choose another --out.")
 
 
 def _describe(checkpoint: Checkpoint, found: Sequence[PhotographFile], out: Path) -> None:
-    step = "" if checkpoint.step is None else f", step {checkpoint.step}"
     say(f"devices    {jax.devices()[0].device_kind}")
-    say(f"checkpoint {checkpoint.path}{step}")
+    say(f"checkpoint {checkpoint.title}")
     say(f"input      {len(found)} photographs")
     say(f"results    {out}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from real3d_jax.images import as_bytes
 from real3d_jax.scoring.results import Row
 from real3d_jax.scoring.tables import is_lower_better
 
@@ -67,8 +68,7 @@ def mean_scores(row: Row) -> dict[str, float]:
 def to_pixels(images: Float[np.ndarray, "V h w 3"]) -> list[UInt8[np.ndarray, "h w 3"]]:
     """Images in [0, 1] as bytes; what is not finite becomes magenta, so that it is seen."""
     broken = ~np.isfinite(images).all(axis=-1, keepdims=True)
-    pixels = (np.clip(np.nan_to_num(images), 0, 1) * 255 + 0.5).astype(np.uint8)
-    return list(np.where(broken, np.array([255, 0, 255], np.uint8), pixels))
+    return list(np.where(broken, np.array([255, 0, 255], np.uint8), as_bytes(images)))
 
 
 def difference(

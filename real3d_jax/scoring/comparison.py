@@ -92,11 +92,7 @@ def _check_comparable(mine: Mapping[str, Any], theirs: Mapping[str, Any], out: P
     if "config" not in mine or "config" not in theirs:
         return
     for key in _SAME:
-        changed = [
-            change
-            for change in differences(theirs["config"][key], mine["config"][key], f"config.{key}")
-            if not change.startswith(_MAY_DIFFER)
-        ]
+        changed = differences(theirs["config"][key], mine["config"][key], f"config.{key}", ignored=_MAY_DIFFER)
         if changed:
             raise UserError(
                 f"'{out}' and '{other}' measure different things ({changed[0]}): evaluate both with one config."

@@ -152,7 +152,7 @@ def _settings(config: EvaluationConfig, checkpoint: Checkpoint, networks: Networ
     return {
         "kind": "checkpoint",
         "method": method,
-        "checkpoint": {"path": str(checkpoint.path), "step": checkpoint.step, "crc32": checkpoint.crc32},
+        "checkpoint": checkpoint.about,
         "left_out": sorted(networks.left_out),
         "config": config_files.to_tree(config),
     }
@@ -161,9 +161,8 @@ def _settings(config: EvaluationConfig, checkpoint: Checkpoint, networks: Networ
 def _describe(
     config: EvaluationConfig, checkpoint: Checkpoint, instances: Instances, networks: Networks, out: Path
 ) -> None:
-    step = "" if checkpoint.step is None else f", step {checkpoint.step}"
     say(f"devices    {jax.device_count()} x {jax.devices()[0].device_kind}")
-    say(f"checkpoint {checkpoint.path}{step}")
+    say(f"checkpoint {checkpoint.title}")
     say(f"data       {len(instances)} objects of '{instances.data.folder}', protocol '{config.protocol.name}'")
     for name, reason in networks.left_out.items():
         say(f"left out   {name}: {reason}")

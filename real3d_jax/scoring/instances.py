@@ -120,12 +120,13 @@ class Instances:
                     f"({_size(shots[0].image)}): set config.protocol.input_view.crop_ratio above 0."
                 )
             return [shot.image for shot in shots], intrinsics
-        size, box = shape[::-1], self._box(shots[0])
-        if box is None:
+        size = shape[::-1]
+        try:
+            box = self._box(shots[0])
+        except UserError as error:
             raise UserError(
-                f"View '{shots[0].view}' of '{shots[0].object_id}' in '{self.data.folder}' shows nothing: no alpha is "
-                "above the mask threshold, so take the object out."
-            )
+                f"View '{shots[0].view}' of '{shots[0].object_id}' in '{self.data.folder}': {error}"
+            ) from error
         left, top, side = boxes.square_about_middle(size, boxes.side_about_middle(box, size, ratio=ratio))
         cameras = (intrinsics * [*size, *size] - [0, 0, left, top]) / side
         return [transforms.window(shot.image, left, top, side) for shot in shots], cameras
@@ -136,13 +137,13 @@ class Instances:
         return min(range(count), key=lambda view: self._off_middle(self.data.read_view(item, view)))
 
     def _off_middle(self, shot: View) -> tuple[bool, float]:
-        box = self._box(shot)
-        return (True, float("inf")) if box is None else boxes.off_middle(box, shot.image.shape[1::-1])
+        try:
+            return boxes.off_middle(self._box(shot), shot.image.shape[1::-1])
+        except UserError:  # nothing is seen
+            return True, float("inf")
 
-    def _box(self, shot: View) -> boxes.Box | None:
-        """Of the object; None where none is seen."""
-        alpha, threshold = shot.image[..., 3], self.data.mask_threshold
-        return boxes.object_box(alpha, threshold=threshold) if (alpha > threshold).any() else None
+    def _box(self, shot: View) -> boxes.Box:
+        return boxes.object_box(shot.image[..., 3], threshold=self.data.mask_threshold)
 
     def _assembled(
         self,

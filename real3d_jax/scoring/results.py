@@ -204,11 +204,7 @@ def _write_test(folder: Path) -> None:
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:
-    changed = [
-        change.removeprefix("settings.")
-        for change in differences(old, new, "settings")
-        if not change.removeprefix("settings.").startswith(_IGNORED)
-    ]
+    changed = differences(old, new, "", ignored=_IGNORED)
     if changed:
         raise UserError(
             f"'{folder}' holds results of other settings ({changed[0]}): choose another --out, or delete that folder."

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw
 
+from real3d_jax.images import as_bytes
+
 _LABEL = 14  # pixels of the line of text above a strip
 _GAP = 4
 _ORDER = ("synthetic", "real", "input", "target", "rendered")
@@ -50,7 +52,7 @@ def _strip(label: str, images: np.ndarray, cell: int) -> np.ndarray:
     width = max(views * (cell + _GAP), 7 * len(label))
     canvas = Image.new("RGB", (width, _LABEL + rows * (cell + _GAP)), "white")
     ImageDraw.Draw(canvas).text((1, 1), label, fill="black")
-    pixels = (np.clip(np.nan_to_num(images), 0, 1) * 255 + 0.5).astype(np.uint8)
+    pixels = as_bytes(images)
     for row in range(rows):
         for view in range(views):
             image = Image.fromarray(pixels[row, view]).resize((cell, cell), Image.Resampling.BILINEAR)

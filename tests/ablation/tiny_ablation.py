@@ -5,6 +5,7 @@ from pathlib import Path
 from real3d_jax import config_files
 from real3d_jax.data import record_writer
 from tests.data.samples import multiview_source, photograph_source
+from tests.miniature import shrink_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TRAINING, EVALUATION = CONFIGS / "ablation.py", CONFIGS / "eval" / "ablation.py"
@@ -57,7 +58,5 @@ def evaluation_tree(root: str, variant: str):
 
 
 def _shrink(tree) -> None:
-    tree.model.update(image_size=32, plane_tokens=2, token_width=32, layers=2, heads=2, decoder_layers=1)
-    tree.model.vit.update(width=32, layers=2, heads=2, mlp_width=32, patch_size=16, position_grid=2)
-    tree.render.update(resolution=8, samples=8)
+    shrink_model(tree)
     tree.data.embedded = {}

@@ -9,9 +9,9 @@ from PIL import Image
 
 from real3d_jax import config_files
 from real3d_jax.inference.config import ReconstructionConfig
-from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
+from tests.scoring.tiny_evaluation import random_params
 
 CONFIG = Path(__file__).parents[2] / "configs" / "reconstruct.py"
 SMALL = {
@@ -38,9 +38,7 @@ def tiny(words):
 @pytest.fixture(scope="session")
 def params(tiny):
     """Random parameters of its model, with a density that shows."""
-    return jax.tree.map(
-        lambda x: 2.0 * np.asarray(x), init_params(make_model(tiny.model, tiny.compute), jax.random.key(0))
-    )
+    return jax.tree.map(np.asarray, random_params(tiny))
 
 
 @pytest.fixture(scope="session")

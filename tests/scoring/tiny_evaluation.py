@@ -5,8 +5,10 @@ from pathlib import Path
 import jax
 
 from real3d_jax import config_files
+from real3d_jax.inference.checkpoint import Described
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.scoring.config import EvaluationConfig
+from tests.miniature import shrink_model
 
 SMOKE = Path(__file__).parents[2] / "configs" / "eval" / "smoke.py"
 OBJECTS = 5
@@ -15,9 +17,7 @@ OBJECTS = 5
 def make_tiny_tree(root: Path, variant: str = ""):
     """configs/eval/smoke.py, shrunk."""
     tree = config_files.load_tree(f"{SMOKE}:{variant}" if variant else str(SMOKE))
-    tree.model.update(image_size=32, plane_tokens=2, token_width=32, layers=2, heads=2, decoder_layers=1)
-    tree.model.vit.update(width=32, layers=2, heads=2, mlp_width=32, patch_size=16, position_grid=2)
-    tree.render.update(resolution=8, samples=8)
+    shrink_model(tree)
     tree.batch_per_device = 2
     tree.data.root = str(root)
     tree.data.path = "views"
@@ -42,7 +42,7 @@ def make_tiny_evaluation(root: Path, variant: str = "", **changes) -> Evaluation
     return config_files.build(EvaluationConfig, tree.to_dict(), "config")
 
 
-def random_params(config: EvaluationConfig, seed: int = 0) -> dict:
+def random_params(config: Described, seed: int = 0) -> dict:
     """Parameters of a model that sees something: random ones, with a density bias that shows."""
     params = init_params(make_model(config.model, config.compute), jax.random.key(seed))
     return jax.tree.map(lambda x: 2.0 * x, params)
