@@ -4,7 +4,7 @@ Images are channels last. On the host they are numpy arrays of uint8, and become
 (`as_float`), so that a batch crosses the bus in a quarter of the bytes; both forms have the same shapes.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import flax.struct
 import jax
@@ -48,10 +48,18 @@ class SingleViewBatch:
 
 @flax.struct.dataclass
 class TrainBatch:
-    """One optimiser step's examples. Either part is None when its share of the batch is zero."""
+    """One optimiser step's examples. A part is None when its share of the batch is zero.
+
+    Attributes:
+      synthetic: objects with known views.
+      real: photographs.
+      streamed: objects that are still to be drawn (`data.procedural.streaming.ObjectBatch`); None once they stand among
+        the synthetic ones.
+    """
 
     synthetic: MultiviewBatch | None
     real: SingleViewBatch | None
+    streamed: Any = None
 
 
 def as_float(batch: _Batch) -> _Batch:

@@ -103,7 +103,7 @@ def cycle_return_pose(
 def to_input_frame(
     input_c2w: Float[Array, "*batch 4 4"],
     view_c2w: Float[Array, "*batch views 4 4"],
-    distance: float,
+    distance: float | Float[Array, ""],
 ) -> Float[Array, "*batch views 4 4"]:
     """Maps views from a source's world to the frame in which the input camera is canonical.
 

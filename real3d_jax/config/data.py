@@ -52,7 +52,7 @@ class EmbeddedSourceConfig:
       path: folder of records to make, relative to `data.root` or absolute.
       kind: 'procedural_views' (multi-view records), 'procedural_single' (one view an object, as if a photograph) or
         'photographs' (the cut-out photographs of scikit-image).
-      family: of procedural objects, 'a' or 'b'; '' for photographs.
+      family: of procedural objects: one, several joined by '+', or 'named' for all named families; '' for photographs.
       objects: training objects; 0 for photographs, which are as many as there are.
       held_out: test objects, after the training ones.
       views: rendered views of each object.
@@ -74,6 +74,25 @@ class EmbeddedSourceConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class StreamedSourceConfig:
+    """Procedural objects that the devices draw while training goes on; every step sees new ones.
+
+    Attributes:
+      family: one, several joined by '+', or 'named' for all named families.
+      seed: of objects and cameras.
+      weight: share among the streams relative to the others; 0 means equal shares.
+      distance: of the input camera from the object once mapped to the input-camera frame, in world units.
+      zoom: least side of the part of a view that a target shows, relative to the whole; the greatest is 1.
+    """
+
+    family: str
+    seed: int
+    weight: float
+    distance: float
+    zoom: float
+
+
+@dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Where examples come from.
 
@@ -81,6 +100,8 @@ class DataConfig:
       root: folder that relative paths start from.
       embedded: data sets to make on the first run, by name; empty where all data come from outside.
       synthetic: supervised data sets, by name.
+      streamed: supervised objects that are drawn as training goes on, by name.
+      streamed_share: of the supervised half of a batch, in [0, 1]; the rest comes from `synthetic`.
       real: self-training data sets, by name.
       validation: data sets whose held-out objects are scored, by name.
       target_antialias: whether targets are shrunk with an antialiasing filter (the released code does not).
@@ -91,6 +112,8 @@ class DataConfig:
     root: str
     embedded: dict[str, EmbeddedSourceConfig]
     synthetic: dict[str, MultiviewSourceConfig]
+    streamed: dict[str, StreamedSourceConfig]
+    streamed_share: float
     real: dict[str, SingleViewSourceConfig]
     validation: dict[str, MultiviewSourceConfig]
     target_antialias: bool

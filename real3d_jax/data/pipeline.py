@@ -8,11 +8,13 @@ its rows of each batch, and only those are read.
 import dataclasses
 import os
 import pathlib
+import sys
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grain
+import jax
 import numpy as np
 from absl import flags
 
@@ -21,10 +23,12 @@ from real3d_jax.cameras import Cameras
 from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.config.training import Config
 from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
+from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
 
 _SourceConfig = MultiviewSourceConfig | SingleViewSourceConfig
+_MOST_STEPS = 2**50
 _T = TypeVar("_T", MultiviewSourceConfig, SingleViewSourceConfig)
 
 
@@ -40,13 +44,16 @@ def train_batches(
     """
     sizes = _sizes(config)
     halves = []
-    if config.batch.synthetic:
+    drawn = streamed_rows(config)
+    if config.batch.synthetic > drawn:
         views = config.losses.supervised_views
         sets = [
             (name, source, MultiviewExamples(data, source, sizes, views))
             for name, source, data in _open_all(config, config.data.synthetic, "synthetic")
         ]
-        halves.append(_half(config, sets, config.batch.synthetic, process_index, process_count))
+        halves.append(_half(config, sets, config.batch.synthetic - drawn, process_index, process_count))
+    if drawn:
+        halves.append(_streamed(config, drawn, process_index, process_count))
     if config.batch.real:
         sets = [
             (name, source, SingleViewExamples(data, source, sizes))
@@ -80,6 +87,20 @@ def validation_sets(config: Config) -> dict[str, MultiviewBatch]:
     return found
 
 
+def streamed_rows(config: Config) -> int:
+    """How many of a batch's synthetic objects are drawn as training goes on.
+
+    Raises:
+      UserError: the share is out of range, or there is nothing to draw.
+    """
+    share = config.data.streamed_share
+    if not 0 <= share <= 1:
+        raise UserError(f"config.data.streamed_share must be between 0 and 1, not {share}.")
+    if share and not config.data.streamed:
+        raise UserError("config.data.streamed names nothing to draw: add a stream, or set streamed_share to 0.")
+    return round(share * config.batch.synthetic)
+
+
 def describe(config: Config) -> str:
     """How many objects, views and photographs every data set of a run has, for people."""
     return ", ".join(f"{name}: {count}" for name, count in _counts(config).items())
@@ -100,6 +121,9 @@ def _counts(config: Config) -> dict[str, str]:
                 found[f"{kind} {name}"] = f"{len(data)} objects of {data.records} views"
             else:
                 found[f"{kind} {name}"] = f"{len(data)} photographs"
+    if rows := streamed_rows(config):
+        for name, stream in config.data.streamed.items():
+            found[f"streamed {name}"] = f"new objects of '{stream.family}' from seed {stream.seed}, of {rows} in a step"
     return found
 
 
@@ -110,7 +134,7 @@ def dataset_path(config_root: str, path: str) -> pathlib.Path:
 
 def _used(config: Config) -> dict[str, Mapping[str, _SourceConfig]]:
     return {
-        "synthetic": config.data.synthetic if config.batch.synthetic else {},
+        "synthetic": config.data.synthetic if config.batch.synthetic > streamed_rows(config) else {},
         "real": config.data.real if config.batch.real else {},
         "validation": config.data.validation,
     }
@@ -157,6 +181,17 @@ def _half(
     return _HostRows(stream, batch_size, rows).batch(rows.stop - rows.start, batch_fn=_stacked)
 
 
+def _streamed(config: Config, rows: int, process_index: int, process_count: int) -> grain.MapDataset:
+    """This host's part of the objects to be drawn of every batch."""
+    streams = config.data.streamed.values()
+    examples = [StreamedExamples(stream, config.losses.supervised_views) for stream in streams]
+    numbers = [grain.MapDataset.range(sys.maxsize).map(example) for example in examples]
+    weights = _weights([(stream.weight, 1) for stream in streams])
+    stream = grain.MapDataset.mix(numbers, weights) if len(numbers) > 1 else numbers[0]
+    here = _host_rows(rows, process_index, process_count)
+    return _HostRows(stream, rows, here).batch(here.stop - here.start, batch_fn=_stacked_objects)
+
+
 def _weights(sets: Sequence[tuple[float, int]]) -> list[float]:
     """Shares of the sets, each a weight and a size: as given, or all in proportion to their sizes."""
     given = [weight for weight, _ in sets]
@@ -185,7 +220,8 @@ class _HostRows(grain.MapDataset):
         self._share = rows.stop - rows.start
 
     def __len__(self) -> int:
-        return len(self._parent) // self._batch_size * self._share
+        # Grain divides lengths as floats, which round a greater one up beyond what `len` may be.
+        return min(len(self._parent) // self._batch_size, _MOST_STEPS) * self._share
 
     def __getitem__(self, index):
         if isinstance(index, slice):
@@ -204,14 +240,20 @@ def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) ->
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(config.data.workers))
     for parts in batches:
         # Copies, because arrays from reader processes live in shared memory that Grain reclaims.
-        halves = [{name: np.array(value) for name, value in part.items()} for part in parts]
-        synthetic = _multiview(halves.pop(0)) if config.batch.synthetic else None
+        halves = [jax.tree.map(np.array, part) for part in parts]
+        drawn = streamed_rows(config)
+        synthetic = _multiview(halves.pop(0)) if config.batch.synthetic > drawn else None
+        streamed = halves.pop(0) if drawn else None
         real = _single_view(halves.pop(0)) if config.batch.real else None
-        yield TrainBatch(synthetic=synthetic, real=real)
+        yield TrainBatch(synthetic=synthetic, real=real, streamed=streamed)
 
 
 def _stacked(examples: Sequence[Example]) -> Example:
     return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def _stacked_objects(examples: Sequence[ObjectBatch]) -> ObjectBatch:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *examples)
 
 
 def _multiview(fields: dict[str, Any]) -> MultiviewBatch:

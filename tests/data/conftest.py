@@ -35,6 +35,8 @@ def config(data_root, smoke_config) -> Config:
         data=DataConfig(
             root=str(data_root),
             embedded={},
+            streamed={},
+            streamed_share=0.0,
             synthetic={"objects": objects},
             real={"photographs": photographs},
             validation={"objects": objects},

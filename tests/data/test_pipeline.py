@@ -206,6 +206,12 @@ def test_one_half_only(config):
     assert batch.synthetic is None
 
 
+def test_a_batch_of_one_is_the_first_row_of_greater_ones(config):
+    (batch,) = take(dataclasses.replace(config, batch=dataclasses.replace(config.batch, synthetic=1, real=1)), 1)
+    (greater,) = take(config, 1)
+    assert_equal(batch, jax.tree.map(lambda x: x[:1], greater))
+
+
 def test_validation_is_held_out_fixed_and_without_the_input(config):
     ((name, first),) = pipeline.validation_sets(config).items()
     again = pipeline.validation_sets(dataclasses.replace(config, seed=config.seed + 1))[name]

@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from real3d_jax.data.sources import procedural, procedural_objects
-from real3d_jax.data.sources.procedural_render import signed_distance
+from real3d_jax.data.procedural import numbering, source
+from real3d_jax.data.procedural.field import ArrayField, signed_distance
+from real3d_jax.data.procedural.objects import BOUNDING_RADIUS, PATTERNS
 from real3d_jax.errors import UserError
 
 SIZE = 32
 SETTINGS = {"held_out": 1, "image_size": SIZE, "seed": 3}
 
 
-@pytest.fixture(scope="module", params=["a", "b"])
+@pytest.fixture(scope="module", params=["a", "b", "dog+house+mug"])
 def family(request):
     return request.param
 
@@ -23,13 +24,14 @@ def family(request):
 @pytest.fixture(scope="module")
 def items(family):
     """Three training objects of four views."""
-    source = procedural.procedural_views(family=family, objects=3, views=4, **SETTINGS)
-    return list(source.items("train", range(3)))
+    made = source.procedural_views(family=family, objects=3, views=4, **SETTINGS)
+    return list(made.items("train", range(3)))
 
 
 def distances(family, number, points):
-    o = jax.tree.map(jnp.asarray, procedural_objects.sample_object(family, 3, number))
-    return np.asarray(jax.jit(signed_distance)(o, [jnp.asarray(points[:, i], jnp.float32) for i in range(3)]))
+    o = jax.tree.map(jnp.asarray, numbering.sample(family, 3, number))
+    coordinates = [jnp.asarray(points[:, i], jnp.float32) for i in range(3)]
+    return np.asarray(jax.jit(lambda o, point: signed_distance(ArrayField(o), point))(o, coordinates))
 
 
 def project(view, points):
@@ -47,7 +49,7 @@ def test_objects_fill_their_box(family):
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     inside = rng.uniform(-0.55, 0.55, (20_000, 3))
     for number in range(12):
-        shell = distances(family, number, direction * (procedural_objects.BOUNDING_RADIUS + 0.012))
+        shell = distances(family, number, direction * (BOUNDING_RADIUS + 0.012))
         assert shell.min() > 0, number
         solid = inside[distances(family, number, inside) < 0]
         assert np.abs(solid).max() < 0.51
@@ -79,7 +81,7 @@ def test_pictures_are_whole_and_antialiased(items):
 
 
 def test_cameras_are_in_their_ranges_and_look_at_the_origin(family):
-    poses = np.concatenate([procedural.camera_poses(family, 0, number, 20) for number in range(5)])
+    poses = np.concatenate([source.camera_poses(family, 0, number, 20) for number in range(5)])
     position = poses[:, :3, 3]
     distance = np.linalg.norm(position, axis=-1)
     assert (np.abs(distance - 1.645) < 0.05).all()
@@ -91,8 +93,8 @@ def test_cameras_are_in_their_ranges_and_look_at_the_origin(family):
 
 
 def test_an_object_does_not_depend_on_the_others(family, items):
-    source = procedural.procedural_views(family=family, objects=9, views=4, **SETTINGS)
-    (alone,) = source.items("train", range(2, 3))
+    made = source.procedural_views(family=family, objects=9, views=4, **SETTINGS)
+    (alone,) = made.items("train", range(2, 3))
     assert alone.key == items[2].key
     for ours, theirs in zip(alone.records, items[2].records, strict=True):
         for field in dataclasses.fields(ours):
@@ -100,8 +102,8 @@ def test_an_object_does_not_depend_on_the_others(family, items):
 
 
 def test_single_view_is_view_0(family, items):
-    source = procedural.procedural_single(family=family, objects=3, **SETTINGS)
-    for photograph, item in zip(source.items("train", range(3)), items, strict=True):
+    made = source.procedural_single(family=family, objects=3, **SETTINGS)
+    for photograph, item in zip(made.items("train", range(3)), items, strict=True):
         (record,) = photograph.records
         np.testing.assert_array_equal(record.image, item.records[0].image)
         assert record.provenance["object_id"] == item.key
@@ -109,19 +111,19 @@ def test_single_view_is_view_0(family, items):
 
 
 def test_held_out_objects_come_after(family):
-    source = procedural.procedural_views(family=family, objects=2, views=4, **SETTINGS)
-    (held_out,) = source.items("test", range(1))
-    assert held_out.key == procedural.object_name(family, 3, 2)
-    (third,) = procedural.procedural_views(family=family, objects=3, views=4, **SETTINGS).items("train", range(2, 3))
+    made = source.procedural_views(family=family, objects=2, views=4, **SETTINGS)
+    (held_out,) = made.items("test", range(1))
+    assert held_out.key == numbering.object_name(family, 3, 2)
+    (third,) = source.procedural_views(family=family, objects=3, views=4, **SETTINGS).items("train", range(2, 3))
     np.testing.assert_array_equal(held_out.records[1].image, third.records[1].image)
 
 
 def test_families_differ():
-    a, b = ([procedural_objects.sample_object(f, 0, i) for i in range(40)] for f in "ab")
-    assert not any(o.primitives.ellipsoid.any() for o in a)
-    assert any(o.primitives.ellipsoid.any() for o in b)
+    a, b = ([numbering.sample(f, 0, i) for i in range(40)] for f in "ab")
+    assert not any(o.solids.ellipsoid.any() for o in a)
+    assert any(o.solids.ellipsoid.any() for o in b)
     assert max(o.blend for o in a) < min(o.blend for o in b)
-    patterns = [{procedural_objects.PATTERNS[int(k)] for o in f for k in o.textures.pattern} for f in (a, b)]
+    patterns = [{PATTERNS[int(k)] for o in f for k in o.textures.pattern} for f in (a, b)]
     assert patterns[0] & {"stripes", "checker"}
     assert not patterns[1] & {"stripes", "checker"}
     assert min(o.light.direction[2] for o in a) > max(o.light.direction[2] for o in b)
@@ -130,7 +132,7 @@ def test_families_differ():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"family": "c"}, "choose 'a' or 'b'"),
+        ({"family": "chiar"}, "no family 'chiar'.*did you mean 'chair'"),
         ({"image_size": 30}, "multiple of 4"),
         ({"views": 0}, "at least one view"),
         ({"objects": 0, "held_out": 0}, "at least one object"),
@@ -138,4 +140,4 @@ def test_families_differ():
 )
 def test_bad_settings(change, message):
     with pytest.raises(UserError, match=message):
-        procedural.procedural_views(**{"family": "a", "objects": 1, "views": 1, **SETTINGS, **change})
+        source.procedural_views(**{"family": "a", "objects": 1, "views": 1, **SETTINGS, **change})

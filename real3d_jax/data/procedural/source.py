@@ -7,6 +7,7 @@ views.
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,23 +15,27 @@ import numpy as np
 from jaxtyping import Float
 
 from real3d_jax.cameras import Cameras, spherical_c2w
+from real3d_jax.data.procedural import numbering
+from real3d_jax.data.procedural.objects import ProceduralObject, stack
+from real3d_jax.data.procedural.render import render_views
 from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Item, Photograph, Source, View
-from real3d_jax.data.sources import procedural_objects
-from real3d_jax.data.sources.procedural_render import render_views
 from real3d_jax.errors import UserError
 
 FOV_Y = 39.6  # degrees, as GObjaverse
 DISTANCE = (1.645 * 0.97, 1.645 * 1.03)  # around GObjaverse's orbit
 ELEVATION = (-20.0, 60.0)  # degrees
-_SUPERSAMPLE = 2
+SUPERSAMPLE = 2
 _CAMERA_STREAM = 1  # keeps a camera's random numbers apart from its object's
+_VIEWS_AT_ONCE = {"cpu": 16}  # in a call of the renderer
+_VIEWS_AT_ONCE_ON_ACCELERATORS = 512
 
 
 def procedural_views(*, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int) -> Source:
     """Objects of a family from random directions.
 
     Args:
-      family: 'a' or 'b'.
+      family: 'a', 'b', a named family, several joined by '+', or 'named' for all named ones. Of several, object
+        number i belongs to number i modulo their count.
       objects: training objects, numbers 0 to objects - 1.
       held_out: test objects, numbers `objects` to objects + held_out - 1.
       views: of each object.
@@ -45,7 +50,7 @@ def procedural_views(*, family: str, objects: int, held_out: int, views: int, im
     def items(split: str, chosen: range) -> Iterator[Item]:
         first = objects if split == "test" else 0
         for number, images, c2w in _rendered(family, seed, [first + i for i in chosen], views, image_size):
-            name = object_name(family, seed, number)
+            name = numbering.object_name(family, seed, number)
             shots = (
                 View(name, f"{v:05d}", image, pose, intrinsics())
                 for v, (image, pose) in enumerate(zip(images, c2w, strict=True))
@@ -69,17 +74,12 @@ def procedural_single(*, family: str, objects: int, held_out: int, image_size: i
     def items(split: str, chosen: range) -> Iterator[Item]:
         first = objects if split == "test" else 0
         for number, images, _ in _rendered(family, seed, [first + i for i in chosen], 1, image_size):
-            name = object_name(family, seed, number)
+            name = numbering.object_name(family, seed, number)
             provenance = {"dataset": "procedural_views", "object_id": name, "view": "00000"}
             yield Item(name, (Photograph(name, images[0], provenance),))
 
     settings = {"dataset": "procedural_single", "family": family, "image_size": image_size, "seed": seed}
     return Source(SINGLE_VIEW, 0, settings, {"train": objects, "test": held_out}, items)
-
-
-def object_name(family: str, seed: int, number: int) -> str:
-    """The object's name in records."""
-    return f"{family}{seed}-{number:06d}"
 
 
 def intrinsics() -> Float[np.ndarray, "4"]:
@@ -90,18 +90,20 @@ def intrinsics() -> Float[np.ndarray, "4"]:
 
 def camera_poses(family: str, seed: int, number: int, views: int) -> Float[np.ndarray, "views 4 4"]:
     """The poses of an object's views: any azimuth, elevation and distance within the ranges above."""
-    rng = np.random.default_rng([seed, procedural_objects.FAMILIES.index(family), number, _CAMERA_STREAM])
-    unit = rng.uniform(size=(views, 3))  # row by row, so that fewer views are the first of more
+    rng = np.random.default_rng([*numbering.stream(family, seed, number), _CAMERA_STREAM])
+    angles = orbits(rng.uniform(size=(views, 3)))  # row by row, so that fewer views are the first of more
+    return np.asarray(spherical_c2w(*(jnp.asarray(angles[:, i]) for i in range(3))), np.float32)
+
+
+def orbits(unit: Float[np.ndarray, "views 3"]) -> Float[np.ndarray, "views 3"]:
+    """Azimuth and elevation in radians, and distance, from numbers in [0, 1)."""
     elevation = np.radians(ELEVATION[0] + (ELEVATION[1] - ELEVATION[0]) * unit[:, 1])
     distance = DISTANCE[0] + (DISTANCE[1] - DISTANCE[0]) * unit[:, 2]
-    return np.asarray(
-        spherical_c2w(*(jnp.asarray(v) for v in (2 * np.pi * unit[:, 0], elevation, distance))), np.float32
-    )
+    return np.stack([2 * np.pi * unit[:, 0], elevation, distance], axis=1).astype(np.float32)
 
 
 def _check(family: str, objects: int, held_out: int, views: int, image_size: int) -> None:
-    if family not in procedural_objects.FAMILIES:
-        raise UserError(f"'{family}' is no family of procedural objects: choose 'a' or 'b'.")
+    numbering.members(family)
     if objects < 0 or held_out < 0 or objects + held_out == 0:
         raise UserError(f"Procedural data need at least one object, not {objects} and {held_out} held out.")
     if views < 1:
@@ -118,22 +120,17 @@ def _rendered(
     Every call of the renderer has the same number of views, so that it is compiled once and a picture does not depend
     on how the work was divided. While one call's pictures are handed out, the next is being computed.
     """
-    call, at_once = _batching(jax.default_backend(), image_size)
+    call = _VIEWS_AT_ONCE.get(jax.default_backend(), _VIEWS_AT_ONCE_ON_ACCELERATORS)
     poses = np.stack([camera_poses(family, seed, number, views) for number in numbers])
     todo = [(i, v) for i in range(len(numbers)) for v in range(views)]
-    sample = functools.lru_cache(maxsize=call)(lambda i: procedural_objects.sample_object(family, seed, numbers[i]))
+    sample = functools.lru_cache(maxsize=call)(lambda i: numbering.sample(family, seed, numbers[i]))
 
     def computed():
         running = None
         for start in range(0, len(todo), call):
             part = todo[start : start + call]
             padded = part + [part[-1]] * (call - len(part))
-            cameras = Cameras(
-                c2w=jnp.asarray(np.stack([poses[i, v] for i, v in padded])),
-                intrinsics=jnp.asarray(np.tile(intrinsics(), (call, 1))),
-            )
-            objects = procedural_objects.stack([sample(i) for i, _ in padded])
-            images = render_views(objects, cameras, size=image_size, supersample=_SUPERSAMPLE, views_at_once=at_once)
+            images = draw(stack([sample(i) for i, _ in padded]), np.stack([poses[i, v] for i, v in padded]), image_size)
             if running is not None:
                 yield from np.asarray(running)
             running = images
@@ -145,9 +142,14 @@ def _rendered(
         yield number, [next(images) for _ in range(views)], poses[i]
 
 
-def _batching(platform: str, image_size: int) -> tuple[int, int]:
-    """Views in a call of the renderer, and how many of them are computed side by side."""
-    if platform == "cpu":
-        return 16, 1
-    # An accelerator is kept busy by many views; the rays of this many fit into a few gigabytes.
-    return 64, max(1, min(64, 2**26 // (image_size * _SUPERSAMPLE) ** 2))
+def draw(objects: ProceduralObject, c2w: Float[np.ndarray, "B 4 4"], image_size: int) -> jax.Array:
+    """Pictures of objects by procedural cameras, (B, image_size, image_size, 4) uint8, on the first device."""
+    cameras = Cameras(jnp.asarray(c2w), jnp.asarray(np.tile(intrinsics(), (len(c2w), 1))))
+    how = how_to_draw(jax.default_backend())
+    return render_views(objects, cameras, size=image_size, supersample=SUPERSAMPLE, **how)
+
+
+def how_to_draw(platform: str) -> dict[str, Any]:
+    """The renderer's options that are fastest on a platform. They change no picture but by rounding."""
+    fast = {"cpu": {"tiles_at_once": 32}, "gpu": {"implementation": "pallas"}}
+    return fast.get(platform, {"tiles_at_once": 2**13})

@@ -1,0 +1,1 @@
+"""Objects that the package draws itself: families of them, the renderer, and sources of records made of them."""

@@ -1,0 +1,125 @@
+"""Procedural objects drawn on the devices while training goes on, so that every step sees new ones.
+
+Reader processes make numbers of which objects and cameras follow (`StreamedExamples`); the devices draw the pictures
+(`draw_examples`). Example number i of a stream is object number i: nothing repeats, and a resumed run goes on exactly.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Float, UInt8
+
+from real3d_jax.batches import MultiviewBatch
+from real3d_jax.cameras import Cameras, spherical_c2w, to_input_frame
+from real3d_jax.config.data import StreamedSourceConfig
+from real3d_jax.data.procedural import numbering, source
+from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
+from real3d_jax.data.procedural.render import render_views
+from real3d_jax.data.transforms import GREY, WHITE
+from real3d_jax.errors import UserError
+
+_VIEW_STREAM = 2  # keeps an example's cameras apart from the random numbers of its object
+
+
+class ObjectBatch(NamedTuple):
+    """Objects to be drawn; numpy arrays on the host. View 0 is the input view."""
+
+    objects: ProceduralObject  # leading shape (B,)
+    orbits: Float[Array | np.ndarray, "B V 3"]  # azimuth and elevation in radians, distance
+    windows: Float[Array | np.ndarray, "B V 3"]  # left, upper border and side of what a target shows, of the whole view
+    distance: Float[Array | np.ndarray, "B"]  # of the input camera once mapped to the input-camera frame
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamedExamples:
+    """Makes the examples of a stream. `views` counts the input view too.
+
+    Raises:
+      UserError: there is no such family, or `zoom` is out of range.
+    """
+
+    source: StreamedSourceConfig
+    views: int
+
+    def __post_init__(self):
+        numbering.members(self.source.family)
+        if not 0 < self.source.zoom <= 1:
+            raise UserError(f"config.data.streamed: zoom must lie above 0 and be at most 1, not {self.source.zoom}.")
+
+    def __call__(self, number: int) -> ObjectBatch:
+        """Example `number`, without the batch axis."""
+        family, seed = self.source.family, self.source.seed
+        found = numbering.sample(family, seed, number)
+        if found.turned is None:
+            found = padded(found, MAX_SOLIDS)
+        rng = np.random.default_rng([*numbering.stream(family, seed, number), _VIEW_STREAM])
+        unit = rng.uniform(size=(self.views, 6))
+        return ObjectBatch(
+            found, source.orbits(unit[:, :3]), self._windows(unit[:, 3:]), np.float32(self.source.distance)
+        )
+
+    def _windows(self, unit: np.ndarray) -> np.ndarray:
+        """A side between `zoom` and 1; the place is anywhere, near the middle twice as often as at the border."""
+        side = self.source.zoom + (1 - self.source.zoom) * unit[:, :1]
+        spread = 0.5 + np.where(unit[:, 1:] < 0.5, np.sqrt(unit[:, 1:] / 2) - 0.5, 0.5 - np.sqrt((1 - unit[:, 1:]) / 2))
+        return np.concatenate([(1 - side) * spread, side], axis=1).astype(np.float32)
+
+
+def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int) -> MultiviewBatch:
+    """The pictures of a batch of objects, in uint8 as the readers of records give them.
+
+    Args:
+      batch: objects and views.
+      image_size: pixels per side of the model's input.
+      target_size: of the targets.
+    """
+    rows, views = batch.orbits.shape[:2]
+    poses = spherical_c2w(*(batch.orbits[..., i] for i in range(3)))
+    whole = jnp.broadcast_to(jnp.asarray(source.intrinsics()), (rows, views, 4))
+    left, top, side = (batch.windows[..., i] for i in range(3))
+    shown = jnp.stack(
+        [whole[..., 0] / side, whole[..., 1] / side, (whole[..., 2] - left) / side, (whole[..., 3] - top) / side], -1
+    )
+    how = source.how_to_draw(jax.default_backend())
+    draw = functools.partial(render_views, supersample=source.SUPERSAMPLE, **how)
+    seen = draw(batch.objects, Cameras(poses[:, 0], whole[:, 0]), size=image_size)
+    each_view = jax.tree.map(lambda leaf: jnp.repeat(leaf, views, axis=0), batch.objects)
+    flat = Cameras(poses.reshape(-1, 4, 4), shown.reshape(-1, 4))
+    targets = draw(each_view, flat, size=target_size).reshape(rows, views, target_size, target_size, 4)
+    cameras = Cameras(jax.vmap(to_input_frame)(poses[:, 0], poses, batch.distance), shown)
+    return MultiviewBatch(_on(seen, GREY), _on(targets, WHITE), targets[..., 3:], cameras)
+
+
+def _on(rgba: UInt8[Array, "*batch h w 4"], background: float) -> UInt8[Array, "*batch h w 3"]:
+    """Straight alpha on a plain background."""
+    alpha = rgba[..., 3:].astype(jnp.float32) / 255
+    return jnp.round(rgba[..., :3] * alpha + 255 * background * (1 - alpha)).astype(jnp.uint8)
+
+
+def draw_on_mesh(
+    batch: ObjectBatch, others: MultiviewBatch | None, mesh: Mesh, *, image_size: int, target_size: int
+) -> MultiviewBatch:
+    """`draw_examples` where each device draws its own rows; `others`, read from records, are put before them.
+
+    Args:
+      batch: rows spread over all axes of `mesh`.
+      others: likewise.
+      mesh: the devices.
+      image_size: as in `draw_examples`.
+      target_size: likewise.
+    """
+
+    def here(batch, others):
+        drawn = draw_examples(batch, image_size=image_size, target_size=target_size)
+        if others is None:
+            return drawn
+        return jax.tree.map(lambda a, b: jnp.concatenate([a, b.astype(a.dtype)]), others, drawn)
+
+    rows = PartitionSpec(mesh.axis_names)
+    spread = jax.shard_map(here, mesh=mesh, in_specs=(rows, rows), out_specs=rows, check_vma=False)
+    return spread(batch, others)
