@@ -29,7 +29,9 @@ def shrink(config: Config) -> Config:
         compute=dataclasses.replace(config.compute, dtype="float32", matmul_precision="highest"),
         losses=dataclasses.replace(config.losses, cycle=cycle),
         perceptual=dataclasses.replace(config.perceptual, clip="random", clip_random_size="tiny", vgg="random"),
-        batch=BatchConfig(synthetic=min(config.batch.synthetic, 4), real=min(config.batch.real, 4), micro_batches=2),
+        batch=BatchConfig(
+            synthetic=4 * (config.batch.synthetic > 0), real=4 * (config.batch.real > 0), micro_batches=2
+        ),
     )
 
 

@@ -11,8 +11,8 @@ SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"
 
 
 def make_tiny_config(root: Path, **changes) -> Config:
-    """configs/smoke.py, shrunk; `changes` are single keys, such as `schedule__steps=3`."""
-    tree = config_files.load_tree(str(SMOKE))
+    """configs/smoke.py:scratch, shrunk; `changes` are single keys, such as `schedule__steps=3`."""
+    tree = config_files.load_tree(f"{SMOKE}:scratch")
     shrink_model(tree)
     for weights in (tree.losses.supervised, tree.losses.input_view, tree.losses.cycle.weights):
         weights.lpips = 0.0

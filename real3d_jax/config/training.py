@@ -20,8 +20,10 @@ class OptimizerConfig:
       eps: added to the root of the second moment.
       weight_decay: decoupled; biases and norms are exempt.
       clip_norm: greatest global gradient norm.
+      skip_norm: an update is skipped where the gradient's norm, before clipping, is above this many times `clip_norm`;
+        0 skips none for its norm.
       ema_decay: of the averaged parameters; 0 keeps none.
-      max_skipped: updates skipped in a row, for NaN or Inf, before training stops.
+      max_skipped: updates skipped in a row, for NaN, Inf or their norm, before training stops.
     """
 
     learning_rate: float
@@ -32,6 +34,7 @@ class OptimizerConfig:
     eps: float
     weight_decay: float
     clip_norm: float
+    skip_norm: float
     ema_decay: float
     max_skipped: int
 
@@ -90,18 +93,35 @@ class ScheduleConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class GateConfig:
+    """What a run's start must know before `launch/ablate.py` compares runs that begin there (0 asks for nothing).
+
+    Attributes:
+      input_psnr: PSNR of the held-out objects' input views that it must be above, in dB.
+      iou: intersection over union of the silhouettes in their novel views that it must be above.
+    """
+
+    input_psnr: float
+    iou: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """A training run.
 
     Attributes:
       name: the run's name, and of its folder under `runs/` if no workdir is given.
       seed: of everything random.
-      init_from: converted weights or a training workdir to take parameters from; '' starts from random ones.
+      init_from: converted weights or a training workdir to take parameters from, or 'mini' for those that come with the
+        package; '' starts from random ones.
+      position_start: of a model whose parameters are all random: 'aligned' writes both position tables in one code, so
+        that tokens find the patches that see them; 'random' is as published. Parameters that are loaded stay.
     """
 
     name: str
     seed: int
     init_from: str
+    position_start: str
     model: ModelConfig
     compute: ComputeConfig
     render: RenderConfig
@@ -112,3 +132,4 @@ class Config:
     batch: BatchConfig
     mesh: MeshConfig
     schedule: ScheduleConfig
+    gate: GateConfig

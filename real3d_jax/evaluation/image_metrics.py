@@ -29,6 +29,15 @@ def psnr_from_mse(mse: Float[Array | np.ndarray, "*views"]) -> Float[Array, "*vi
     return -10.0 * jnp.log10(jnp.maximum(mse, _LEAST_MSE))
 
 
+def silhouette_iou(
+    opacity: Float[Array | np.ndarray, "*views h w 1"], mask: Float[Array | np.ndarray, "*#views h w 1"]
+) -> Float[Array, "*views"]:
+    """Intersection over union of each view's silhouettes, the pixels above 0.5; 1 where both are empty."""
+    a, b = jnp.asarray(opacity) > 0.5, jnp.asarray(mask) > 0.5
+    shared, either = (jnp.sum(pixels, axis=(-3, -2, -1)) for pixels in (a & b, a | b))
+    return jnp.where(either > 0, shared / jnp.maximum(either, 1), 1.0)
+
+
 def ssim(
     prediction: Float[Array | np.ndarray, "*views h w 3"],
     target: Float[Array | np.ndarray, "*#views h w 3"],

@@ -11,10 +11,12 @@ from jax.sharding import Mesh
 
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
+from real3d_jax.models.aligned_positions import align_positions
 from real3d_jax.models.lrm import LRM, init_params
 from real3d_jax.training.checkpoints import is_training_folder, load_params
 from real3d_jax.training.sharding import put_same, replicated, state_shardings
 from real3d_jax.training.state import TrainState, create, new_state
+from real3d_jax.weights.boxed import find_checkpoint
 from real3d_jax.weights.loading import check_shapes, load_params_for
 
 UNUSED = "unused.safetensors"  # weights of a published checkpoint that the model does not use, kept for the way back
@@ -35,8 +37,8 @@ def initial_state(
     create_on_mesh = functools.partial(create, optimizer=optimizer, keep_ema=config.optimizer.ema_decay > 0, mesh=mesh)
     key = root_key(config.seed, mesh)
     if not config.init_from:
-        return create_on_mesh(functools.partial(init_params, model), key)
-    source = Path(config.init_from)
+        return create_on_mesh(functools.partial(random_params, model, config.position_start), key)
+    source = find_checkpoint(config.init_from)
     if not source.exists():
         raise UserError(f"config.init_from = '{source}' does not exist: give converted weights, a workdir, or ''.")
     abstract = abstract_params(model)
@@ -52,8 +54,14 @@ def initial_state(
     given = put_same(params, state_shardings({name: abstract[name] for name in params}, mesh))
     if set(given) == set(abstract):
         return create_on_mesh(lambda given: given, given)
-    # The image tokenizer alone was given; the rest is random.
+    # The image tokenizer alone was given; the rest is random, positions too: its table is written in a code of its own.
     return create_on_mesh(lambda key, given: init_params(model, key) | given, key, given)
+
+
+def random_params(model: LRM, position_start: str, key: jax.Array) -> dict:
+    """The parameters of a model that starts from nothing; `position_start` as in the config."""
+    params = init_params(model, key)
+    return align_positions(params, model.config) if position_start == "aligned" else params
 
 
 def abstract_params(model: LRM) -> dict:

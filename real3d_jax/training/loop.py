@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,13 +17,15 @@ from jax.experimental import multihost_utils
 
 from real3d_jax import compiler_options
 from real3d_jax.batches import TrainBatch
-from real3d_jax.config.training import Config
+from real3d_jax.config.training import Config, OptimizerConfig
 from real3d_jax.errors import UserError
+from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib, say
-from real3d_jax.training.sharding import put_batch, put_same, replicated
+from real3d_jax.training.sharding import put_same, replicated
 from real3d_jax.training.startup import Run, compile_step, prepared
 from real3d_jax.training.stopping import StopRequest
+from real3d_jax.training.validation import SCORES, describe_score, describe_scores
 
 _PICTURE_ROWS = 4  # examples in a grid
 _PICTURE_CELL = 96  # pixels per side of an image in a grid
@@ -50,7 +53,8 @@ def train(config: Config, workdir: Path) -> int:
             return 0
         if run.validator is not None and "psnr_before" not in run.results:
             run.results["psnr_constant"] = run.validator.constant_psnr()
-            run.results["psnr_before"] = _validate(run, start)
+            before = _validate(run, start)
+            run.results |= {f"{score}_before": before[score] for score in SCORES}
         batch = _take_steps(run, start, stop)
         if stop.stopped and int(run.state.step) < steps:
             _save(run)
@@ -64,7 +68,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
     """Steps to the end, or until a stop is requested. Returns the last batch that this host read."""
     schedule = run.config.schedule
     batch = next(run.batches)
-    on_devices = put_batch(batch, run.mesh)
+    on_devices = run.put_fn(batch)
     if start < schedule.steps:
         compile_step(run, on_devices)
     run.reporter.begin()
@@ -92,7 +96,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
             if step == schedule.steps or stop.requested(step):
                 break
             batch = next(run.batches)
-            on_devices = put_batch(batch, run.mesh)
+            on_devices = run.put_fn(batch)
     _report(run, waiting)
     return batch
 
@@ -109,31 +113,42 @@ def _report(run: Run, waiting: _Waiting) -> None:
         run.reporter.step(step, values, ready=ready.result())
         in_a_row = int(values["skipped_in_a_row"])
         if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
-            raise UserError(
-                f"{in_a_row} updates in a row were skipped up to step {step}, since loss or gradient was not finite: "
-                "lower config.optimizer.learning_rate or look at the data, and start again from the last checkpoint."
-            )
+            raise UserError(_describe_skipped(run.config.optimizer, in_a_row, step))
 
 
-def _validate(run: Run, step: int) -> float | None:
-    """Scores the parameters, and keeps them as the best ones if they are."""
+def _describe_skipped(config: OptimizerConfig, in_a_row: int, step: int) -> str:
+    reason, remedy = "loss or gradient was not finite", "lower config.optimizer.learning_rate"
+    if config.skip_norm:
+        reason += f", or the gradient's norm was above {norm_limit(config):g} (optimizer.skip_norm x clip_norm)"
+        remedy += ", raise config.optimizer.skip_norm"
+    return (
+        f"{in_a_row} updates in a row were skipped up to step {step}, since {reason}: {remedy} or look at the data, "
+        "and start again from the last checkpoint."
+    )
+
+
+def _validate(run: Run, step: int) -> dict[str, float]:
+    """Scores the parameters, and keeps them as the best ones if they are; no scores without held-out objects.
+
+    Those of averaged parameters have the ending '_ema'.
+    """
     if run.validator is None:
-        return None
+        return {}
     started = time.monotonic()
     scores = run.validator(run.state.params)
     if run.state.ema is not None:
-        scores["psnr_ema"] = run.validator(run.state.ema)["psnr"]
-    numbers = ", ".join(f"{name} {value:.2f} dB" for name, value in scores.items())
+        averaged = run.validator(run.state.ema)
+        scores |= {f"{score}_ema": averaged[score] for score in SCORES}
     seconds = time.monotonic() - started
-    of = run.config.schedule.steps
-    say(f"step {step}/{of}  {run.validator.views} held-out novel views: {numbers} ({seconds:.1f} s)")
+    scored = f"{run.validator.views} novel views of {run.validator.objects} held-out objects"
+    say(f"step {step}/{run.config.schedule.steps}  {scored}: {describe_scores(scores)} ({seconds:.1f} s)")
     run.reporter.scalars(step, {f"validation/{name}": value for name, value in scores.items()})
     run.results["psnr"] = scores["psnr"]
     if scores["psnr"] > run.best_psnr:
         run.best_psnr = scores["psnr"]
         if step:
             run.checkpoints.save(run.state, run.records(), best=True)
-    return scores["psnr"]
+    return scores
 
 
 def _save(run: Run) -> None:
@@ -142,9 +157,10 @@ def _save(run: Run) -> None:
 
 def _draw(run: Run, step: int, batch: TrainBatch) -> Path:
     """Writes a grid of pictures: held-out objects (if any), and photographs of the current batch with their cycle."""
-    rows = jax.tree.map(lambda x: np.asarray(x[:_PICTURE_ROWS]), batch)
-    if run.validator is not None and batch.synthetic is not None:
-        rows = TrainBatch(synthetic=run.validator.some_objects(_PICTURE_ROWS), real=rows.real)
+    synthetic, real = jax.tree.map(lambda x: np.asarray(x[:_PICTURE_ROWS]), (batch.synthetic, batch.real))
+    if run.validator is not None and run.config.batch.synthetic:
+        synthetic = run.validator.some_objects(_PICTURE_ROWS)
+    rows = TrainBatch(synthetic, real)
     if jax.process_count() > 1:
         rows = multihost_utils.broadcast_one_to_all(rows)
     strips = run.preview_fn(run.state.params, put_same(rows, replicated(run.mesh)), run.key, run.state.step)
@@ -159,14 +175,11 @@ def _draw(run: Run, step: int, batch: TrainBatch) -> Path:
 def _finish(run: Run, batch: TrainBatch) -> None:
     """The last score, pictures and checkpoint, and the summary."""
     step = int(run.state.step)
-    after = _validate(run, step)
+    scores = _validate(run, step)
     _save(run)
     picture = _draw(run, step, batch)
     run.checkpoints.wait()
-    summary = {
-        "psnr_before": run.results.get("psnr_before"),
-        "psnr_after": after,
-        "psnr_constant": run.results.get("psnr_constant"),
+    summary = _summarize_scores(run.results, scores) | {
         "steps": step,
         "seconds": round(run.seconds(), 1),
         "peak_rss_gib": round(peak_rss_gib(), 3),
@@ -176,12 +189,26 @@ def _finish(run: Run, batch: TrainBatch) -> None:
         summary["peak_device_gib"] = round(device, 3)
     if jax.process_index() == 0:
         (run.workdir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    if after is not None:
+    if scores:
         say(
-            f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {after:.2f} dB after; "
+            f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {scores['psnr']:.2f} dB after; "
             f"one colour for all pixels has {summary['psnr_constant']:.2f} dB"
         )
+        for score in SCORES[1:]:
+            before = run.results.get(f"{score}_before")  # runs of older versions that go on here have none
+            if before is not None:
+                say(f"{score} {describe_score(score, before)} before, {describe_score(score, scores[score])} after")
     peaks = describe_peak_memory(summary["peak_rss_gib"], device)
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
     say(f"checkpoint {run.checkpoints.path(step)}")
     say(f"picture    {picture}")
+
+
+def _summarize_scores(results: Mapping[str, Any], after: Mapping[str, float]) -> dict[str, Any]:
+    """The scores before and after training; None where there are none. Averaged parameters have keys of their own."""
+    summary = {"psnr_constant": results.get("psnr_constant")}
+    for score in SCORES:
+        summary |= {f"{score}_before": results.get(f"{score}_before"), f"{score}_after": after.get(score)}
+        if f"{score}_ema" in after:
+            summary[f"{score}_after_ema"] = after[f"{score}_ema"]
+    return summary

@@ -1,5 +1,6 @@
 """AdamW as published: weight decay by name, gradient clipping, linear warm-up and cosine decay (Appendix A)."""
 
+import math
 from typing import Any
 
 import jax
@@ -44,13 +45,26 @@ def _decays(names: list[str]) -> bool:
     return names[-1] != "bias" and not any("norm" in name for name in names)
 
 
+def norm_limit(config: OptimizerConfig) -> float:
+    """The gradient's norm above which an update is skipped: `skip_norm` times `clip_norm`, or none (inf) for 0."""
+    return config.skip_norm * config.clip_norm or math.inf
+
+
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Clipping of the global gradient norm, then AdamW with decoupled weight decay (PyTorch's formula).
 
     Args:
       config: rates and decays.
       steps: length of the run, where the learning rate reaches its end value.
+
+    Raises:
+      UserError: `skip_norm` is negative, or as `learning_rate_schedule`.
     """
+    if config.skip_norm < 0:
+        raise UserError(
+            f"config.optimizer.skip_norm is {config.skip_norm:g}: give how many times clip_norm a gradient may have, "
+            "or 0 to skip none."
+        )
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm),
         optax.adamw(

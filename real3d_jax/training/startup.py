@@ -18,7 +18,9 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded import prepare_embedded
+from real3d_jax.data.procedural.streaming import draw_on_mesh
 from real3d_jax.errors import UserError
+from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
 from real3d_jax.perceptual.loading import load_frozen
 from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
@@ -30,6 +32,7 @@ from real3d_jax.training.reporting import Reporter, describe_devices, describe_p
 from real3d_jax.training.sharding import (
     count_micro_batches,
     make_mesh,
+    put_batch,
     put_same,
     replicated,
     state_shardings,
@@ -48,6 +51,7 @@ class Run:
       workdir: its folder.
       mesh: its devices.
       state: replaced by every step.
+      put_fn: a batch that this host has read to one on the mesh, with the objects drawn that are streamed.
       step_fn: `(state, batch, frozen, key) -> (state, metrics)`, compiled; it takes the state's memory over.
       preview_fn: `(params, batch, key, step) -> pictures by label`.
       frozen: CLIP and LPIPS.
@@ -66,6 +70,7 @@ class Run:
     workdir: Path
     mesh: Mesh
     state: TrainState
+    put_fn: Callable[[TrainBatch], TrainBatch]
     step_fn: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     preview_fn: Callable[..., dict[str, jax.Array]]
     frozen: Any
@@ -108,6 +113,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         mesh = make_mesh(config.mesh)
         schedule = learning_rate_schedule(config.optimizer, config.schedule.steps)
         model = make_model(config.model, config.compute)
+        check_position_start(config.position_start)
         optimizer = make_optimizer(config.optimizer, config.schedule.steps)
         prepare_workdir(workdir)
         checkpoints = Checkpoints(workdir, config.schedule.keep)
@@ -126,7 +132,8 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         if restored is None:
             checkpoints.forget_best()
             state, results = initial_state(config, model, optimizer, mesh, workdir), {}
-            say(f"start      from {config.init_from or 'random parameters'}, in {workdir}")
+            start_from = config.init_from or f"random parameters with {config.position_start} positions"
+            say(f"start      from {start_from}, in {workdir}")
         else:
             state, records = restored
             _check_same_data(records["data"]["fingerprint"], fingerprint, workdir)
@@ -154,6 +161,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             workdir=workdir,
             mesh=mesh,
             state=state,
+            put_fn=_make_put(config, mesh),
             step_fn=jax.jit(
                 step,
                 donate_argnums=0,
@@ -172,6 +180,20 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             best_psnr=checkpoints.best_psnr(),
             started=started,
         )
+
+
+def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
+    """Puts a batch on the mesh; objects that are streamed are drawn, and follow those that were read."""
+    sizes = {"image_size": config.model.image_size, "target_size": config.render.resolution}
+    draw = jax.jit(functools.partial(draw_on_mesh, mesh=mesh, **sizes))
+
+    def put(batch: TrainBatch) -> TrainBatch:
+        placed = put_batch(batch, mesh)
+        if placed.streamed is None:
+            return placed
+        return TrainBatch(draw(placed.streamed, placed.synthetic), placed.real)
+
+    return put
 
 
 def compile_step(run: Run, batch: TrainBatch) -> None:

@@ -1,5 +1,6 @@
 """The state of a run, and its update."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ class TrainState:
       params: of the model, float32.
       opt_state: optax's; its own count is of applied updates.
       ema: averaged parameters, or None.
-      skipped: updates skipped so far, for NaN or Inf.
+      skipped: updates skipped so far, for NaN, Inf or the gradient's norm.
       skipped_in_a_row: the latest of them, since the last applied update.
     """
 
@@ -78,13 +79,16 @@ def apply_gradients(
     loss: Float[Array, ""],
     optimizer: optax.GradientTransformation,
     ema_decay: float,
+    *,
+    norm_limit: float = math.inf,
 ) -> TrainState:
-    """One update, or none where the loss or the gradient's norm is NaN or Inf.
+    """One update, or none where the loss or the gradient's norm is NaN or Inf, or that norm is above `norm_limit`.
 
     A skipped update leaves parameters, optimiser state and average as they are and is counted; the step moves on, so
     that the next batch is another one.
     """
-    finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(grads))
+    norm = optax.global_norm(grads)
+    good = jnp.isfinite(loss) & jnp.isfinite(norm) & (norm <= norm_limit)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = state.ema
@@ -92,11 +96,11 @@ def apply_gradients(
         ema = optax.incremental_update(params, ema, step_size=1.0 - ema_decay)
     return TrainState(
         step=state.step + 1,
-        params=_choose(finite, params, state.params),
-        opt_state=_choose(finite, opt_state, state.opt_state),
-        ema=_choose(finite, ema, state.ema),
-        skipped=state.skipped + ~finite,
-        skipped_in_a_row=jnp.where(finite, 0, state.skipped_in_a_row + 1),
+        params=_choose(good, params, state.params),
+        opt_state=_choose(good, opt_state, state.opt_state),
+        ema=_choose(good, ema, state.ema),
+        skipped=state.skipped + ~good,
+        skipped_in_a_row=jnp.where(good, 0, state.skipped_in_a_row + 1),
     )
 
 

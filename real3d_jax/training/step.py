@@ -13,6 +13,7 @@ from real3d_jax.models.lrm import LRM
 from real3d_jax.perceptual.loading import FrozenNetworks
 from real3d_jax.pose_sampling import NovelPoses, sample_novel_poses
 from real3d_jax.training.objective import batch_loss
+from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.state import TrainState, apply_gradients
 
 
@@ -59,7 +60,14 @@ def train_step(
     metrics = jax.tree.map(jnp.mean, metrics)
 
     metrics["gradient_norm"] = optax.global_norm(gradients)
-    state = apply_gradients(state, gradients, metrics["loss"], optimizer, config.optimizer.ema_decay)
+    state = apply_gradients(
+        state,
+        gradients,
+        metrics["loss"],
+        optimizer,
+        config.optimizer.ema_decay,
+        norm_limit=norm_limit(config.optimizer),
+    )
     return state, {**metrics, "skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
 
 

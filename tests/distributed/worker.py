@@ -37,7 +37,7 @@ def tiny_config():
     """The smoke config shrunk, without the networks that judge: they take long to compile and add nothing here."""
     changes = [f"--config.losses.{name}.lpips=0" for name in ("supervised", "input_view", "cycle.weights")]
     changes += ["--config.losses.semantic.weight=0", "--config.schedule.steps=100"]
-    config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py"), changes))
+    config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py") + ":scratch", changes))
     return dataclasses.replace(
         config,
         batch=BatchConfig(synthetic=8, real=8, micro_batches=1),

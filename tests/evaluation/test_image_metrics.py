@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image, on random and real images."""
+"""PSNR and SSIM against scikit-image, on random and real images; silhouettes by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import skimage.data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from real3d_jax.errors import UserError
-from real3d_jax.evaluation.image_metrics import psnr, ssim
+from real3d_jax.evaluation.image_metrics import psnr, silhouette_iou, ssim
 
 TOLERANCE = 1e-6
 _WINDOWS = {"uniform": {}, "gaussian": {"gaussian_weights": True, "use_sample_covariance": False}}
@@ -122,3 +122,23 @@ def test_views_smaller_than_the_window_are_refused(window, side):
 def test_unknown_window_is_refused():
     with pytest.raises(UserError, match="did you mean 'gaussian'"):
         ssim(jnp.ones((9, 9, 3)), jnp.ones((9, 9, 3)), window="gausian")
+
+
+def test_iou_of_silhouettes_counts_pixels():
+    """Two squares of 4 x 4 pixels that share 2 x 3 of them; fractions count from above one half."""
+    opacity, mask = np.zeros((2, 8, 8, 1), np.float32)
+    opacity[1:5, 1:5], mask[3:7, 2:6] = 0.51, 1.0
+    mask[0], opacity[7] = 0.5, 0.5
+    assert float(silhouette_iou(opacity, mask)) == pytest.approx(6 / 26)
+    assert float(silhouette_iou(opacity, np.zeros_like(mask))) == 0
+    assert float(silhouette_iou(np.zeros_like(opacity), np.zeros_like(mask))) == 1
+
+
+def test_iou_of_a_batch_is_that_of_its_views():
+    rng = np.random.default_rng(3)
+    opacity, mask = rng.random((2, 2, 3, 5, 6, 1), dtype=np.float32)
+    together = silhouette_iou(opacity, mask)
+    assert together.shape == (2, 3)
+    for index in np.ndindex(2, 3):
+        solid, true = ({*zip(*np.nonzero(x[index] > 0.5), strict=True)} for x in (opacity, mask))
+        assert float(together[index]) == pytest.approx(len(solid & true) / len(solid | true))

@@ -159,6 +159,8 @@ def test_an_unwritable_workdir_is_told(tmp_path):
 def test_only_some_keys_may_change_between_tries(tmp_path):
     saved = {"seed": 1, "model": {"layers": 3}, "schedule": {"steps": 5}}
     assert check_same_run(saved, {**saved, "schedule": {"steps": 9}}, tmp_path) == ["config.schedule.steps: 5 -> 9"]
+    newer = {**saved, "position_start": "aligned"}  # a key that did not exist when the run began
+    assert check_same_run(saved, newer, tmp_path) == ["config.position_start: None -> 'aligned'"]
     for change in ({"seed": 2}, {"model": {"layers": 4}}):
         with pytest.raises(UserError, match="was trained with another config"):
             check_same_run(saved, {**saved, **change}, tmp_path)

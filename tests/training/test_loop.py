@@ -3,10 +3,12 @@
 import itertools
 import threading
 import types
+from concurrent.futures import Future
 
 import jax.numpy as jnp
 import pytest
 
+from real3d_jax.errors import UserError
 from real3d_jax.training import loop, reporting
 from real3d_jax.training.reporting import Reporter
 from real3d_jax.training.stopping import StopRequest
@@ -42,7 +44,6 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
 
     for module in (loop, reporting):
         monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(loop, "put_batch", lambda batch, mesh: batch)
     monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
     schedule = types.SimpleNamespace(steps=6, validate_every=0, pictures_every=0, checkpoint_every=0)
     config = types.SimpleNamespace(schedule=schedule, optimizer=types.SimpleNamespace(max_skipped=1))
@@ -51,9 +52,28 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
     monkeypatch.setattr(reporter, "scalars", lambda step, values: rates.append((step, values["steps_per_second"])))
     run = types.SimpleNamespace(
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
-        batches=itertools.repeat(None), mesh=None, frozen=None, key=None,
+        batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
     )  # fmt: skip
     loop._take_steps(run, 0, StopRequest())
     reporter.close()
     assert rates == [(step, 1 / SECONDS) for step in range(log_every, 7, log_every)]
     assert capsys.readouterr().out.count("20.00 s/step") == len(rates)
+
+
+@pytest.mark.parametrize(
+    ("skip_norm", "reason"),
+    [
+        (0.0, r"since loss or gradient was not finite: lower config\.optimizer\.learning_rate or look at the data"),
+        (5.0, r"since .* or the gradient's norm was above 10 .* raise config\.optimizer\.skip_norm or look"),
+    ],
+)
+def test_too_many_skipped_updates_are_told_with_every_possible_reason(skip_norm, reason):
+    optimizer = types.SimpleNamespace(max_skipped=3, skip_norm=skip_norm, clip_norm=2.0)
+    run = types.SimpleNamespace(
+        config=types.SimpleNamespace(optimizer=optimizer), reporter=types.SimpleNamespace(step=lambda *_, **__: None)
+    )
+    ended: Future[float] = Future()
+    ended.set_result(0.0)
+    loop._report(run, [(7, {"skipped_in_a_row": jnp.asarray(2)}, ended)])
+    with pytest.raises(UserError, match=rf"3 updates in a row were skipped up to step 8, {reason}"):
+        loop._report(run, [(8, {"skipped_in_a_row": jnp.asarray(3)}, ended)])

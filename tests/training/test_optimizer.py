@@ -12,7 +12,7 @@ from real3d_jax.config.training import OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import LRM, init_params
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.training.optimizer import decay_mask, learning_rate_schedule, make_optimizer
+from real3d_jax.training.optimizer import decay_mask, learning_rate_schedule, make_optimizer, norm_limit
 
 CONFIG = OptimizerConfig(
     learning_rate=1e-2,
@@ -23,6 +23,7 @@ CONFIG = OptimizerConfig(
     eps=1e-6,
     weight_decay=0.05,
     clip_norm=1.0,
+    skip_norm=0.0,
     ema_decay=0.0,
     max_skipped=3,
 )
@@ -74,6 +75,14 @@ def test_without_warm_up_the_first_rate_is_the_peak():
 def test_a_warm_up_longer_than_the_run_is_refused():
     with pytest.raises(UserError, match=r"warmup_steps \(4\) must be smaller"):
         learning_rate_schedule(CONFIG, 4)
+
+
+def test_the_norm_that_is_skipped_counts_in_clip_norms():
+    config = dataclasses.replace(CONFIG, clip_norm=0.5, skip_norm=5.0)
+    assert norm_limit(config) == 2.5
+    assert norm_limit(CONFIG) == np.inf
+    with pytest.raises(UserError, match=r"skip_norm is -1: give how many times clip_norm"):
+        make_optimizer(dataclasses.replace(CONFIG, skip_norm=-1.0), 20)
 
 
 def adamw_as_in_pytorch(params, gradients, rates, config, decays):

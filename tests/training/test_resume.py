@@ -1,6 +1,7 @@
 """Whole runs of the loop with the real modules: stopped and resumed, finished, refused."""
 
 import dataclasses
+import itertools
 import json
 
 import jax
@@ -15,6 +16,7 @@ from real3d_jax.training import startup
 from real3d_jax.training.checkpoints import load_params
 from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
+from real3d_jax.training.validation import SCORES
 from tests.commands import STOPPED, stop_at
 
 pytestmark = pytest.mark.usefixtures("cache_compilations")  # these tests compile one program again and again
@@ -46,13 +48,22 @@ def unbroken(data_root, tmp_path_factory):
 
 def test_a_run_leaves_what_it_promises(unbroken):
     summary = json.loads((unbroken / "summary.json").read_text())
-    assert set(summary) == {"psnr_before", "psnr_after", "psnr_constant", "steps", "seconds", "peak_rss_gib"}
+    scores = {f"{score}_{when}" for score in SCORES for when in ("before", "after", "after_ema")}
+    assert set(summary) == scores | {"psnr_constant", "steps", "seconds", "peak_rss_gib"}
     assert summary["steps"] == 5
-    assert all(value > 0 for value in summary.values())
+    assert all(value > 0 for key, value in summary.items() if not key.startswith("iou"))
+    assert all(0 <= summary[key] <= 1 for key in summary if key.startswith("iou"))
     assert (unbroken / "pictures" / "step_000005.png").stat().st_size > 500
     steps = [line["step"] for line in metrics(unbroken) if "loss" in line]
     assert steps == [1, 2, 3, 4, 5]
-    assert [line["step"] for line in metrics(unbroken) if "validation/psnr" in line] == [0, 2, 4, 5]
+    scored = [line for line in metrics(unbroken) if "validation/psnr" in line]
+    assert [line["step"] for line in scored] == [0, 2, 4, 5]
+    for key, line in itertools.product(SCORES, scored):
+        assert line[f"validation/{key}"] == line[f"validation/{key}/procedural_a"]  # the only set
+    for key in SCORES:
+        assert summary[f"{key}_before"] == scored[0][f"validation/{key}"] == scored[0][f"validation/{key}_ema"]
+        assert summary[f"{key}_after"] == scored[-1][f"validation/{key}"]
+        assert summary[f"{key}_after_ema"] == scored[-1][f"validation/{key}_ema"]
     assert sorted(int(p.name) for p in (unbroken / "checkpoints").iterdir()) == [4, 5]
     assert len(list((unbroken / "best").iterdir())) == 1
 
@@ -70,8 +81,8 @@ def test_a_stopped_and_resumed_run_equals_an_unbroken_one(unbroken, data_root, t
     assert_equal(load_params(tmp_path, ema=True), load_params(unbroken, ema=True))
     assert metrics(tmp_path) == metrics(unbroken)
     ours, theirs = (json.loads((w / "summary.json").read_text()) for w in (tmp_path, unbroken))
-    for key in ("psnr_before", "psnr_after", "psnr_constant", "steps"):
-        assert ours[key] == theirs[key]
+    for key in set(theirs) - {"seconds", "peak_rss_gib"}:
+        assert ours[key] == theirs[key], key
 
 
 def test_a_finished_run_says_so(unbroken, data_root, capsys):
@@ -130,5 +141,7 @@ def test_refusals_come_before_any_work(data_root, tmp_path, monkeypatch):
     config = make_tiny_config(data_root)
     with pytest.raises(UserError, match=r"config\.mesh\.fsdp = 2"):
         train(dataclasses.replace(config, mesh=dataclasses.replace(config.mesh, fsdp=2)), tmp_path)
+    with pytest.raises(UserError, match=r"position_start has no value 'align': did you mean 'aligned'"):
+        train(make_tiny_config(data_root, position_start="align"), tmp_path)
     with pytest.raises(UserError, match="matmul_precision has no value 'exact'"):
         train(make_tiny_config(data_root, compute__matmul_precision="exact"), tmp_path)

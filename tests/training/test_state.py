@@ -38,6 +38,18 @@ def test_a_bad_update_changes_nothing_but_the_counts(bad):
     assert (int(after.step), int(after.skipped), int(after.skipped_in_a_row)) == (1, 1, 1)
 
 
+@pytest.mark.parametrize(("share", "skipped"), [(0.99, 1), (1.0, 0), (1.01, 0)])
+def test_an_update_is_skipped_where_its_norm_is_above_the_limit(share, skipped):
+    """The norm of three ones, before whatever the optimiser clips."""
+    optimizer = optax.chain(optax.clip_by_global_norm(1e-3), OPTIMIZER)
+    state = new_state(PARAMS, optimizer, keep_ema=True)
+    limit = share * float(optax.global_norm(GRADIENTS))
+    after = apply_gradients(state, GRADIENTS, jnp.array(1.0), optimizer, 0.75, norm_limit=limit)
+    assert (int(after.step), int(after.skipped), int(after.skipped_in_a_row)) == (1, skipped, skipped)
+    for new, old in ((after.params, state.params), (after.opt_state, state.opt_state), (after.ema, state.ema)):
+        assert equal(new, old) == bool(skipped)
+
+
 def test_a_good_update_ends_the_row_but_not_the_count():
     state = new_state(PARAMS, OPTIMIZER, keep_ema=False)
     for loss in (jnp.nan, jnp.nan, 1.0):

@@ -11,10 +11,11 @@ from miniature import shrink
 
 from real3d_jax import config_files
 from real3d_jax.benchmarks.random_batches import random_batch
+from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
 from real3d_jax.training.objective import batch_loss, uses_lpips
-from real3d_jax.training.optimizer import make_optimizer
+from real3d_jax.training.optimizer import make_optimizer, norm_limit
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import draw_poses, train_step
 
@@ -74,6 +75,15 @@ def test_micro_batches_change_nothing(config, params, frozen):
         np.testing.assert_allclose(a, b, atol=1e-4 * float(np.abs(a).max()) + 1e-9)
 
 
+def test_a_step_whose_gradient_is_far_above_the_clip_changes_no_parameter(config, params, frozen):
+    batch = random_batch(config).replace(real=None)
+    config = dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, skip_norm=1e-6))
+    state, metrics = _step(config, params, frozen, batch, micro_batches=1)
+    assert metrics["gradient_norm"] > norm_limit(config.optimizer) > 0
+    assert (int(metrics["skipped"]), int(metrics["skipped_in_a_row"]), int(state.step)) == (1, 1, 201)
+    jax.tree.map(np.testing.assert_array_equal, state.params, params)
+
+
 def test_metrics_name_every_term_and_the_loss_is_their_weighted_sum(config, params, frozen):
     (loss, terms), _ = _loss_and_gradients(config, params, frozen, random_batch(config))
     losses = config.losses
@@ -83,6 +93,32 @@ def test_metrics_name_every_term_and_the_loss_is_their_weighted_sum(config, para
     expected += losses.semantic.weight * terms["real/semantic"]
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
     assert len(terms) == 4
+
+
+def test_a_cap_bounds_the_semantic_gradient_and_changes_no_loss(config, params, frozen):
+    """A cap that never bites is none, and the least one is a semantic loss without weight (a random CLIP pulls little)."""
+    batch = random_batch(config).replace(synthetic=None)
+
+    def with_semantic(**changes):
+        semantic = dataclasses.replace(config.losses.semantic, **changes)
+        variant = dataclasses.replace(config, losses=dataclasses.replace(config.losses, semantic=semantic))
+        (loss, _), gradient = _loss_and_gradients(variant, params, frozen, batch)
+        return float(loss), np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
+
+    free, wide, least = (with_semantic(weight=1e4, gradient_cap=cap) for cap in (0.0, 1e6, 1e-9))
+    _, absent = with_semantic(weight=0.0)
+    np.testing.assert_allclose((wide[0], least[0]), free[0], rtol=1e-5)
+    scale = np.abs(free[1]).max()
+    assert np.abs(free[1] - absent).max() > 1e-2 * scale
+    np.testing.assert_allclose(wide[1], free[1], atol=1e-4 * scale)
+    np.testing.assert_allclose(least[1], absent, atol=1e-4 * scale)
+
+
+def test_a_cap_below_nothing_is_refused(config, params, frozen):
+    semantic = dataclasses.replace(config.losses.semantic, gradient_cap=-1.0)
+    wrong = dataclasses.replace(config, losses=dataclasses.replace(config.losses, semantic=semantic))
+    with pytest.raises(UserError, match=r"gradient_cap must be 0 \(no cap\) or above, not -1"):
+        _loss_and_gradients(wrong, params, frozen, random_batch(config))
 
 
 def _only_cycle(config, **changes):
