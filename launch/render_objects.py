@@ -36,6 +36,7 @@ def main() -> None:
         fov_y=options.fov_y if options.fov_y is not None else _FOV_Y[options.cameras],
         seed=options.seed,
         up_axis=options.up_axis,
+        fit=options.fit,
         renderer=options.renderer,
         supersample=options.supersample,
         lit=not options.unlit,
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=1, help="processes that render (default 1)")
     add("--time_limit", type=float, default=600, help="seconds for one object; then it is rejected (default 600)")
     add("--up_axis", choices=("y", "z"), default="y", help="what is up in the files (default y, as glTF has it)")
+    add("--fit", choices=("box", "sphere"), default="box", help="its largest side is 1, or its diameter (default box)")
     add("--allow_missing_files", action="store_true", help="render objects without the textures that are missing")
     add("--cameras", choices=tuple(_FOV_Y), default="random", help="random directions, or a ring (default random)")
     add("--views", type=int, default=24, help="of each object (default 24)")

@@ -1,4 +1,4 @@
-"""Reads other programs' checkpoints: safetensors, and PyTorch's pickles without running what is in them."""
+"""Reads other programs' checkpoints: safetensors, PyTorch's pickles without running what is in them, Keras's VGG16."""
 
 import contextlib
 import pathlib
@@ -12,6 +12,7 @@ import numpy as np
 import safetensors
 
 from real3d_jax.errors import UserError
+from real3d_jax.weights import keras_vgg
 
 # What a folder is searched for: these names first, then whatever else has one of the endings.
 _USUAL_NAMES = ("model.safetensors", "model.ckpt", "pytorch_model.bin")
@@ -79,10 +80,13 @@ def read_tensors(path: pathlib.Path) -> Tensors:
         tensors = read_safetensors(path)
     elif start[:2] == b"PK" or start[0] == 0x80:
         tensors = _read_torch(path)
+    elif start.startswith(keras_vgg.MAGIC):
+        names = keras_vgg.read_keras_vgg(path)
+        tensors = Tensors({name: name for name in names}, names.__getitem__)
     elif start.startswith(b"version h"):
         raise UserError(f"'{path}' is a Git LFS pointer, not the weights: run `git lfs pull` where it came from.")
     else:
-        raise UserError(f"'{path}' is neither a safetensors nor a PyTorch file: get the file again.")
+        raise UserError(f"'{path}' is neither a safetensors nor a PyTorch file, nor one of Keras: get the file again.")
     if not len(tensors):
         raise UserError(f"'{path}' holds no tensors: give a file of model weights.")
     if all(name.startswith("module.") for name in tensors):

@@ -19,12 +19,13 @@ _GLTF = (".glb", ".gltf")
 _LOGGED_FAULTS = ("failed to load image", "unable to load image", "textures are unsupported", "didn't decode")
 
 
-def load(path: pathlib.Path, *, up_axis: str = "y", allow_missing_files: bool = False) -> Mesh:
+def load(path: pathlib.Path, *, up_axis: str = "y", fit: str = "box", allow_missing_files: bool = False) -> Mesh:
     """An object, normalised.
 
     Args:
       path: a file with one of SUFFIXES.
       up_axis: what is up in the file, 'y' or 'z'.
+      fit: what becomes 1 in size, 'box' or 'sphere'; see `meshes.normalised`.
       allow_missing_files: takes an object although a material or texture that it names is missing or damaged; its faces
         are then coloured without it.
 
@@ -39,7 +40,7 @@ def load(path: pathlib.Path, *, up_axis: str = "y", allow_missing_files: bool = 
         parts = list(_parts(scene, is_gltf=path.suffix.lower() in _GLTF))
     except (IndexError, ValueError, OSError) as error:
         raise Unusable(f"'{path.name}' cannot be used ({_reason(error)})") from error
-    return normalised(parts, up_axis=up_axis)
+    return normalised(parts, up_axis=up_axis, fit=fit)
 
 
 def _read(path: pathlib.Path) -> tuple[trimesh.Scene, list[str]]:

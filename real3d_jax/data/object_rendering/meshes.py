@@ -14,6 +14,7 @@ _Z_UP = {
     "z": np.eye(4),
 }
 UP_AXES = tuple(_Z_UP)
+FITS = ("box", "sphere")
 
 
 class Part(NamedTuple):
@@ -46,10 +47,15 @@ class Mesh(NamedTuple):
     file_to_world: Float[np.ndarray, "4 4"]
 
 
-def normalised(parts: Sequence[Part], *, up_axis: str) -> Mesh:
-    """Turns +z up, moves the centre of the bounding box to the origin and makes its largest side 1.
+def normalised(parts: Sequence[Part], *, up_axis: str, fit: str = "box") -> Mesh:
+    """Turns +z up, moves the centre of the bounding box to the origin and makes the object's size 1.
 
-    So the object lies in [-0.5, 0.5], as in G-buffer Objaverse and in Zero-1-to-3's renders.
+    Args:
+      parts: in the file's coordinates.
+      up_axis: what is up in the file, one of UP_AXES.
+      fit: what the size is. 'box' is the largest side of the bounding box: the object lies in [-0.5, 0.5], as in
+        G-buffer Objaverse and in Zero-1-to-3's renders. 'sphere' is the diameter of the sphere around the box's centre:
+        the object lies within 0.5 of the origin, so that one distance of the cameras suits every shape.
 
     Raises:
       Unusable: there are no faces, numbers are not finite, or the object has no size or no surface.
@@ -63,7 +69,8 @@ def normalised(parts: Sequence[Part], *, up_axis: str) -> Mesh:
     corners = corners @ upright[:3, :3].T
     low, high = corners.min(0), corners.max(0)
     with np.errstate(over="ignore"):
-        size = (high - low).max()
+        radius = np.linalg.norm(corners - (low + high) / 2, axis=-1).max()
+        size = (high - low).max() if fit == "box" else 2 * radius
     if not 1e-30 < size < 1e30:
         raise Unusable(f"its size is {size:g}")
     file_to_world = upright.copy()

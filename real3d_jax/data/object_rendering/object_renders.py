@@ -47,7 +47,10 @@ def render_object(mesh_file: MeshFile, folder: pathlib.Path, settings: RenderSet
     partial = partial_folder(folder, mesh_file.name)
     try:
         mesh = mesh_files.load(
-            mesh_file.path, up_axis=settings.up_axis, allow_missing_files=settings.allow_missing_files
+            mesh_file.path,
+            up_axis=settings.up_axis,
+            fit=settings.fit,
+            allow_missing_files=settings.allow_missing_files,
         )
         partial.mkdir()
         _render(mesh, mesh_file, partial, settings)

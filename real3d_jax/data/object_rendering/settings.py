@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Literal
 
 from real3d_jax.data.object_rendering.camera_paths import RandomCameras, RingCameras
-from real3d_jax.data.object_rendering.meshes import UP_AXES
+from real3d_jax.data.object_rendering.meshes import FITS, UP_AXES
 from real3d_jax.errors import UserError
 
 # A new number means that the same settings give other pictures.
@@ -24,6 +24,7 @@ class RenderSettings:
       fov_y: degrees.
       seed: of the cameras; an object's own seed follows from this and its name.
       up_axis: what is up in the mesh files.
+      fit: what becomes 1 in size, the bounding box or the sphere around it; see `meshes.normalised`.
       renderer: of the colours; one of RENDERERS. Depth and normals are always rasterised.
       supersample: of the rasterizer, samples per side of a pixel.
       lit: of the rasterizer, shades the colours.
@@ -37,6 +38,7 @@ class RenderSettings:
     fov_y: float = 49.1
     seed: int = 0
     up_axis: Literal["y", "z"] = "y"
+    fit: Literal["box", "sphere"] = "box"
     renderer: Literal["rasterizer", "path_tracer"] = "rasterizer"
     supersample: int = 3
     lit: bool = True
@@ -59,7 +61,7 @@ class RenderSettings:
             )
         if not 1 <= self.fov_y <= 150:
             raise UserError(f"--fov_y must be from 1 to 150 degrees, not {self.fov_y}.")
-        assert self.up_axis in UP_AXES and self.renderer in RENDERERS
+        assert self.up_axis in UP_AXES and self.fit in FITS and self.renderer in RENDERERS
 
     def plan(self) -> dict[str, Any]:
         """As JSON."""

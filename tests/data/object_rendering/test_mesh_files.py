@@ -152,6 +152,14 @@ def test_up(tmp_path, axis, expected):
     np.testing.assert_allclose(mesh.file_to_world @ [0, 1, 0, 1], [*tip, 1], atol=1e-9)
 
 
+def test_the_sphere_around_an_object_can_be_what_fits(tmp_path):
+    """A cube's corners are farther from its middle than its faces."""
+    shapes.box((2, 2, 2), (5, 0, 0)).export(tmp_path / "a.obj")
+    corners = mesh_files.load(tmp_path / "a.obj", fit="sphere").parts[0].triangles
+    np.testing.assert_allclose(np.linalg.norm(corners, axis=-1), 0.5)
+    assert np.ptp(mesh_files.load(tmp_path / "a.obj").parts[0].triangles[..., 0]) == pytest.approx(1)
+
+
 def test_corners_that_no_face_has_do_not_count(tmp_path):
     (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 100 100 100\nf 1 2 3\n")
     corners = mesh_files.load(tmp_path / "a.obj").parts[0].triangles
