@@ -38,7 +38,9 @@ def get_config(variant: str = "", dataset: str = "mvimgnet") -> ConfigDict:
     config.data.workers = 8
 
     config.protocol = protocol(name, dataset)
-    config.scored = ConfigDict({"novel_views": True, "semantic": True, "consistency": True})
+    config.scored = ConfigDict(
+        {"novel_views": True, "input_view": False, "semantic": True, "consistency": True, "baselines": False}
+    )
 
     config.networks = ConfigDict()
     config.networks.vgg = "timm/vgg16.tv_in1k"

@@ -55,10 +55,12 @@ def random_instance(config: EvaluationConfig, seed: int) -> Instance:
     return {
         "image": noise(config.model.image_size, config.model.image_size, 3),
         "input_rgb": noise(side, side, 3),
+        "input_mask": noise(side, side, 1),
         "semantic_rgb": noise(protocol.semantic.resolution, protocol.semantic.resolution, 3),
         "consistency_rgb": noise(protocol.consistency.resolution, protocol.consistency.resolution, 3),
         "input_intrinsics": intrinsics,
         "rgb": noise(views, side, side, 3),
+        "mask": noise(views, side, side, 1),
         "c2w": np.asarray(spherical_c2w(azimuths, elevations, distance), np.float32),
         "intrinsics": np.broadcast_to(intrinsics, (views, 4)),
         "to_input": np.eye(4, dtype=np.float32),

@@ -29,7 +29,7 @@ def novel_views_alone(config: EvaluationConfig) -> EvaluationConfig:
     """The evaluation with the metrics of novel views and no others, LPIPS on random weights."""
     return dataclasses.replace(
         config,
-        scored=ScoredConfig(novel_views=True, semantic=False, consistency=False),
+        scored=ScoredConfig(novel_views=True, input_view=False, semantic=False, consistency=False, baselines=False),
         networks=NetworksConfig(vgg=RANDOM, clip="", clip_random_size="", inception=""),
         geometry=dataclasses.replace(config.geometry, meshes=""),
         calibration=CalibrationConfig(distances=(), scope="instance"),

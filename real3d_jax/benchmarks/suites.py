@@ -76,7 +76,7 @@ SIZES = {
         evaluation_batches=(4, 8, 16),
     ),
     "small": Sizes(
-        config="configs/smoke.py",
+        config="configs/smoke.py:scratch",
         released="",
         encode_batches=(1, 4),
         gradient_batches=(4,),
@@ -86,7 +86,7 @@ SIZES = {
         preview_resolution=32,
         grid=32,
         step_batches=(1, 2),
-        evaluation="configs/eval/smoke.py",
+        evaluation="configs/eval/smoke.py:scratch",
         evaluation_batches=(2,),
     ),
 }

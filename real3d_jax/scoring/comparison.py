@@ -10,6 +10,7 @@ from typing import Any
 from real3d_jax.config_files import differences
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.bootstrap import paired_difference
+from real3d_jax.scoring.baselines import BASELINES
 from real3d_jax.scoring.results import Row, load_rows, load_settings, write_whole
 from real3d_jax.scoring.tables import cell_of, is_lower_better, title
 from real3d_jax.training.reporting import say
@@ -66,9 +67,10 @@ def compare(out: Path, other: Path) -> dict[str, Difference]:
 
 
 def paired(pairs: Sequence[tuple[Row, Row]], *, level: float, resamples: int, seed: int = 0) -> dict[str, Difference]:
-    """The difference of each metric that both rows of a pair have."""
+    """The difference of each metric that both rows of a pair have; baselines are the same for all methods."""
     found = {}
-    for name in dict.fromkeys(name for a, b in pairs for name in a.values if name in b.values):
+    shared = dict.fromkeys(name for a, b in pairs for name in a.values if name in b.values)
+    for name in (name for name in shared if not name.endswith(tuple(BASELINES))):
         both = [(a.values[name], b.values[name]) for a, b in pairs if name in a.values and name in b.values]
         scores = [(a.mean(), b.mean()) for a, b in both]
         finite = [(a, b) for a, b in scores if math.isfinite(a) and math.isfinite(b)]

@@ -41,14 +41,18 @@ class ScoredConfig:
     """Which groups of metrics are computed.
 
     Attributes:
-      novel_views: PSNR, SSIM and LPIPS of novel views against the true ones; needs multi-view data.
+      novel_views: PSNR, SSIM, LPIPS and IoU of novel views against the true ones; needs multi-view data.
+      input_view: PSNR of the input view itself, at the size of novel views.
       semantic: CLIP similarity, LPIPS, FID and KID of views around the object against the input view.
       consistency: PSNR, SSIM and LPIPS of the input view seen by a second reconstruction.
+      baselines: the scores of novel views also for pictures that need no model, see `baselines.BASELINES`.
     """
 
     novel_views: bool
+    input_view: bool
     semantic: bool
     consistency: bool
+    baselines: bool
 
 
 @dataclasses.dataclass(frozen=True)

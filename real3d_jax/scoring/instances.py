@@ -4,10 +4,12 @@ An instance is a dict of numpy arrays without a batch axis. Images are uint8, on
 
     image             (S, S, 3)     the model's input, on grey 0.5
     input_rgb         (r, r, 3)     the input view at the size of novel views
+    input_mask        (r, r, 1)     255 where its alpha is above one half; grey at edges once resized
     semantic_rgb      (s, s, 3)     the same at the size of semantic views
     consistency_rgb   (c, c, 3)     the same at the size of consistency views
     input_intrinsics  (4,)          normalised, of the input view
     rgb               (V, r, r, 3)  true views to score; V is 0 where novel views are not scored
+    mask              (V, r, r, 1)  their masks
     c2w, intrinsics   (V, 4, 4), (V, 4)    their cameras, in the input-camera frame
     to_input          (4, 4)        a similarity: points of the records' world in the input-camera frame
 """
@@ -157,14 +159,17 @@ class Instances:
         protocol = self.protocol
         size = protocol.novel_views.resolution
         rgb = [self._on_white(target, size) for target in targets]
+        masks = [_mask(target, size) for target in targets]
         grey = transforms.composite(transforms.premultiply(source), size=self.input_size, background=transforms.GREY)
         return {
             "image": grey,
             "input_rgb": self._on_white(source, size),
+            "input_mask": _mask(source, size),
             "semantic_rgb": self._on_white(source, protocol.semantic.resolution),
             "consistency_rgb": self._on_white(source, protocol.consistency.resolution),
             "input_intrinsics": np.asarray(input_intrinsics, np.float32),
             "rgb": np.stack(rgb) if rgb else np.zeros((0, size, size, 3), np.uint8),
+            "mask": np.stack(masks) if masks else np.zeros((0, size, size, 1), np.uint8),
             "c2w": np.asarray(c2w, np.float32),
             "intrinsics": np.asarray(intrinsics, np.float32),
             "to_input": np.asarray(to_input, np.float32),
@@ -241,6 +246,11 @@ def _world_to_input(input_c2w: Float[np.ndarray, "4 4"], distance: float) -> Flo
     scale = distance / np.linalg.norm(input_c2w[:3, 3])
     unscaled = frames.to_input_frame(input_c2w, np.eye(4)[None], distance)[0]
     return unscaled @ np.diag([scale, scale, scale, 1.0])
+
+
+def _mask(rgba: np.ndarray, size: int) -> UInt8[np.ndarray, "size size 1"]:
+    """The mask of an image."""
+    return transforms.object_mask(rgba, threshold=127, size=size)
 
 
 def _size(image: np.ndarray) -> str:

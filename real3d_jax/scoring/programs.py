@@ -11,7 +11,7 @@ from PIL import Image
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, canonical_c2w, cycle_return_pose, intrinsics_from_fov, spherical_c2w
 from real3d_jax.config.model import RenderConfig
-from real3d_jax.evaluation.image_metrics import psnr, ssim
+from real3d_jax.evaluation.image_metrics import psnr, silhouette_iou, ssim
 from real3d_jax.evaluation.inception import Inception
 from real3d_jax.evaluation.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
 from real3d_jax.evaluation.semantic import clip_similarity_of_images, lpips_to_input
@@ -47,18 +47,23 @@ def novel_views(
     field: TriplaneField,
     lpips_params: dict | None,
     rgb: UInt8[Array, "B V h w 3"],
+    mask: UInt8[Array, "B V h w 1"],
     cameras: Cameras,
     scales: Float[Array, "G"],
     *,
     render: RenderConfig,
     window: str,
 ) -> Scores:
-    """Scores of views against the true ones with all cameras at `scales` times their distance; (G, B, V) each."""
+    """Scores of views against the true ones with all cameras at `scales` times their distance; (G, B, V) each.
+
+    Beside the colours, the silhouettes (opacity above one half) are compared by their IoU.
+    """
     target = as_float(rgb)
 
     def at(scale):
-        prediction, _ = render_views(field, at_scale(cameras, scale), render, resolution=target.shape[-2])
-        return score_views(prediction, target, lpips_params=lpips_params, window=window)
+        prediction, opacity = render_views(field, at_scale(cameras, scale), render, resolution=target.shape[-2])
+        scores = score_views(prediction, target, lpips_params=lpips_params, window=window)
+        return scores | _only_finite({"iou": silhouette_iou(opacity, as_float(mask))}, prediction)
 
     return jax.lax.map(at, scales)
 

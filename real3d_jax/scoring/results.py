@@ -18,6 +18,7 @@ from jaxtyping import Float
 from real3d_jax.config_files import differences
 from real3d_jax.errors import UserError
 from real3d_jax.training.checkpoints import BEST, LATEST
+from real3d_jax.weights.boxed import is_boxed
 
 SETTINGS, ROWS, FEATURES = "settings.json", "results.jsonl", "features"
 _IGNORED = ("config.data.workers", "config.data.root", "config.cases", "config.bootstrap", "checkpoint.path")
@@ -44,9 +45,14 @@ class Row:
 
 
 def default_out(checkpoint: Path, name: str) -> Path:
-    """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all."""
+    """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all.
+
+    Those of boxed weights go into `runs/` and their name: the package's own folder is not written.
+    """
     workdir, part = checkpoint, ""
-    if checkpoint.name == BEST:
+    if is_boxed(checkpoint):
+        workdir = Path("runs") / checkpoint
+    elif checkpoint.name == BEST:
         workdir, part = checkpoint.parent, f"_{BEST}"
     elif checkpoint.parent.name in (BEST, LATEST):
         workdir, part = checkpoint.parent.parent, f"_{checkpoint.name}"

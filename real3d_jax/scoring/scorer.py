@@ -19,6 +19,7 @@ from real3d_jax.evaluation.protocols import ProtocolConfig
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.scoring import programs
+from real3d_jax.scoring.baselines import baseline_scores
 from real3d_jax.scoring.config import EvaluationConfig
 from real3d_jax.scoring.geometry import field_scores
 from real3d_jax.scoring.instances import Instance
@@ -33,6 +34,7 @@ class _Compiled(NamedTuple):
 
     encode: Callable[..., TriplaneField]
     novel: Callable[..., programs.Scores]
+    baselines: Callable[..., dict[str, programs.Scores]]
     input: Callable[..., jax.Array]
     semantic: Callable[..., tuple[programs.Scores, jax.Array]]
     consistency: Callable[..., programs.Scores]
@@ -62,6 +64,7 @@ def _compiled(
     return _Compiled(
         encode=jax.jit(encode),
         novel=everywhere(programs.novel_views, render=render, window=window),
+        baselines=everywhere(baseline_scores, window=window),
         input=everywhere(programs.input_view, render=render, distance=distance),
         semantic=everywhere(programs.semantic_views, render=render, config=protocol.semantic),
         consistency=everywhere(
@@ -123,7 +126,9 @@ class Scorer:
             cameras = Cameras(batch["c2w"], batch["intrinsics"])
             found = self._timed(
                 "novel views",
-                lambda: self._compiled.novel(field, judges["lpips"], batch["rgb"], cameras, self._scales),
+                lambda: self._compiled.novel(
+                    field, judges["lpips"], batch["rgb"], batch["mask"], cameras, self._scales
+                ),
             )
             values |= {name: scores[0] for name, scores in found.items()}
             if len(self._scales) > 1:
@@ -133,6 +138,16 @@ class Scorer:
                     lambda: self._compiled.input(field, batch["input_rgb"], batch["input_intrinsics"], self._scales),
                 )
                 search["input_psnr"] = seen[1:].T
+            if config.scored.baselines:
+                values |= self._baselines(batch)
+        if config.scored.input_view:
+            seen = self._timed(
+                "input view",
+                lambda: self._compiled.input(
+                    field, batch["input_rgb"], batch["input_intrinsics"], np.ones(1, np.float32)
+                ),
+            )
+            values["input_psnr"] = seen.T
         if config.scored.semantic and self._networks.compare_with_input:
             found, views = self._timed(
                 "semantic views",
@@ -161,6 +176,16 @@ class Scorer:
             )
             for i, (key, _) in enumerate(instances)
         ]
+
+    def _baselines(self, batch: dict[str, jax.Array]) -> dict[str, np.ndarray]:
+        """The scores of novel views for pictures that need no model, by `METRIC_BASELINE`."""
+        shown = [batch[name] for name in ("input_rgb", "input_mask", "rgb", "mask")]
+        found = self._timed("baselines", lambda: self._compiled.baselines(self._judges["lpips"], *shown))
+        return {
+            f"{self._networks.named(name)}_{baseline}": values
+            for baseline, scores in found.items()
+            for name, values in scores.items()
+        }
 
     def _geometry(
         self, field: TriplaneField, instances: Sequence[tuple[str, Instance | None]]

@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from real3d_jax.scoring.baselines import BASELINES
 from real3d_jax.scoring.geometry import ALIGNED
 from real3d_jax.scoring.networks import RANDOM_WEIGHTS
 from real3d_jax.scoring.results import Row, write_whole
 from real3d_jax.scoring.summary import FITTED, Metric
 
-_SEMANTIC, _CONSISTENCY, _NOVEL, _GEOMETRY = (
+_SEMANTIC, _CONSISTENCY, _NOVEL, _INPUT, _GEOMETRY = (
     "Semantic similarity",
     "Self-consistency",
     "Novel view synthesis",
+    "Input view",
     "Geometry",
 )
 # The paper's Tables 1 to 4; what else was measured follows after these.
@@ -29,13 +31,16 @@ TABLES = {
     3: (_NOVEL,),
     4: (_NOVEL,),
 }
-_PREFIXES = {"semantic_": _SEMANTIC, "consistency_": _CONSISTENCY}
+# A row of a table for each of these, beside the method's; names of their metrics end so.
+_VARIANTS = FITTED | BASELINES
+_PREFIXES = {"semantic_": _SEMANTIC, "consistency_": _CONSISTENCY, "input_": _INPUT}
 # Columns in their order, each with its title and the decimals that are shown.
 _COLUMNS = {
     "clip": ("CLIP ↑", 3),
     "psnr": ("PSNR ↑", 2),
     "ssim": ("SSIM ↑", 3),
     "lpips": ("LPIPS ↓", 3),
+    "iou": ("Silhouette IoU ↑", 3),
     "fid": ("FID ↓", 1),
     "kid": ("KID ↓", 4),
     "chamfer_l1": ("Chamfer-L1 ↓", 3),
@@ -103,7 +108,7 @@ def markdown(
 
 
 def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list[str]]:
-    """The cells of a table: a line of headings, one of titles, and one for the method and each fitted variant of it.
+    """The cells of a table: a line of headings, one of titles, and one each for the method, its variants and baselines.
 
     Empty if there is nothing to show.
     """
@@ -114,6 +119,7 @@ def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list
     heads = [group if group not in groups[:number] else "" for number, group in enumerate(groups)]
     lines = [["Method", *heads], ["", *map(title, columns)]]
     variants = {"": method} | {f"_{suffix}": f"{method}, {what}" for suffix, what in FITTED.items()}
+    variants |= {f"_{suffix}": what for suffix, what in BASELINES.items()}
     for suffix, label in variants.items():
         found = [metrics.get(name + suffix) for name in columns]
         if any(found):
@@ -122,9 +128,9 @@ def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list
 
 
 def ordered(metrics: Mapping[str, Metric], table: int) -> list[str]:
-    """Metrics in the order of a table's columns, without those of a fitted distance."""
-    groups = dict.fromkeys((*TABLES[table], _SEMANTIC, _CONSISTENCY, _NOVEL, _GEOMETRY))
-    names = [name for name in metrics if not name.endswith(tuple(FITTED))]
+    """Metrics in the order of a table's columns, without those of a fitted distance and of baselines."""
+    groups = dict.fromkeys((*TABLES[table], _SEMANTIC, _CONSISTENCY, _NOVEL, _INPUT, _GEOMETRY))
+    names = [name for name in metrics if not name.endswith(tuple(_VARIANTS))]
     rank = list(_COLUMNS)
     return sorted(names, key=lambda name: (list(groups).index(group_of(name)), rank.index(_kind(name)), name))
 
@@ -134,7 +140,7 @@ def group_of(name: str) -> str:
     for prefix, group in _PREFIXES.items():
         if name.startswith(prefix):
             return group
-    return _NOVEL if _kind(name) in ("psnr", "ssim", "lpips") else _GEOMETRY
+    return _NOVEL if _kind(name) in ("psnr", "ssim", "lpips", "iou") else _GEOMETRY
 
 
 def title(name: str) -> str:
@@ -143,6 +149,12 @@ def title(name: str) -> str:
     if name.endswith(RANDOM_WEIGHTS):
         shown += " (random weights: means nothing)"
     return f"{shown} (aligned)" if name.endswith(ALIGNED) else shown
+
+
+def heading(name: str) -> str:
+    """A metric's title, with its group unless that is novel views, for a table without a line of groups."""
+    group = group_of(name)
+    return title(name) if group == _NOVEL else f"{group}, {title(name)}"
 
 
 def is_lower_better(name: str) -> bool:
@@ -181,7 +193,7 @@ def notes(metrics: Mapping[str, Metric], left_out: Mapping[str, str]) -> list[st
 def _kind(name: str) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    for suffix in (*(f"_{suffix}" for suffix in FITTED), RANDOM_WEIGHTS, ALIGNED):
+    for suffix in (*(f"_{suffix}" for suffix in _VARIANTS), RANDOM_WEIGHTS, ALIGNED):
         name = name.removesuffix(suffix)
     return name
 

@@ -40,7 +40,15 @@ def test_configs_fit_the_schema(path, variant):
     assert config.protocol.name == name and name in config.name
     if path.stem != "smoke":
         size = variant.rsplit(",", 1)[-1].lstrip(":")
-        assert config.model == PRESETS[size if size in PRESETS else "base"]
+        default = "mini" if path.stem == "mini" else "base"
+        assert config.model == PRESETS[size if size in PRESETS else default]
+
+
+@pytest.mark.parametrize(("variant", "path"), [("", "mini_test"), (":furniture", "furniture"), (":scans", "scans")])
+def test_the_small_model_has_three_test_sets(variant, path):
+    config = config_files.load_as(EvaluationConfig, f"{SMOKE.parent / 'mini.py'}{variant}")
+    assert config.data.path == path and list(config.data.embedded) == (["test"] if path == "mini_test" else [])
+    assert config.scored.baselines
 
 
 @pytest.mark.parametrize("name", ["mvimgnet", "co3d", "omniobject3d", "wild"])

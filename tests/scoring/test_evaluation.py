@@ -68,9 +68,61 @@ def test_novel_views_are_scored_as_the_renderer_and_scikit_image_say(tiny, param
     np.testing.assert_allclose(row.values["psnr"], expected, atol=1e-3)
 
 
+def test_the_input_view_is_scored_where_it_was_taken(data_root, params, checkpoint, tmp_path):
+    config = make_tiny_evaluation(data_root, scored__input_view=True, data__limit=1)
+    assert evaluate(config, checkpoint, tmp_path, method="tiny") == 0
+    _, fields = example(config, [0, 1])
+    canonical = Cameras(fields["c2w"][:, :1], fields["intrinsics"][:, :1])
+
+    @jax.jit
+    def render(params, image, cameras):
+        field = reconstruct(params, image, model=make_model(config.model, config.compute))
+        return render_views(field, cameras, config.render, resolution=16)[0]
+
+    seen = np.asarray(render(params, fields["image"], canonical))[0, 0]
+    expected = peak_signal_noise_ratio(np.asarray(fields["rgb"][0, 0]), seen, data_range=1)
+    (row,) = load_rows(tmp_path)
+    np.testing.assert_allclose(row.values["input_psnr"], [expected], atol=1e-3)
+    heads = (tmp_path / "table.md").read_text().splitlines()[0]
+    assert heads.split("|")[-2].strip() == "Input view"
+
+
+def test_silhouettes_are_those_of_the_renderer(tiny, params, finished):
+    _, fields = example(tiny, [0, 1, 3, 4])
+    cameras = Cameras(fields["c2w"], fields["intrinsics"])
+
+    @jax.jit
+    def opacity(params, image, cameras):
+        field = reconstruct(params, image, model=make_model(tiny.model, tiny.compute))
+        return render_views(field, cameras, tiny.render, resolution=16)[1]
+
+    seen = np.asarray(opacity(params, fields["image"], cameras))[0, 1:, ..., 0] > 0.5
+    true = np.zeros((16, 16), bool)
+    true[4:12, 4:12] = True  # the square of `samples.picture`
+    expected = (seen & true).sum((1, 2)) / (seen | true).sum((1, 2))
+    assert expected.min() > 0.05 and expected.max() < 0.95
+    np.testing.assert_allclose(load_rows(finished)[0].values["iou"], expected, atol=1e-6)
+
+
+def test_baselines_are_scored_as_novel_views_are(data_root, checkpoint, tmp_path):
+    config = make_tiny_evaluation(data_root, scored__baselines=True, data__limit=1)
+    assert evaluate(config, checkpoint, tmp_path, method="tiny") == 0
+    (row,) = load_rows(tmp_path)
+    _, fields = example(config, [0, 1, 3, 4])
+    source, *others = np.asarray(fields["rgb"][0])
+    colour = np.broadcast_to(source.mean((0, 1)), source.shape)
+    for name, picture in (("input_shown", source), ("one_colour", colour)):
+        expected = [peak_signal_noise_ratio(true, picture, data_range=1) for true in others]
+        np.testing.assert_allclose(row.values[f"psnr_{name}"], expected, atol=1e-3)
+    np.testing.assert_array_equal(row.values["iou_input_shown"], 1)  # squares of one size
+    assert "iou_one_colour" not in row.values
+    lines = [line.split(" | ")[0] for line in (tmp_path / "table.md").read_text().splitlines()[3:6]]
+    assert lines == ["| tiny", "| the input view, shown for every view", "| the input view's mean colour, everywhere"]
+
+
 def test_consistency_is_the_cycle_of_training(tiny, params, finished):
     _, fields = example(tiny, [0, 1])
-    training = get_training_config()
+    training = get_training_config("scratch")
     training.losses.cycle.rerender = tiny.model.image_size
     training = dataclasses.replace(
         config_files.parse(training), render=dataclasses.replace(tiny.render, resolution=16), model=tiny.model

@@ -70,6 +70,15 @@ def test_cropped_views_still_fit_their_cameras(tmp_path, ratio):
         np.testing.assert_allclose(discs(rgb), expected, atol=0.7)
 
 
+def test_masks_are_where_the_object_is(tmp_path):
+    config = with_protocol(on_disk(tmp_path, multiview_source(0, 1)), "novel_views", views=2, resolution=8)
+    instance = open_instances(config).read(0)
+    expected = np.zeros((8, 8, 1), np.uint8)
+    expected[2:6, 2:6] = 255
+    np.testing.assert_array_equal(instance["input_mask"], expected)
+    np.testing.assert_array_equal(instance["mask"], np.stack([expected] * 2))
+
+
 def test_the_input_view_can_be_given_another_field_of_view(tmp_path):
     config = with_protocol(on_disk(tmp_path, wide_views()), "novel_views", views=2)
     config = with_protocol(config, "input_view", crop_ratio=1.6)

@@ -161,6 +161,20 @@ def test_the_worse_of_a_distance_is_the_larger(tmp_path):
     assert paired(pairs, level=0.9, resamples=100)["lpips"].mean == pytest.approx(-0.2)
 
 
+def test_baselines_have_rows_of_their_own_whatever_the_networks():
+    name = "lpips_of_random_weights"
+    rows = [Row("x", {name: np.array([0.25]), f"{name}_one_colour": np.array([0.5])})]
+    metrics = summarise(rows, bootstrap=BOOTSTRAP, seed=0)
+    *_, method, baseline = grid(metrics, table=3, method="mine")
+    assert method == ["mine", "0.250"]
+    assert baseline == ["the input view's mean colour, everywhere", "0.500"]
+
+
+def test_baselines_are_not_compared():
+    pairs = [(Row("x", {"psnr": np.array([2.0]), "psnr_one_colour": np.array([1.0])}),) * 2] * 3
+    assert set(paired(pairs, level=0.9, resamples=100)) == {"psnr"}
+
+
 def test_what_cannot_be_compared(tmp_path):
     tree = {"protocol": {"every": 1}, "data": {"split": "test"}, "calibration": {}, "bootstrap": {}}
     a = results(tmp_path / "a", "a", {"x": 1.0}, tree)
