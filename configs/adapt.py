@@ -2,7 +2,7 @@
 
     python launch/curate.py --input photos --instances coco.json --depth depths --out data/curated
     python launch/train.py --config configs/adapt.py --config.init_from=runs/real3d
-    python launch/train.py --config configs/adapt.py:smoke          # the smoke run's model, minutes on a CPU
+    python launch/train.py --config configs/adapt.py:smoke          # the package's own model, minutes on a CPU
     python launch/train.py --config configs/adapt.py:smoke,cups     # on the records in data/cups
 
 The photographs are single-view records: launch/curate.py's, or those of `prepare_data.py --dataset wild_images` for
@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from configs.real3d import get_config as get_real3d_config
 from configs.real3d import set_length
 from configs.smoke import get_config as get_smoke_config
+from real3d_jax.weights.boxed import MINI
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -25,17 +26,17 @@ def get_config(variant: str = "") -> ConfigDict:
     if len(folders) > 1:
         raise ValueError(f"name one folder of records, not {' and '.join(folders)}")
     config = get_smoke_config() if smoke else get_real3d_config()
-    config.init_from = "runs/smoke" if smoke else "runs/real3d"
+    config.init_from = MINI if smoke else "runs/real3d"
     config.name = f"adapt_{'smoke_' if smoke else ''}{folders[0].replace('/', '_')}"
     photograph = next(iter(config.data.real.values())).to_dict()
     config.data.real = ConfigDict({"own": {**photograph, "path": folders[0], "weight": 0.0, "distance": 3.0}})
-    if smoke:
-        config.data.embedded = ConfigDict({"procedural_a": config.data.embedded.procedural_a})
-        config.batch = ConfigDict({"synthetic": 4, "real": 4, "micro_batches": 1})
+    if smoke:  # with the batch and the low rate of the smoke run
+        config.data.embedded = ConfigDict({"objects": config.data.embedded.objects})
+        set_length(config, 32)
     else:
         config.batch = ConfigDict({"synthetic": 8, "real": 8, "micro_batches": 0})
-    config.optimizer.learning_rate *= 0.25
-    set_length(config, 120 if smoke else 2000)
+        config.optimizer.learning_rate *= 0.25
+        set_length(config, 2000)
     quarter = config.schedule.steps // 4
     config.schedule.update({"validate_every": quarter, "pictures_every": quarter, "checkpoint_every": quarter})
     return config

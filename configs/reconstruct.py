@@ -1,24 +1,24 @@
 """What launch/reconstruct.py makes of a photograph.
 
-    python launch/reconstruct.py --checkpoint runs/real3d --input chair.png --out out
+    python launch/reconstruct.py --input docs/images/cup.png --out out
+    python launch/reconstruct.py --config configs/reconstruct.py:base --checkpoint runs/real3d --input a.png --out out
 
-After a colon stands the preset of converted weights ('base', which is the default, 'small' or 'tiny'; a training run
-brings its own model), 'triposr' for TripoSR's weights as published, or 'smoke' for the smoke run's model on a CPU.
+After a colon stands 'mini' for the model that comes with the package, which is the default; 'triposr' for TripoSR's
+weights as published; the preset of other weights converted from foreign files ('base', 'small' or 'tiny'; training runs
+bring their own model); or 'smoke' for fewer and smaller views of the model that the smoke run has trained.
 """
 
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from configs.smoke import get_config as get_smoke_config
 from real3d_jax.models.presets import preset
 
 
-def get_config(variant: str = "base") -> ConfigDict:
+def get_config(variant: str = "mini") -> ConfigDict:
     """The configuration."""
-    smoke = variant == "smoke"
-    training = get_smoke_config() if smoke else get_real3d_config()
+    training = get_real3d_config()
     config = ConfigDict()
-    config.model = preset({"smoke": "tiny", "triposr": "base"}.get(variant, variant))
+    config.model = preset({"smoke": "mini", "triposr": "base"}.get(variant, variant))
     config.compute = training.compute
     config.render = training.render
 
@@ -34,6 +34,7 @@ def get_config(variant: str = "base") -> ConfigDict:
     config.orbit.resolution = 256
     config.orbit.frames_per_second = 20.0
     config.orbit.frames_at_once = 4
+    config.orbit.least_density = 0.0
 
     config.surface = ConfigDict()
     config.surface.format = "glb"
@@ -42,8 +43,20 @@ def get_config(variant: str = "base") -> ConfigDict:
     if variant == "triposr":
         config.input.crop_ratio = 1 / 0.85  # the share of the picture that its own program gives the object
         config.orbit.update({"distance": 1.9, "fov_y": 40.0})  # its training cameras
-    if smoke:
-        config.render.samples = 64
-        config.orbit.update({"frames": 24, "distance": 2.4, "resolution": 96, "frames_per_second": 12.0})
-        config.surface.update({"resolution": 64, "threshold": 8.0})  # its objects are more like fog
+    if variant in ("mini", "smoke"):
+        _fit_mini(config)
+    if variant == "smoke":
+        config.render.samples = 32
+        config.orbit.update({"frames": 12, "resolution": 96, "frames_per_second": 8.0})
+        config.surface.resolution = 64
     return config
+
+
+def _fit_mini(config: ConfigDict) -> None:
+    """Seconds on a CPU, with the camera and the share of the picture that its training objects have."""
+    config.compute.update({"dtype": "float32", "matmul_precision": "highest", "remat": "none", "unroll": 1})
+    config.render.samples = 48
+    config.input.crop_ratio = 1.36
+    config.orbit.update({"frames": 16, "elevation": 0.0, "distance": 2.4, "resolution": 128, "frames_per_second": 8.0})
+    config.orbit.least_density = 0.05
+    config.surface.update({"resolution": 128, "threshold": 10.0})

@@ -1,10 +1,11 @@
 """Reconstructs photographs: for each an animation once around the object, a strip of views, and a mesh.
 
-    python launch/reconstruct.py --checkpoint runs/real3d --input chair.png --out out
+    python launch/reconstruct.py --input docs/images/cup.png --out out
     python launch/reconstruct.py --config configs/reconstruct.py:triposr --checkpoint weights/triposr \\
         --input 'photos/*.jpg' --out out --cut_out
-    python launch/reconstruct.py --config configs/reconstruct.py:smoke --checkpoint runs/smoke --input cup.png --out out
+    python launch/reconstruct.py --config configs/reconstruct.py:base --checkpoint runs/real3d --input a.png --out out
 
+Without --checkpoint it is the small model that comes with the package.
 The object must be cut out (a transparent background), or rembg does it (--cut_out). The same command goes on where a
 stopped one left off. Exit codes: 0 finished, 2 a photograph or a setting cannot be used (one sentence says why; the
 others are done), 143 or 130 stopped by SIGTERM or Ctrl-C.
@@ -29,7 +30,9 @@ def main() -> int:
     )
     parser.add_argument("--config", default=str(_CONFIG), help="config file (default: configs/reconstruct.py)")
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="training workdir, one of its steps, or converted weights"
+        "--checkpoint",
+        type=Path,
+        help="training workdir, one of its steps, converted weights, or 'mini', the package's own (default)",
     )
     parser.add_argument("--ema", action="store_true", help="the averaged parameters of a run")
     parser.add_argument("--input", required=True, help="a photograph, a folder of them, or a pattern in quotes")
@@ -49,9 +52,11 @@ def main() -> int:
     config = config_files.load_as(ReconstructionConfig, arguments.config, changes)
 
     from real3d_jax.inference.run import reconstruct_all  # takes seconds to import: a mistyped config is told before
+    from real3d_jax.weights.boxed import default_checkpoint
 
+    checkpoint = arguments.checkpoint or default_checkpoint(config.model)
     return reconstruct_all(
-        config, arguments.checkpoint, arguments.input, arguments.out, ema=arguments.ema, cut_out=arguments.cut_out
+        config, checkpoint, arguments.input, arguments.out, ema=arguments.ema, cut_out=arguments.cut_out
     )
 
 

@@ -5,11 +5,11 @@ import pytest
 
 @pytest.fixture(scope="session")
 def smoke_config():
-    """`configs/smoke.py`, parsed."""
+    """`configs/smoke.py:scratch`, parsed."""
     from configs.smoke import get_config
     from real3d_jax.config_files import parse
 
-    return parse(get_config())
+    return parse(get_config("scratch"))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from miniature import shrink
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.config_files import differences, parse, to_tree
 from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.models.presets import PRESETS
 from real3d_jax.perceptual.loading import load_frozen
 from real3d_jax.training.objective import uses_lpips
 from real3d_jax.training.optimizer import make_optimizer
@@ -60,12 +61,29 @@ def test_one_shrunk_step(name):
     assert int(state.skipped) == 0
 
 
-def test_smoke_runs_on_records_of_ones_own():
-    embedded, own = _load("smoke"), _load("smoke", "renders/mine")
+@pytest.mark.parametrize("start", ["", "scratch"])
+def test_smoke_runs_on_records_of_ones_own(start):
+    embedded, own = _load("smoke", start), _load("smoke", f"{start},renders/mine")
     assert {source.path for source in (*own.data.synthetic.values(), *own.data.validation.values())} == {"renders/mine"}
     assert own.data.real == embedded.data.real
-    assert set(own.data.embedded) == set(embedded.data.embedded) - {"procedural_a"}
+    assert set(own.data.embedded) == set(embedded.data.embedded) - set(embedded.data.synthetic)
     assert {key.split(".")[1].split(":")[0] for key in differences(to_tree(embedded), to_tree(own))} == {"name", "data"}
+    with pytest.raises(ValueError, match="one folder of records, not mine and yours"):
+        _load("smoke", "mine,yours")
+
+
+def test_smoke_goes_on_with_the_boxed_model_or_begins_with_nothing():
+    """Both have every loss of the paper; without weights LPIPS is noise, which would spoil what is learnt already."""
+    going_on, scratch = _load("smoke"), _load("smoke", "scratch")
+    assert (going_on.init_from, going_on.model) == ("mini", PRESETS["mini"])
+    assert (scratch.init_from, scratch.model) == ("", PRESETS["tiny"])
+    assert going_on.optimizer.learning_rate < 0.1 * scratch.optimizer.learning_rate
+    assert not uses_lpips(going_on)
+    for config in (going_on, scratch):
+        losses = config.losses
+        weights = (losses.supervised.mse, losses.input_view.mse, losses.cycle.weights.mse, losses.semantic.weight)
+        assert min(*weights, config.batch.synthetic, config.batch.real) > 0
+        assert {source.image_size for source in config.data.embedded.values()} == {config.model.image_size}
 
 
 @pytest.mark.parametrize(("variant", "base"), [("", "real3d"), ("mine", "real3d"), ("smoke,mine", "smoke")])

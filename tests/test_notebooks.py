@@ -14,6 +14,7 @@ import pytest
 from nbformat.validator import iter_validate
 
 from real3d_jax.errors import UserError
+from real3d_jax.weights import boxed
 
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -93,10 +94,26 @@ def test_names_files_that_exist(path):
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
-def test_quickstart_says_what_to_run_first(tmp_path, monkeypatch):
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder with the configs and no run in it."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
+
+
+def test_quickstart_says_that_the_weights_are_missing(elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(boxed.resources, "files", lambda package: tmp_path)
     first, second, *_ = _cells(ROOT / "notebooks/quickstart.ipynb", "code")
     namespace = {}
     exec(first, namespace)
-    with pytest.raises(UserError, match=r"python launch/train.py --config configs/smoke.py"):
+    with pytest.raises(UserError, match=r"weights 'mini' are missing from .*: install the package again"):
         exec(second, namespace)
+
+
+def test_evaluate_says_what_to_run_before_two_checkpoints_are_compared(elsewhere):
+    first, second, *_, last = _cells(ROOT / "notebooks/evaluate.ipynb", "code")
+    namespace = {}
+    exec(first, namespace)
+    exec(second, namespace)
+    with pytest.raises(UserError, match=r"python launch/train.py --config configs/smoke.py"):
+        exec(last, namespace)

@@ -14,7 +14,9 @@ from real3d_jax.pose_sampling import curriculum_range, sample_curriculum, sample
 CURRICULUM = CurriculumConfig(
     law="uniform", azimuth_start=15.0, azimuth_end=90.0, elevation_start=10.0, elevation_end=60.0, steps=100
 )
-SEMANTIC = SemanticLossConfig(weight=1.0, views=4, naive=False, law="uniform", azimuth_max=120.0, elevation_max=45.0)
+SEMANTIC = SemanticLossConfig(
+    weight=1.0, views=4, naive=False, gradient_cap=0.0, law="uniform", azimuth_max=120.0, elevation_max=45.0
+)
 KEYS = jax.random.split(jax.random.key(0), 4000)
 
 

@@ -1,6 +1,8 @@
 """What `configs/smoke.py` has trained, scored in a minute or two on two CPU cores; nothing to download.
 
     python launch/evaluate.py --config configs/eval/smoke.py --checkpoint runs/smoke
+    python launch/evaluate.py --config configs/eval/smoke.py --checkpoint mini        # where it began
+    python launch/evaluate.py --config configs/eval/smoke.py:scratch --checkpoint runs/smoke_scratch
 
 No network's weights are at hand, so LPIPS, CLIP and FID are left out by name.
 """
@@ -13,18 +15,22 @@ from configs.smoke import get_config as get_smoke_config
 
 def get_config(variant: str = "") -> ConfigDict:
     """The configuration."""
-    training = get_smoke_config()
-    config = get_embedded_config(variant)
-    config.name = f"smoke_{config.protocol.name}"
+    words = variant.split(",")
+    scratch = "scratch" in words
+    training = get_smoke_config("scratch" if scratch else "")
+    config = get_embedded_config(",".join(word for word in words if word != "scratch"))
+    config.name = f"{training.name}_{config.protocol.name}"
     config.model = training.model
     config.compute = training.compute
     config.render = training.render
-    config.batch_per_device = 6
-    config.data.path = "procedural_a_48"
-    config.data.embedded = ConfigDict({"procedural_a": training.data.embedded.procedural_a})
+    config.batch_per_device = 6 if scratch else 2
+    ((name, held_out),) = training.data.validation.items()
+    config.data.path = held_out.path
+    config.data.embedded = ConfigDict({name: training.data.embedded[name]})
     config.data.workers = 2
-    config.protocol.novel_views.update({"views": 4, "resolution": 48, "target_via": 0})
-    config.protocol.semantic.resolution = 48
-    config.protocol.consistency.resolution = 48
+    resolution = 48 if scratch else 64
+    config.protocol.novel_views.update({"views": 4, "resolution": resolution, "target_via": 0})
+    config.protocol.semantic.resolution = resolution
+    config.protocol.consistency.resolution = resolution
     config.networks.update({"vgg": "", "clip": ""})
     return config

@@ -1,4 +1,4 @@
-"""A trained model: a training run's checkpoint, or converted weights."""
+"""A trained model: a training run's checkpoint, converted weights, or those that come with the package."""
 
 import dataclasses
 import logging
@@ -16,11 +16,10 @@ from real3d_jax.models.lrm import make_model
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.training.checkpoints import is_training_folder, load_config_tree, load_params, step_folder
 from real3d_jax.training.initialization import abstract_params
-from real3d_jax.weights.converted import is_converted
+from real3d_jax.weights.boxed import NAMES, find_checkpoint
+from real3d_jax.weights.converted import is_converted, load_trained
 from real3d_jax.weights.loading import check_shapes, load_params_for
-
-# What a field means to a renderer; the other numbers of a training render may differ.
-_SAME_RENDER = ("radius", "density_bias", "background")
+from real3d_jax.weights.trained import FIELD
 
 
 @runtime_checkable
@@ -46,7 +45,7 @@ class Checkpoint:
 
     Attributes:
       params: numpy arrays.
-      path: of the folder that was given.
+      path: that was given.
       step: of training; None for converted weights.
       crc32: of all parameters, to know them again.
     """
@@ -67,19 +66,23 @@ class Checkpoint:
         return f"{self.path}" if self.step is None else f"{self.path}, step {self.step}"
 
 
-def load_checkpoint(path: Path, config: Described, *, ema: bool) -> Checkpoint:
+def load_checkpoint(path: Path | str, config: Described, *, ema: bool) -> Checkpoint:
     """The parameters at `path`, checked against the configuration.
 
     Args:
-      path: a training workdir (its latest step), its `best`, one step, or converted weights.
+      path: a training workdir (its latest step), its `best`, one step, converted weights, or the name of boxed ones.
       config: says which architecture is wanted.
       ema: takes the averaged parameters of a run.
 
     Raises:
       UserError: there are none, they cannot be read, or they belong to another model or renderer.
     """
+    given, path = Path(path), find_checkpoint(path)
     if not path.exists():
-        raise UserError(f"There is no checkpoint '{path}': give a training workdir or a folder of converted weights.")
+        raise UserError(
+            f"There is no checkpoint '{path}': give a training workdir, a folder of converted weights, or "
+            f"{' or '.join(map(repr, NAMES))}."
+        )
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax warns about items that are not read
     expected = abstract_params(make_model(config.model, config.compute))
     step = None
@@ -91,7 +94,8 @@ def load_checkpoint(path: Path, config: Described, *, ema: bool) -> Checkpoint:
         step = int(folder.resolve().name) if folder is not None else None
     elif is_converted(path):
         if ema:
-            raise UserError(f"'{path}' holds converted weights, which have no averaged ones: leave out --ema.")
+            raise UserError(f"'{given}' holds converted weights, which have no averaged ones: leave out --ema.")
+        _check_config(path, config)
         params, _ = load_params_for(path, expected)
         if set(params) != set(expected):
             raise UserError(f"'{path}' holds an image tokenizer alone: give the weights of a whole model.")
@@ -103,30 +107,46 @@ def load_checkpoint(path: Path, config: Described, *, ema: bool) -> Checkpoint:
     crc = 0
     for leaf in jax.tree.leaves(params):
         crc = zlib.crc32(np.asarray(leaf).tobytes(), crc)
-    return Checkpoint(params, path, step, f"{crc:08x}")
+    return Checkpoint(params, given, step, f"{crc:08x}")
 
 
-def as_trained(path: Path, config: _DescribedT) -> _DescribedT:
+def as_trained(path: Path | str, config: _DescribedT) -> _DescribedT:
     """The configuration (a dataclass) with the model of the training run at `path`, and with its field's meaning.
 
-    For converted weights, which do not tell all of it, and where nothing is, the configuration is left as it is.
+    Weights converted from a training run tell both, too. For those of foreign files, which do not tell all of it, and
+    where nothing is, the configuration is left as it is.
     """
-    if not path.exists() or not is_training_folder(path):
+    tree = _training_tree(find_checkpoint(path))
+    if not tree:
         return config
-    tree = load_config_tree(path)
-    render = dataclasses.replace(config.render, **{name: tree["render"][name] for name in _SAME_RENDER})
+    render = dataclasses.replace(config.render, **{name: tree["render"][name] for name in FIELD})
     model = config_files.build(ModelConfig, tree["model"], f"the model of '{path}'")
     return dataclasses.replace(config, model=model, render=render)  # type: ignore[type-var]
 
 
+def input_camera(path: Path | str) -> dict[str, float]:
+    """What is known of the input camera of weights converted from a training run: `weights.trained.INPUT`."""
+    folder = find_checkpoint(path)
+    return load_trained(folder).get("input", {}) if is_converted(folder) else {}
+
+
+def _training_tree(folder: Path) -> dict[str, Any]:
+    """What a run's configuration says, its groups `model` and `render` at least; empty if it is not known."""
+    if is_converted(folder):
+        return load_trained(folder)
+    return load_config_tree(folder) if folder.exists() and is_training_folder(folder) else {}
+
+
 def _check_config(path: Path, config: Described) -> None:
-    tree = load_config_tree(path)
+    tree = _training_tree(path)
+    if not tree:
+        return
     same = config_files.to_tree(config.render)
     found = [
         *config_files.differences(tree["model"], config_files.to_tree(config.model), "config.model"),
         *config_files.differences(
-            {name: tree["render"][name] for name in _SAME_RENDER},
-            {name: same[name] for name in _SAME_RENDER},
+            {name: tree["render"][name] for name in FIELD},
+            {name: same[name] for name in FIELD},
             "config.render",
         ),
     ]

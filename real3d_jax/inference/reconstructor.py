@@ -13,7 +13,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Array, Bool, Float, UInt8
 
 from real3d_jax import compiler_options
 from real3d_jax.batches import as_float
@@ -26,15 +26,18 @@ from real3d_jax.inference.config import OrbitConfig, ReconstructionConfig
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
+from real3d_jax.rendering.sparse import occupied_cells, render_views_sparse
 from real3d_jax.training.objective import reconstruct
 
 
-def load(path: Path, config: ReconstructionConfig, *, ema: bool = False) -> tuple[ReconstructionConfig, Checkpoint]:
+def load(
+    path: Path | str, config: ReconstructionConfig, *, ema: bool = False
+) -> tuple[ReconstructionConfig, Checkpoint]:
     """A checkpoint, and the configuration with the model of its run.
 
     Args:
-      path: a training workdir, its `best`, one step, or converted weights.
-      config: its model must be that of converted weights; that of a training run replaces it.
+      path: a training workdir, its `best`, one step, converted weights, or 'mini' for those that come with the package.
+      config: its model must be that of weights converted from a foreign file; other weights bring their own.
       ema: takes the averaged parameters of a run.
 
     Raises:
@@ -57,9 +60,12 @@ class Reconstructor:
         model = make_model(config.model, config.compute)
         self._params = jax.jit(model.cast_weights)(dict(params))
         self._encode = jax.jit(functools.partial(reconstruct, model=model))
-        self._render = jax.jit(
-            functools.partial(render_views, config=config.render, resolution=config.orbit.resolution)
+        sizes = {"config": config.render, "resolution": config.orbit.resolution}
+        self._render = jax.jit(functools.partial(render_views, **sizes))
+        self._find_occupied = jax.jit(
+            functools.partial(occupied_cells, config=config.render, least_density=config.orbit.least_density)
         )
+        self._render_occupied = jax.jit(functools.partial(render_views_sparse, **sizes))
 
     def input_image(self, rgba: UInt8[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "S S 3"]:
         """What the model sees of a photograph with its object cut out; errors as of `model_input`."""
@@ -83,10 +89,11 @@ class Reconstructor:
         at_once = max(1, self.config.orbit.frames_at_once)
         frames: list[Float[np.ndarray, "F r r 3"]] = []
         with self._precision():
+            occupied = self._find_occupied(field) if self.config.orbit.least_density else None
             for start in range(0, self.config.orbit.frames, at_once):
                 places = np.minimum(np.arange(start, start + at_once), self.config.orbit.frames - 1)
-                rgb, _ = self._render(field, jax.tree.map(lambda x, places=places: x[places][None], cameras))
-                frames.append(np.asarray(rgb[0], np.float32))
+                rgb = self._views(field, occupied, jax.tree.map(lambda x, places=places: x[places], cameras))
+                frames.append(np.asarray(rgb, np.float32))
         return as_bytes(np.concatenate(frames)[: self.config.orbit.frames])
 
     def surface(self, field: TriplaneField) -> Mesh:
@@ -94,6 +101,13 @@ class Reconstructor:
         surface = self.config.surface
         with self._precision():
             return extract_mesh(field, self.config.render, resolution=surface.resolution, threshold=surface.threshold)
+
+    def _views(
+        self, field: TriplaneField, occupied: Bool[Array, "x y z"] | None, cameras: Cameras
+    ) -> Float[Array, "F r r 3"]:
+        if occupied is not None:
+            return self._render_occupied(field, occupied, cameras)[0]
+        return self._render(field, jax.tree.map(lambda x: x[None], cameras))[0][0]
 
     def _precision(self):
         return compiler_options.matmul_precision(self.config.compute.matmul_precision)

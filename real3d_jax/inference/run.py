@@ -1,6 +1,7 @@
 """Reconstructs all photographs of an input: for each a folder with the model's input, views around it and a mesh."""
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.export.mesh_files import FORMATS, save_mesh
-from real3d_jax.inference.checkpoint import Checkpoint
+from real3d_jax.inference.checkpoint import Checkpoint, input_camera
 from real3d_jax.inference.config import ReconstructionConfig
 from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
 from real3d_jax.inference.reconstructor import Reconstructor, load
@@ -40,7 +41,7 @@ def reconstruct_all(
 
     Args:
       config: sizes; its model is that of converted weights.
-      checkpoint: a training workdir, one of its steps, or converted weights.
+      checkpoint: a training workdir, one of its steps, converted weights, or 'mini' for the package's own.
       source: a photograph, a folder of them, or a glob pattern.
       out: folder of the results: `NAME/` for each photograph.
       ema: takes the averaged parameters of a run.
@@ -59,7 +60,7 @@ def reconstruct_all(
         find_object = load_rembg(cut_out) if cut_out else None
         _begin(out, config, loaded, cut_out=cut_out)
         reconstructor = Reconstructor(config, loaded.params)
-        _describe(loaded, found, out)
+        _describe(config, loaded, found, out)
         stop.begin()
         todo = [photograph for photograph in found if not (out / photograph.key / INPUT).exists()]
         failed: dict[str, str] = {}
@@ -130,6 +131,8 @@ def _check(config: ReconstructionConfig) -> None:
         raise UserError(f"config.surface.threshold is {surface.threshold:g}: set it above 0, the density of nothing.")
     if orbit.frames < 1 or orbit.resolution < 1 or orbit.frames_per_second <= 0:
         raise UserError("config.orbit.frames, resolution and frames_per_second must be above 0.")
+    if orbit.least_density < 0:
+        raise UserError(f"config.orbit.least_density is {orbit.least_density:g}: set it to 0 or more.")
     if orbit.distance <= 0 or not 0 < orbit.fov_y < 180:
         raise UserError("config.orbit.distance must be above 0, and fov_y between 0 and 180 degrees.")
     if config.input.crop_ratio <= 0:
@@ -167,8 +170,18 @@ def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
         raise UserError(f"'{path.parent}' has results of other settings ({changed[0]}): choose another --out.")
 
 
-def _describe(checkpoint: Checkpoint, found: Sequence[PhotographFile], out: Path) -> None:
+def _describe(config: ReconstructionConfig, checkpoint: Checkpoint, found: Sequence[PhotographFile], out: Path) -> None:
     say(f"devices    {jax.devices()[0].device_kind}")
     say(f"checkpoint {checkpoint.title}")
+    chosen = {
+        "orbit.distance": config.orbit.distance,
+        "orbit.fov_y": config.orbit.fov_y,
+        "input.crop_ratio": config.input.crop_ratio,
+    }
+    own = input_camera(checkpoint.path)
+    for key, value in chosen.items():
+        trained = own.get(key.rpartition(".")[2], value)
+        if not math.isclose(trained, value, rel_tol=1e-3):
+            say(f"note       config.{key} is {value:g}; these weights were trained with {trained:g}")
     say(f"input      {len(found)} photographs")
     say(f"results    {out}")

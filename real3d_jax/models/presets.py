@@ -45,6 +45,20 @@ PRESETS = {
         decoder_width=64,
         decoder_layers=9,
     ),
+    # The one whose weights come with the package: 30 million parameters.
+    "mini": ModelConfig(
+        image_size=128,
+        vit=dataclasses.replace(
+            DINO_VIT_B16, width=384, layers=5, heads=6, mlp_width=1536, patch_size=8, position_grid=16
+        ),
+        plane_tokens=16,
+        token_width=384,
+        layers=7,
+        heads=6,
+        plane_channels=32,
+        decoder_width=64,
+        decoder_layers=4,
+    ),
     # For a CPU.
     "tiny": ModelConfig(
         image_size=48,

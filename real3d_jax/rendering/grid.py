@@ -8,7 +8,8 @@ from real3d_jax.config.model import RenderConfig
 from real3d_jax.rendering.field import TriplaneField, query_field
 
 _BLOCK = 4  # points per side of a block; blocks are queried whole, which the fused query wants
-_BLOCKS_PER_CHUNK = 2**15
+_BLOCKS_PER_CHUNK = {"cpu": 2**13}  # a gigabyte less than with more
+_BLOCKS_PER_CHUNK_ON_ACCELERATORS = 2**15
 
 
 def density_grid(field: TriplaneField, resolution: int, config: RenderConfig) -> Float[Array, "B x y z"]:
@@ -24,7 +25,7 @@ def density_grid(field: TriplaneField, resolution: int, config: RenderConfig) ->
         raise ValueError(f"resolution must be a multiple of {_BLOCK}, but is {resolution}")
     coordinates = jnp.linspace(-config.radius, config.radius, resolution).reshape(blocks, _BLOCK)
     count = blocks**3
-    chunk = min(_BLOCKS_PER_CHUNK, count)
+    chunk = min(_BLOCKS_PER_CHUNK.get(jax.default_backend(), _BLOCKS_PER_CHUNK_ON_ACCELERATORS), count)
     chunks = -(-count // chunk)
     batch = field.planes.shape[0]
 

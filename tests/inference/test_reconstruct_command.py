@@ -1,5 +1,6 @@
 """The command line: what it writes, that it goes on where it was stopped, and what it refuses."""
 
+import dataclasses
 import functools
 import os
 import signal
@@ -15,6 +16,9 @@ from real3d_jax.errors import UserError
 from real3d_jax.inference import run
 from real3d_jax.inference.config import ReconstructionConfig
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.weights import boxed
+from real3d_jax.weights.convert import weights_from_params
+from real3d_jax.weights.converted import save_weights
 from tests.commands import STOPPED, call
 from tests.inference.conftest import CONFIG
 
@@ -36,14 +40,47 @@ def contents(folder):
 @pytest.mark.parametrize("variant", ["", *(f":{name}" for name in PRESETS), ":smoke"])
 def test_the_config_fits_the_schema(variant):
     config = config_files.load_as(ReconstructionConfig, f"{CONFIG}{variant}")
-    assert config.model == PRESETS[{"": "base", ":smoke": "tiny"}.get(variant, variant[1:])]
-    assert (config.input.crop_ratio, config.orbit.fov_y) == (1.6, 39.6)
-    if variant != ":smoke":
-        assert (config.orbit.distance, config.surface.resolution, config.surface.threshold) == (3.0, 256, 25.0)
+    assert config.model == PRESETS[{"": "mini", ":smoke": "mini"}.get(variant, variant[1:])]
+    assert config.orbit.fov_y == 39.6
+    if variant in ("", ":mini", ":smoke"):
+        assert (config.input.crop_ratio, config.orbit.distance) == (1.36, 2.4)
+        assert (config.compute.dtype, config.compute.unroll) == ("float32", 1)
+    else:
+        assert (config.input.crop_ratio, config.orbit.distance) == (1.6, 3.0)
+        assert (config.surface.resolution, config.surface.threshold, config.orbit.least_density) == (256, 25.0, 0.0)
+
+
+def test_without_a_checkpoint_it_is_the_boxed_one_and_no_other_model_has_one(
+    command, checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(boxed.resources, "files", lambda package: tmp_path)
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "mini").symlink_to(checkpoint)
+    place = command.index("--checkpoint")
+    words = command[:place] + command[place + 2 :]
+    with pytest.raises(UserError, match=r"Give --checkpoint: no weights but those of the preset 'mini'"):
+        main(*words, "--out", tmp_path / "out")
+    config = config_files.load_as(ReconstructionConfig, str(CONFIG))
+    assert boxed.default_checkpoint(config.model) == Path("mini")
+    monkeypatch.setitem(PRESETS, "mini", config_files.load_as(ReconstructionConfig, command[1], words[4:]).model)
+    assert main(*words, "--out", tmp_path / "out") == 2  # one of the photographs is damaged
+    assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == FILES
+
+
+def test_another_camera_than_that_of_the_training_is_told(command, params, tmp_path, capsys):
+    trained = {"step": 1, "render": {}, "input": {"distance": 2.4, "fov_y": 39.6, "crop_ratio": 1.3}}
+    config = config_files.load_as(ReconstructionConfig, command[1], command[6:])
+    tree = config_files.to_tree(config)
+    trained["render"] = {name: tree["render"][name] for name in ("radius", "density_bias", "background")}
+    weights = weights_from_params(params, {}, where="a test")
+    save_weights(tmp_path / "w", dataclasses.replace(weights, architecture=tree["model"], trained=trained))
+    assert main(*command, "--checkpoint", tmp_path / "w", "--out", tmp_path / "out") == 2
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
+    assert notes == ["note       config.input.crop_ratio is 1.36; these weights were trained with 1.3"]
 
 
 def test_triposr_has_its_own_crop_and_camera():
-    ours, theirs = (config_files.load_as(ReconstructionConfig, f"{CONFIG}{name}") for name in ("", ":triposr"))
+    ours, theirs = (config_files.load_as(ReconstructionConfig, f"{CONFIG}{name}") for name in (":base", ":triposr"))
     assert theirs.model == ours.model
     assert (theirs.input.crop_ratio * 0.85, theirs.orbit.distance, theirs.orbit.fov_y) == (pytest.approx(1), 1.9, 40.0)
 
@@ -135,6 +172,7 @@ def test_what_is_refused(command, photographs, checkpoint, tmp_path):
         ("resolution is 30: set it to a multiple of 4", ["--out", tmp_path / "x", "--config.surface.resolution=30"]),
         ("threshold is 0: set it above 0", ["--out", tmp_path / "x", "--config.surface.threshold=0.0"]),
         ("frames, resolution and frames_per_second", ["--out", tmp_path / "x", "--config.orbit.frames=0"]),
+        ("least_density is -1: set it to 0 or more", ["--out", tmp_path / "x", "--config.orbit.least_density=-1.0"]),
         ("fov_y between 0 and 180", ["--out", tmp_path / "x", "--config.orbit.fov_y=180.0"]),
         ("crop_ratio is 0", ["--out", tmp_path / "x", "--config.input.crop_ratio=0.0"]),
         ("belongs to a model of another size", ["--out", tmp_path / "x", "--config.model.token_width=64"]),

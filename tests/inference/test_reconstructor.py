@@ -66,6 +66,15 @@ def test_views_are_the_renderers_however_many_at_once(tiny, params, reconstructo
     np.testing.assert_allclose(Reconstructor(at_once, params).orbit(field), views, atol=1)
 
 
+def test_where_the_density_is_low_an_orbit_shows_nothing(tiny, params, reconstructor, field):
+    def orbit(least_density):
+        changed = dataclasses.replace(tiny.orbit, least_density=least_density)
+        return Reconstructor(dataclasses.replace(tiny, orbit=changed), params).orbit(field)
+
+    np.testing.assert_allclose(orbit(1e-9), reconstructor.orbit(field), atol=1)  # nothing is so low
+    assert (orbit(1e36) == 255).all()
+
+
 def test_the_surface_is_the_fields(tiny, reconstructor, field):
     mesh = reconstructor.surface(field)
     expected = extract_mesh(field, tiny.render, resolution=16, threshold=0.5)

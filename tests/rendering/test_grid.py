@@ -17,7 +17,7 @@ from real3d_jax.rendering.grid import density_grid
 @pytest.mark.parametrize("implementation", ["xla", "pallas"])
 @pytest.mark.parametrize("blocks_per_chunk", [2**15, 5])
 def test_grid_holds_the_density_of_its_points(monkeypatch, implementation, blocks_per_chunk):
-    monkeypatch.setattr(grid_module, "_BLOCKS_PER_CHUNK", blocks_per_chunk)
+    monkeypatch.setitem(grid_module._BLOCKS_PER_CHUNK, "cpu", blocks_per_chunk)
     decoder = Decoder(16, 2)
     planes = jax.random.normal(jax.random.key(0), (2, 3, 6, 6, 4))
     field = TriplaneField(planes, decoder.init(jax.random.key(1), jnp.zeros((1, 12)))["params"], decoder)

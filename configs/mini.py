@@ -1,0 +1,73 @@
+"""The small model that comes with the package, trained from nothing on objects that are drawn on the way.
+
+    python launch/train.py --config configs/mini.py:furniture --config.schedule.steps=5450      # targets of 32 pixels
+    python launch/train.py --config configs/mini.py:furniture,fine                              # goes on with 48
+
+Needs a GPU; two H100s took 18 minutes (docs/mini.md). Every step draws new objects of the named families
+(docs/images/families.png) and of the abstract ones; none is seen twice. With 'furniture' every eighth object is one of
+the models in data/furniture, which docs/data.md makes; leave the word out to do without. Other objects of the named
+families are scored on the way.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.real3d import get_config as get_real3d_config
+from configs.real3d import set_length
+from real3d_jax.models.presets import preset
+
+WORDS = ("fine", "furniture")
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """The configuration; `variant` holds none, one or both of 'fine' and 'furniture', with a comma between."""
+    words = [word for word in variant.split(",") if word]
+    if unknown := set(words) - set(WORDS):
+        raise ValueError(f"after the colon may stand 'fine' and 'furniture', not '{unknown.pop()}'")
+    config = get_real3d_config()
+    config.name = "mini"
+    config.seed = 0
+    config.init_from = ""
+    config.model = preset("mini")
+    config.compute.remat = "none"
+    config.compute.unroll = 0
+
+    fine = "fine" in words
+    config.render.resolution = 48 if fine else 32
+    config.render.samples = 64 if fine else 48
+    config.render.rays_per_chunk = 4 * config.render.resolution**2
+    config.losses.supervised.update({"mse": 1.0, "lpips": 0.0, "mask": 1.0})
+    config.losses.semantic.weight = 0.0
+
+    config.optimizer.learning_rate = 6e-4
+    config.optimizer.warmup_steps = 300
+    config.optimizer.end_learning_rate = 1e-5
+    config.optimizer.b2 = 0.95
+    config.optimizer.ema_decay = 0.999
+    config.batch = ConfigDict({"synthetic": 128, "real": 0, "micro_batches": 1})
+
+    set_length(config, 9500)
+    config.schedule.log_every = 50
+    config.schedule.validate_every = 1000
+    config.schedule.validation_objects = 130  # two of each family
+    config.schedule.validation_views = 4
+    config.schedule.pictures_every = 1000
+    config.schedule.checkpoint_every = 1000
+
+    stream = {"seed": 0, "distance": 2.4, "zoom": 0.4 if fine else 0.5}
+    config.data.streamed = ConfigDict(
+        {
+            "named": {**stream, "family": "named", "weight": 0.85},
+            "abstract": {**stream, "family": "a+b", "weight": 0.15},
+        }
+    )
+    config.data.streamed_share = 1.0
+    view = {"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False}
+    config.data.synthetic = ConfigDict()
+    if "furniture" in words:
+        config.data.synthetic.furniture = ConfigDict({**view, "path": "furniture"})
+        config.data.streamed_share = 0.875
+    test = {"kind": "procedural_views", "family": "named", "objects": 0, "held_out": 130, "views": 5, "seed": 9}
+    config.data.embedded = ConfigDict({"test": {**test, "path": "mini_test", "image_size": 128, "raw": 0.0}})
+    config.data.real = ConfigDict()
+    config.data.validation = ConfigDict({"test": {**view, "path": "mini_test", "input_views": 1}})
+    return config
