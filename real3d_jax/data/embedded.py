@@ -5,9 +5,9 @@ import os
 from real3d_jax.config.data import DataConfig, EmbeddedSourceConfig
 from real3d_jax.data import record_writer
 from real3d_jax.data.pipeline import dataset_path
+from real3d_jax.data.procedural.source import procedural_single, procedural_views
 from real3d_jax.data.records import Source
 from real3d_jax.data.sources.photographs import photographs
-from real3d_jax.data.procedural.source import procedural_single, procedural_views
 from real3d_jax.data.sources.raw_views import with_raw_share
 from real3d_jax.errors import UserError, did_you_mean
 

@@ -10,15 +10,9 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from real3d_jax.data.procedural.objects import (
-    Light,
-    ProceduralObject,
-    Solid,
-    Solids,
-    Textures,
-    hsv,
-    normalised,
-)
+from real3d_jax.data.procedural.extent import normalised
+from real3d_jax.data.procedural.objects import Light, ProceduralObject, Solids, Textures
+from real3d_jax.data.procedural.parts import Solid, hsv
 
 ABSTRACT = ("a", "b")
 SOLIDS = 6
@@ -143,7 +137,7 @@ def _compose(rng: np.random.Generator, shapes: tuple[_Shape, ...], upright: floa
         shell=padded(sizes * [s.shell for s in solids]),
         taper=padded(np.array([s.taper for s in solids])),
         ellipsoid=padded(np.array([s.ellipsoid for s in solids])),
-        mirror=padded(np.tile([mirror, 0.0], (count, 1))),
+        mirror=padded(np.tile([mirror, 0.0], (int(count), 1))),
         radial=np.zeros(SOLIDS),
         active=padded(np.ones(count)),
     )

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -13,13 +14,8 @@ from real3d_jax.data.procedural.materials import (
     plain,
     tinted,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    Paint,
-    ProceduralObject,
-    ellipsoid,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import Paint, ellipsoid, turn
 
 
 class Build(NamedTuple):

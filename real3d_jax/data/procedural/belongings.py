@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -23,17 +24,8 @@ from real3d_jax.data.procedural.materials import (
     vivid,
     wood,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    ProceduralObject,
-    box,
-    cylinder,
-    ellipsoid,
-    profile,
-    torus,
-    tube,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, profile, torus, tube, turn
 
 FORWARDS = turn("y", 90)
 _DOME = (1.0, 1.0, 0.99, 0.96, 0.9, 0.79, 0.6, 0.2)  # radii of a half ball, from its foot to its top

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -15,14 +16,8 @@ from real3d_jax.data.procedural.materials import (
     tinted,
     vivid,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    ProceduralObject,
-    box,
-    cylinder,
-    ellipsoid,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, turn
 
 FORWARDS = turn("y", 90)
 

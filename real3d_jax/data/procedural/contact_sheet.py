@@ -51,7 +51,7 @@ def contact_sheet(families: Sequence[str], *, count: int, size: int, columns: in
 
 def main() -> None:
     """Parses the arguments, draws and writes the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", required=True, help="the picture's file")
     parser.add_argument("--families", nargs="+", default=list(NAMED), choices=list(NAMED), metavar="NAME", help="(all)")
     parser.add_argument("--count", type=int, default=6, help="objects of a family (%(default)s)")

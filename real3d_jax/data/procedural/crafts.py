@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -20,17 +21,8 @@ from real3d_jax.data.procedural.materials import (
     vivid,
     wood,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    Paint,
-    ProceduralObject,
-    box,
-    capsule,
-    cylinder,
-    ellipsoid,
-    torus,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import Paint, box, capsule, cylinder, ellipsoid, torus, turn
 
 FORWARDS = turn("y", 90)  # z to +x
 SIDEWAYS = turn("x", -90)  # z to +y

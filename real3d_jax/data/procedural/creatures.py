@@ -14,12 +14,8 @@ from real3d_jax.data.procedural.materials import (
     tinted,
     vivid,
 )
-from real3d_jax.data.procedural.objects import (
-    ProceduralObject,
-    cylinder,
-    ellipsoid,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import cylinder, ellipsoid, turn
 
 
 def dog(rng: np.random.Generator) -> ProceduralObject:

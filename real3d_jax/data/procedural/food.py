@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -17,18 +18,8 @@ from real3d_jax.data.procedural.materials import (
     tinted,
     vivid,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    Paint,
-    ProceduralObject,
-    box,
-    capsule,
-    cylinder,
-    ellipsoid,
-    profile,
-    torus,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import Paint, box, capsule, cylinder, ellipsoid, profile, torus, turn
 
 _FLAVOURS = (
     (0.95, 0.88, 0.7),

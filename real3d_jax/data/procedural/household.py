@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -22,17 +23,8 @@ from real3d_jax.data.procedural.materials import (
     vivid,
     wood,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    ProceduralObject,
-    box,
-    cylinder,
-    ellipsoid,
-    profile,
-    torus,
-    tube,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, profile, torus, tube, turn
 
 FORWARDS = turn("y", 90)
 

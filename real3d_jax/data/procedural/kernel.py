@@ -121,7 +121,9 @@ class _Numbers:
     def over_solids(self, visit: Callable[[Any, Solids, Textures], Any], carry: Any) -> Any:
         def step(k, carry):
             offset = _HEAD + k * _PART
-            return visit(carry, Solids(**self._group(_SOLID, offset), active=1.0), self._paint(offset + _size(_SOLID)))
+            return visit(
+                carry, Solids(**self._group(_SOLID, offset), active=jnp.float32(1)), self._paint(offset + _size(_SOLID))
+            )
 
         return jax.lax.fori_loop(0, self._count.astype(jnp.int32), step, carry)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from real3d_jax.data.procedural.chance import between, maybe, pick
-from real3d_jax.data.procedural.objects import Paint
+from real3d_jax.data.procedural.parts import Paint
 
 Colour = Sequence[float]  # red, green, blue in [0, 1]
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -14,17 +15,8 @@ from real3d_jax.data.procedural.materials import (
     tinted,
     vivid,
 )
-from real3d_jax.data.procedural.objects import (
-    Assembly,
-    Paint,
-    ProceduralObject,
-    capsule,
-    cylinder,
-    ellipsoid,
-    profile,
-    torus,
-    turn,
-)
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import Paint, capsule, cylinder, ellipsoid, profile, torus, turn
 
 
 def _bark(rng: np.random.Generator) -> Paint:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from real3d_jax.data.procedural.assembly import Assembly
 from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import (
@@ -14,7 +15,8 @@ from real3d_jax.data.procedural.materials import (
     varnished,
     wood,
 )
-from real3d_jax.data.procedural.objects import Assembly, Paint, ProceduralObject, box, cylinder, ellipsoid, torus, turn
+from real3d_jax.data.procedural.objects import ProceduralObject
+from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, torus, turn
 
 
 def chair(rng: np.random.Generator) -> ProceduralObject:

@@ -60,7 +60,7 @@ class StreamedExamples:
         rng = np.random.default_rng([*numbering.stream(family, seed, number), _VIEW_STREAM])
         unit = rng.uniform(size=(self.views, 6))
         return ObjectBatch(
-            found, source.orbits(unit[:, :3]), self._windows(unit[:, 3:]), np.float32(self.source.distance)
+            found, source.orbits(unit[:, :3]), self._windows(unit[:, 3:]), np.asarray(self.source.distance, np.float32)
         )
 
     def _windows(self, unit: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int) -> M
     each_view = jax.tree.map(lambda leaf: jnp.repeat(leaf, views, axis=0), batch.objects)
     flat = Cameras(poses.reshape(-1, 4, 4), shown.reshape(-1, 4))
     targets = draw(each_view, flat, size=target_size).reshape(rows, views, target_size, target_size, 4)
-    cameras = Cameras(jax.vmap(to_input_frame)(poses[:, 0], poses, batch.distance), shown)
+    cameras = Cameras(jax.vmap(to_input_frame)(poses[:, 0], poses, jnp.asarray(batch.distance)), shown)
     return MultiviewBatch(_on(seen, GREY), _on(targets, WHITE), targets[..., 3:], cameras)
 
 
