@@ -21,6 +21,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.name = "real3d"
     config.seed = 42
     config.init_from = "runs/finetune_tsr"  # Section 4.1: the base model is a fine-tuned TripoSR
+    config.position_start = "aligned"  # without init_from; ours
 
     # Appendix A: input 512 x 512, triplane 64 x 64 (32 x 32 tokens, upsampled twice).
     config.model = preset("base")
@@ -66,6 +67,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.losses.semantic.weight = 1.0  # lambda_sem
     config.losses.semantic.views = 4  # Section 5: m
     config.losses.semantic.naive = False  # Eq. 9: the least similar view only
+    config.losses.semantic.gradient_cap = 0.0  # the paper has no cap
     config.losses.semantic.law = "uniform"  # Eq. 8
     config.losses.semantic.azimuth_max = 120.0  # degrees
     config.losses.semantic.elevation_max = 45.0
@@ -85,6 +87,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.optimizer.eps = 1e-6
     config.optimizer.weight_decay = 0.05
     config.optimizer.clip_norm = 1.0
+    config.optimizer.skip_norm = 0.0  # the paper skips none
     config.optimizer.ema_decay = 0.0
     config.optimizer.max_skipped = 20
 
@@ -101,6 +104,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.schedule.pictures_every = 500
     config.schedule.checkpoint_every = 500
     config.schedule.keep = 2
+    config.gate = ConfigDict({"input_psnr": 0.0, "iou": 0.0})
 
     config.data = ConfigDict()
     config.data.root = "data"
@@ -120,6 +124,8 @@ def get_config(data: str = "paper") -> ConfigDict:
             }
         }
     )
+    config.data.streamed = ConfigDict()
+    config.data.streamed_share = 0.0
     config.data.real = ConfigDict()
     for name in ("wild_images", "mvimgnet_single"):
         config.data.real[name] = ConfigDict(

@@ -3,8 +3,10 @@
     python launch/ablate.py --config configs/ablation.py --size tiny
     python launch/ablate.py --config configs/ablation.py --size small --rows base,clip,full --out runs/mine
     python launch/ablate.py --config configs/ablation.py --size tiny --rows figure_5
+    python launch/ablate.py --config configs/ablation.py --size small --seeds 0 1 2
 
-Stage 0 is trained first, and every row begins there, with one seed and one budget. The same command goes on where a
+Stage 0 is trained first, and every row begins there, with the same seeds and one budget; not, however, from a stage 0
+that knows too little of shape (config.gate). The same command goes on where a
 stopped one left off; finished rows are kept. Exit codes: 0 finished, 2 something to put right (one sentence says what)
 or a row that failed, 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
 """
@@ -35,6 +37,10 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="of every row (default: the config's)")
     parser.add_argument("--start", type=Path, help="checkpoint to begin with, instead of training stage 0")
     parser.add_argument("--start_steps", type=int, help="of stage 0 (default: the config's)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[], help="repeats the rows (default: config.seed, once)"
+    )
+    parser.add_argument("--no_gate", action="store_true", help="begins rows whatever stage 0 knows: config.gate is 0")
     arguments, changes = parser.parse_known_args()
     rows = read_rows(arguments.rows)
     for option in ("steps", "start_steps"):
@@ -44,7 +50,12 @@ def main() -> int:
     if arguments.start and arguments.start_steps:
         raise UserError("--start_steps is of stage 0, which --start replaces: leave out one of them.")
 
-    from real3d_jax.ablation.run import plan, run  # takes seconds to import: a mistyped row is told before
+    _check_seeds(arguments.seeds, changes)
+    if arguments.no_gate:
+        changes += ["--config.gate.input_psnr=0", "--config.gate.iou=0"]
+
+    from real3d_jax.ablation.plan import plan
+    from real3d_jax.ablation.run import run  # takes seconds to import: a mistyped row is told before
 
     config = Path(arguments.config)
     ablation = plan(
@@ -56,6 +67,7 @@ def main() -> int:
         steps=arguments.steps,
         start=arguments.start,
         start_steps=arguments.start_steps,
+        seeds=arguments.seeds,
         changes=changes,
     )
     try:
@@ -66,6 +78,13 @@ def main() -> int:
         raise UserError(
             f"{str(error).rstrip('.')}, or run on data that are made on the way, with --size tiny."
         ) from error
+
+
+def _check_seeds(seeds: list[int], changes: list[str]) -> None:
+    if seeds and (min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+        raise UserError(f"--seeds must be different numbers from 0 on, not {' '.join(map(str, seeds))}.")
+    if seeds and any(word.partition("=")[0] == "--config.seed" for word in changes):
+        raise UserError("--config.seed is of stage 0 and all rows, which --seeds gives others: leave out one of them.")
 
 
 if __name__ == "__main__":

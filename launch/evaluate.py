@@ -1,6 +1,6 @@
 """Scores a model, or renders of any method, and writes tables and a report.
 
-    python launch/evaluate.py --config configs/eval/smoke.py --checkpoint runs/smoke
+    python launch/evaluate.py --config configs/eval/smoke.py --checkpoint mini
     python launch/evaluate.py --renders lgm/mvimgnet --out results/lgm
     python launch/evaluate.py --out results/mine --compare results/lgm
 
@@ -24,7 +24,7 @@ def main() -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--config", help="config file, such as configs/eval/co3d.py or configs/eval/co3d.py:released")
-    parser.add_argument("--checkpoint", type=Path, help="training workdir, one of its steps, or converted weights")
+    parser.add_argument("--checkpoint", type=Path, help="training workdir, a step of it, converted weights, or 'mini'")
     parser.add_argument("--ema", action="store_true", help="score the averaged parameters of a run")
     parser.add_argument("--renders", type=Path, help="folder of renders of any method (docs/evaluation.md)")
     parser.add_argument("--vgg", default="", help="with --renders: ImageNet VGG16, path or hub name, for LPIPS")

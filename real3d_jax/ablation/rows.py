@@ -49,6 +49,16 @@ FIGURE_5 = {f"fraction_{percent}": Row(f"{percent} %", fraction=percent / 100) f
 ROWS = {**TABLE_5, **FIGURE_5}
 
 
+def run_name(row: str, seed: int | None) -> str:
+    """The name of a row's run, which is its folder's: with a seed of its own, such as 'full/seed_1', or 'full'."""
+    return row if seed is None else f"{row}/seed_{seed}"
+
+
+def row_of(run: str) -> str:
+    """The row that a run belongs to."""
+    return run.partition("/")[0]
+
+
 def read_rows(words: str) -> list[str]:
     """Names of rows from a list with commas, each once; '' is Table 5, and 'table_5' and 'figure_5' stand for theirs.
 

@@ -68,6 +68,9 @@ class SemanticLossConfig:
       weight: lambda_sem.
       views: m, novel views rendered for it.
       naive: averages over all views instead of mining the least similar one (Table 5's ablation).
+      gradient_cap: greatest norm of this loss's gradient with respect to an example's novel views, relative to the norm
+        of the pixel losses' gradient with respect to its input view and the view that closes its cycle; 0 for no cap
+        (the paper's).
       law: 'uniform' draws azimuth and elevation from +-max (the paper); 'released' draws view 0 with both angles
         positive, view 1 with both negative, and takes the cycle's view as the last one.
       azimuth_max: theta'_max, degrees.
@@ -77,6 +80,7 @@ class SemanticLossConfig:
     weight: float
     views: int
     naive: bool
+    gradient_cap: float
     law: str
     azimuth_max: float
     elevation_max: float

@@ -80,11 +80,55 @@ def paired_difference(
             f"{len(scores_b)}: keep those that both have."
         )
     difference = scores_a - scores_b
-    means = _resampled_means(difference, level, resamples, seed)
+    return _described(difference, _resampled_means(difference, level, resamples, seed), level)
+
+
+def mean_over_runs(
+    values: Sequence[Sequence[float]] | np.ndarray, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> PairedDifference:
+    """The mean over several runs on the same instances, with an interval for other runs and other instances.
+
+    Runs and instances are both drawn anew, with replacement, and independently: an instance that is drawn counts in
+    every run drawn. (Instances drawn for each run by itself would pass for new evidence with every run, and make the
+    interval too narrow.) A single run is taken as it is.
+
+    Args:
+      values: scores, or paired differences of them, of shape (runs, instances).
+      level: the interval's confidence, in (0, 1).
+      resamples: how often both are drawn.
+      seed: of the draws.
+
+    Raises:
+      UserError: there are no values, or one of them is not finite.
+    """
+    scores = np.asarray(values, np.float64)
+    if scores.ndim != 2 or not scores.size:
+        raise UserError(
+            f"An interval over runs needs scores of shape (runs, instances), but got {scores.shape}: score something."
+        )
+    _checked(scores.ravel())
+    if len(scores) == 1:
+        return _described(scores[0], _resampled_means(scores[0], level, resamples, seed), level)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, but is {level}")
+    rng = np.random.default_rng(seed)
+    of_runs = _shares(rng, len(scores), resamples) @ scores
+    at_once = max(1, _INDICES_AT_ONCE // scores.shape[1])
+    parts = (of_runs[start : start + at_once] for start in range(0, resamples, at_once))
+    means = [np.sum(part * _shares(rng, scores.shape[1], len(part)), axis=1) for part in parts]
+    return _described(scores.ravel(), np.concatenate(means), level)
+
+
+def _shares(rng: np.random.Generator, count: int, draws: int) -> Float[np.ndarray, "draws count"]:
+    """How much of a resampled mean each of `count` things is, when as many are drawn with replacement."""
+    return rng.multinomial(count, np.full(count, 1 / count), size=draws) / count
+
+
+def _described(values: Float[np.ndarray, "n"], means: Float[np.ndarray, "resamples"], level: float) -> PairedDifference:
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     rarer = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
-    p = min(1.0, 2 * (rarer + 1) / (resamples + 1)) if len(difference) > 1 else float("nan")
-    return PairedDifference(float(difference.mean()), float(low), float(high), p)
+    p = min(1.0, 2 * (rarer + 1) / (len(means) + 1)) if len(values) > 1 else float("nan")
+    return PairedDifference(float(values.mean()), float(low), float(high), p)
 
 
 def _resampled_means(

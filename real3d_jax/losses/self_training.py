@@ -49,6 +49,19 @@ def semantic_loss(novel: Float[Array, "B m D"], reference: Float[Array, "B D"], 
     return jnp.mean(distance if naive else distance.max(axis=1))
 
 
+def pixel_loss(
+    *, target: View, input_view: View, returned: View | None, config: LossConfig, lpips_params: dict | None
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """lambda_in L_in + lambda_pix L_pix, the part of Eq. 10 that compares pixels; as `self_training_loss`."""
+    total, terms = reconstruction_loss(input_view, target, weights=config.input_view, lpips_params=lpips_params)
+    metrics = {f"input_view/{name}": term for name, term in terms.items()}
+    if returned is not None:
+        cycle, terms = reconstruction_loss(returned, target, weights=config.cycle.weights, lpips_params=lpips_params)
+        total += cycle
+        metrics |= {f"cycle/{name}": term for name, term in terms.items()}
+    return total, metrics
+
+
 def self_training_loss(
     *,
     target: View,
@@ -72,12 +85,9 @@ def self_training_loss(
     Returns:
       The sum, and each term before weighting, as 'input_view/mse', 'cycle/mse', 'semantic', ...
     """
-    total, terms = reconstruction_loss(input_view, target, weights=config.input_view, lpips_params=lpips_params)
-    metrics = {f"input_view/{name}": term for name, term in terms.items()}
-    if returned is not None:
-        pixel, terms = reconstruction_loss(returned, target, weights=config.cycle.weights, lpips_params=lpips_params)
-        total += pixel
-        metrics |= {f"cycle/{name}": term for name, term in terms.items()}
+    total, metrics = pixel_loss(
+        target=target, input_view=input_view, returned=returned, config=config, lpips_params=lpips_params
+    )
     if semantic is not None:
         total += config.semantic.weight * semantic
         metrics["semantic"] = semantic

@@ -9,8 +9,10 @@ from real3d_jax.cameras import Cameras, cycle_return_pose
 from real3d_jax.config.losses import LossConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.training import Config
+from real3d_jax.errors import UserError
+from real3d_jax.losses.gradient_cap import cap_gradient, gradient_norms
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
-from real3d_jax.losses.self_training import intermediate_input, self_training_loss, semantic_loss
+from real3d_jax.losses.self_training import intermediate_input, pixel_loss, self_training_loss, semantic_loss
 from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.perceptual.loading import FrozenNetworks
 from real3d_jax.pose_sampling import NovelPoses
@@ -79,24 +81,54 @@ def _real_loss(
     params, field, batch: SingleViewBatch, poses: NovelPoses, *, frozen: FrozenNetworks, model: LRM, config: Config
 ):
     """L_SELF (Eq. 10) of photographs."""
+    target = View(batch.rgb, batch.mask)
     input_view, novel = _input_and_semantic_views(field, batch, poses, config)
-    semantic = None
-    if config.losses.semantic.weight:
-        images = jnp.concatenate([batch.rgb[:, None], novel.rgb], axis=1)
-        embeddings = frozen.embed(images.reshape(-1, *images.shape[2:]))
-        embeddings = embeddings.reshape(*images.shape[:2], -1)
-        semantic = semantic_loss(embeddings[:, 1:], embeddings[:, 0], naive=config.losses.semantic.naive)
     returned = None
     if uses_cycle(config.losses):
         _, returned = close_cycle(params, field, batch.cameras, poses.cycle, model=model, config=config)
+    semantic = None
+    if config.losses.semantic.weight:
+        views = _capped(novel.rgb, input_view, returned, target, frozen=frozen, config=config.losses)
+        images = jnp.concatenate([batch.rgb[:, None], views], axis=1)
+        embeddings = frozen.embed(images.reshape(-1, *images.shape[2:]))
+        embeddings = embeddings.reshape(*images.shape[:2], -1)
+        semantic = semantic_loss(embeddings[:, 1:], embeddings[:, 0], naive=config.losses.semantic.naive)
     return self_training_loss(
-        target=View(batch.rgb, batch.mask),
+        target=target,
         input_view=input_view,
         returned=returned,
         semantic=semantic,
         config=config.losses,
         lpips_params=frozen.lpips_params,
     )
+
+
+def _capped(
+    novel: Float[Array, "B m h w 3"],
+    input_view: View,
+    returned: View | None,
+    target: View,
+    *,
+    frozen: FrozenNetworks,
+    config: LossConfig,
+) -> Float[Array, "B m h w 3"]:
+    """The novel views for the semantic loss, whose gradient is bounded by that of the pixel losses.
+
+    The latter is taken with respect to the rendered views, so that it is known before the backward pass.
+    """
+    cap = config.semantic.gradient_cap
+    if cap < 0:
+        raise UserError(f"config.losses.semantic.gradient_cap must be 0 (no cap) or above, not {cap}.")
+    if not cap:
+        return novel
+
+    def loss(views):
+        seen, back = views
+        return pixel_loss(
+            target=target, input_view=seen, returned=back, config=config, lpips_params=frozen.lpips_params
+        )[0]
+
+    return cap_gradient(novel, cap * gradient_norms(loss, (input_view, returned)))
 
 
 def _input_and_semantic_views(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from real3d_jax.ablation import run as driver
+from real3d_jax.ablation.plan import plan
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.results import load_rows
 from real3d_jax.training.checkpoints import load_params
@@ -81,7 +82,7 @@ def test_every_row_is_scored_on_its_own_and_against_the_base(finished):
     assert found["base"]["minus_base"] == {}
     assert found["base"]["batch"] == {"synthetic": 2, "real": 0}
     assert found["input_raw"]["batch"] == {"synthetic": 2, "real": 2}
-    assert found["base"]["seed"] == found["input_raw"]["seed"]
+    assert found["base"]["seeds"] == found["input_raw"]["seeds"] == [42]
     assert found["base"]["steps"] == found["input_raw"]["steps"] == 4
     assert found["base"]["init_from"] == found["input_raw"]["init_from"] == str(finished / "start")
 
@@ -97,6 +98,8 @@ def test_the_table_for_people(finished):
     assert "`lpips` is left out" in text
     assert "Every row begins with" in text
     assert "random weights" not in text  # neither row uses such a network
+    assert "nothing of the spread between seeds" in text
+    assert "went through no gate" in text
 
 
 def test_a_row_can_be_added_from_a_given_start(finished, words, tmp_path, capsys):
@@ -107,6 +110,61 @@ def test_a_row_can_be_added_from_a_given_start(finished, words, tmp_path, capsys
     assert not (out / "start" / "checkpoints").exists()
     assert list(table(out)["rows"]) == ["start", "base"]
     assert table(out)["rows"]["start"]["metrics"] == table(finished)["rows"]["start"]["metrics"]
+
+
+def test_seeds_are_pooled(finished, words, tmp_path):
+    out = tmp_path / "out"
+    more = ["--rows", "base,input_raw", "--out", out, "--start", finished / "start"]
+    assert ablate(*words, *more, "--seeds", "0", "5") == 0
+    found = table(out)["rows"]
+    assert {name: row.get("seeds") for name, row in found.items()} == {
+        "start": None,
+        "base": [0, 5],
+        "input_raw": [0, 5],
+    }
+    runs = {row: [out / row / f"seed_{seed}" for seed in (0, 5)] for row in ("base", "input_raw")}
+    scores = {
+        row: np.array([[r.values["psnr"].mean() for r in load_rows(run / "evaluation")] for run in folders])
+        for row, folders in runs.items()
+    }
+    assert np.abs(np.diff(scores["input_raw"], axis=0)).max() > 0  # the seeds differ
+    difference = found["input_raw"]["minus_base"]["psnr"]
+    assert difference["mean"] == pytest.approx((scores["input_raw"] - scores["base"]).mean(), abs=1e-5)
+    assert difference["count"] == 3
+    start = np.array([r.values["psnr"].mean() for r in load_rows(out / "start" / "evaluation")])
+    assert found["start"]["minus_base"]["psnr"]["mean"] == pytest.approx((start - scores["base"]).mean(), abs=1e-5)
+    assert found["base"]["metrics"]["psnr"]["mean"] == pytest.approx(scores["base"].mean(), abs=1e-5)
+    text = (out / "ablation.md").read_text()
+    assert "each of the seeds 0, 5" in text and "over seeds and objects" in text
+    # Seeds that another call has run stay in the table.
+    assert ablate(*words, "--rows", "base", "--out", out, "--start", finished / "start", "--seeds", "5") == 0
+    assert table(out)["rows"]["input_raw"]["seeds"] == [0, 5]
+
+
+def test_rows_do_not_begin_with_a_start_below_the_gate(finished, words, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    shutil.copytree(finished / "start", out / "start", ignore=shutil.ignore_patterns("evaluation"))
+    summary = out / "start" / "summary.json"
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"input_psnr_after": 19.25, "iou_after": 0.5}))
+    gate = ["--config.gate.input_psnr=22", "--config.gate.iou=0.4"]
+    call = [*words, "--rows", "base", "--out", out]
+    message = r"input view 19.25 dB is 2.75 dB below the gate's 22.00 dB\): train it longer \(--start_steps above 4\)"
+    with pytest.raises(UserError, match=message) as refused:
+        ablate(*call, *gate)
+    assert "IoU" not in str(refused.value)
+    assert not (out / "base").exists()
+    trained = []
+    monkeypatch.setattr(
+        driver, "train", lambda config, workdir: trained.append((workdir.name, config.schedule.steps)) or 143
+    )
+    assert ablate(*call, *gate, "--start_steps", "6") == 143
+    assert ablate(*call, *gate, "--no_gate") == 143
+    assert trained == [("start", 6), ("base", 4)]
+    with pytest.raises(UserError, match="start' was run with other settings"):
+        ablate(*call, "--start_steps", "3")
+    shutil.copytree(finished / "base", out / "base")
+    with pytest.raises(UserError, match="start' was run with other settings"):
+        ablate(*call, "--start_steps", "6")
 
 
 def test_a_row_that_fails_is_named_and_the_others_go_on(finished, words, tmp_path, monkeypatch, capsys):
@@ -149,6 +207,9 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
         (["--rows", "full", "--config.batch.real=2"], "--config.batch.real would undo what makes the row 'start'"),
         (["--steps", "-1"], "--steps must be at least 1, not -1"),
         (["--start_steps", "5", "--start", "x"], "--start_steps is of stage 0, which --start replaces"),
+        (["--seeds", "1", "1"], "--seeds must be different numbers from 0 on, not 1 1"),
+        (["--seeds", "-1"], "--seeds must be different numbers from 0 on, not -1"),
+        (["--seeds", "1", "--config.seed=7"], "--config.seed is of stage 0 and all rows, which --seeds gives others"),
     ],
 )
 def test_what_the_command_line_refuses(words, tmp_path, more, message):
@@ -160,14 +221,29 @@ def test_what_the_command_line_refuses(words, tmp_path, more, message):
 def test_changes_reach_the_evaluation(words, tmp_path):
     changes = ["--config.model.layers=1", "--config.data.root", "elsewhere"]
     config, evaluation = words[1], words[3]
-    planned = driver.plan(config, evaluation, rows=["base"], size="tiny", out=tmp_path, changes=changes)
+    planned = plan(config, evaluation, rows=["base"], size="tiny", out=tmp_path, changes=changes)
     assert planned.evaluation.model == planned.configs["base"].model
     assert planned.evaluation.model.layers == 1
     assert planned.evaluation.data.root == "elsewhere"
 
 
+def test_the_losses_vgg_judges_if_it_has_weights(words, tmp_path):
+    config, evaluation = words[1], words[3]
+    for changes, judge in (([], ""), (["--config.perceptual.vgg=weights/vgg"], "weights/vgg")):
+        planned = plan(config, evaluation, rows=["base"], size="tiny", out=tmp_path, changes=changes)
+        assert planned.evaluation.networks.vgg == judge
+
+
+def test_seeds_stream_objects_of_their_own(tmp_path):
+    planned = plan(str(TRAINING), str(EVALUATION), rows=["full"], size="small", out=tmp_path, seeds=(0, 2), changes=[])
+    streams = [config.data.streamed["seen"].seed for config in planned.configs.values()]
+    assert list(planned.configs) == ["start", "full/seed_0", "full/seed_2"]
+    assert len(set(streams)) == 3
+    assert [config.seed for config in planned.configs.values()][1:] == [0, 2]
+
+
 def test_data_made_on_the_way_are_those_of_the_training_configs(tmp_path):
-    planned = driver.plan(
+    planned = plan(
         str(TRAINING),
         str(EVALUATION),
         rows=["base"],

@@ -1,11 +1,17 @@
 """The rows of Table 5 and Figure 5 as configurations."""
 
+from pathlib import Path
+
 import pytest
 
+from configs.ablation import SEEN, TESTS, UNSEEN
 from real3d_jax import config_files
+from real3d_jax.ablation.notes import network_notes, notes
+from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import FIGURE_5, FULL, ROWS, SIZES, START, TABLE_5, read_rows
-from real3d_jax.ablation.table import network_notes
+from real3d_jax.config.training import GateConfig
 from real3d_jax.config_files import differences, to_tree
+from real3d_jax.data.procedural.numbering import members
 from real3d_jax.errors import UserError
 from real3d_jax.scoring.config import EvaluationConfig
 from tests.ablation.tiny_ablation import EVALUATION, TRAINING
@@ -86,17 +92,39 @@ def test_the_full_method_at_paper_size_is_real3d():
 def test_the_benchmark_is_the_gap_between_families(size):
     config = load("full_raw", size)
     made = {source.path: source for source in config.data.embedded.values()}
-    supervised, photographs = made[config.data.synthetic["a"].path], made[config.data.real["wild_images"].path]
+    photographs = made[config.data.real["wild_images"].path]
     scored = config_files.load_as(EvaluationConfig, f"{EVALUATION}:{size}")
     test = made[scored.data.path]
-    assert (supervised.family, supervised.kind) == ("a", "procedural_views")
-    assert (photographs.family, photographs.kind, photographs.raw) == ("b", "procedural_single", 0.5)
-    assert (test.family, test.kind, test.raw, test.objects) == ("b", "procedural_views", 0.0, 0)
+    if size == "tiny":
+        supervised = made[config.data.synthetic["a"].path]
+        assert supervised.kind == "procedural_views"
+    else:
+        supervised = config.data.streamed["seen"]
+        assert config.data.streamed_share == 1
+    assert not {*members(supervised.family)} & {*members(photographs.family)}
+    assert (photographs.kind, photographs.raw) == ("procedural_single", 0.5)
+    assert (test.family, test.kind, test.raw, test.objects) == (photographs.family, "procedural_views", 0.0, 0)
     assert test.seed != photographs.seed  # other objects than those of the photographs
     clean = made[load(FULL, size).data.real["wild_images"].path]
     assert to_tree(clean) == {**to_tree(photographs), "path": clean.path, "raw": 0.0}
-    assert scored.data.embedded["b_test"] == config.data.embedded["b_test"]
+    assert scored.data.embedded == {TESTS[size]: config.data.embedded[TESTS[size]]}
     assert scored.model == config.model and scored.render == config.render
+
+
+def test_stage_0_of_the_small_size_passes_a_gate_on_objects_it_has_not_seen():
+    start, row = load(START, "small"), load(FULL, "small")
+    assert start.gate == row.gate and min(row.gate.input_psnr, row.gate.iou) > 0
+    assert start.schedule.validation_objects > 0
+    (validation,) = start.data.validation.values()
+    (test,) = [made for made in start.data.embedded.values() if made.path == validation.path]
+    streamed = start.data.streamed["seen"]
+    assert (test.family, test.objects) == (streamed.family, 0) and test.seed not in (
+        streamed.seed,
+        row.data.streamed["seen"].seed,
+    )
+    assert start.data.streamed["seen"].seed != row.data.streamed["seen"].seed  # rows see other objects than stage 0 saw
+    assert set(members(SEEN)) | set(members(UNSEEN)) <= set(members("named"))
+    assert load(FULL, "tiny").gate == load(FULL, "paper").gate == GateConfig(0.0, 0.0)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -118,6 +146,12 @@ def test_words_that_name_nothing():
         read_rows("base,fulll")
     with pytest.raises(UserError, match=r"no variant 'fraction_20': did you mean 'fraction_"):
         load("fraction_20", "tiny")
+
+
+def test_the_table_tells_that_a_gradient_was_capped():
+    (note,) = notes({"full": [Scored(Path("unread"), load(FULL, "small"))]}, {}, {}, "")[3:]
+    assert "held to 1 times that of its pixel losses" in note
+    assert len(notes({"full": [Scored(Path("unread"), load(FULL, "tiny"))]}, {}, {}, "")) == 3
 
 
 def test_the_table_tells_which_network_judged():

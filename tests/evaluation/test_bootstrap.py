@@ -6,7 +6,7 @@ import scipy.stats
 
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation import bootstrap
-from real3d_jax.evaluation.bootstrap import confidence_interval, paired_difference
+from real3d_jax.evaluation.bootstrap import confidence_interval, mean_over_runs, paired_difference
 
 
 def test_interval_is_the_normal_one_for_many_instances():
@@ -63,6 +63,40 @@ def test_p_value_is_that_of_the_t_test_in_large_samples():
     assert 0.01 < expected < 0.5
     assert paired_difference(a, b, resamples=50_000).p == pytest.approx(expected, rel=0.15)
     assert paired_difference(a, a).p == 1
+
+
+def test_runs_and_instances_both_make_an_interval_wider():
+    """Of additive effects the variances of both means add up."""
+    rng = np.random.default_rng(5)
+    runs, instances = rng.normal(0, 1, 30), rng.normal(0, 4, 400)
+    found = mean_over_runs(runs[:, None] + instances, resamples=40_000)
+    assert found.mean == pytest.approx(runs.mean() + instances.mean())
+    error = np.sqrt(runs.var() / 30 + instances.var() / 400)
+    expected = scipy.stats.norm.interval(0.95, found.mean, error)
+    np.testing.assert_allclose((found.low, found.high), expected, atol=0.06 * error)
+
+
+def test_runs_that_agree_are_no_more_evidence_than_one():
+    values = np.random.default_rng(6).normal(0.3, 1, 50)
+    alone, thrice = (mean_over_runs(np.tile(values, (runs, 1)), resamples=20_000) for runs in (1, 3))
+    width = alone.high - alone.low
+    assert thrice.high - thrice.low == pytest.approx(width, rel=0.05)
+    assert (alone.low, alone.high) == confidence_interval(values, resamples=20_000)
+
+
+def test_memory_changes_no_interval_over_runs(monkeypatch):
+    values = np.random.default_rng(7).random((3, 20))
+    first = mean_over_runs(values, resamples=200)
+    assert first != mean_over_runs(values, resamples=200, seed=1)
+    monkeypatch.setattr(bootstrap, "_INDICES_AT_ONCE", 64)
+    assert mean_over_runs(values, resamples=200) == first
+
+
+def test_scores_over_runs_that_are_broken_are_refused():
+    with pytest.raises(UserError, match=r"scores of shape \(runs, instances\), but got \(3,\)"):
+        mean_over_runs(np.ones(3))
+    with pytest.raises(UserError, match="1 of 4 scores are not finite"):
+        mean_over_runs([[1.0, 2.0], [np.nan, 1.0]])
 
 
 @pytest.mark.parametrize("scores", [[1.0, np.nan, np.inf], []])

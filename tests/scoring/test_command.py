@@ -41,6 +41,8 @@ def test_configs_fit_the_schema(path, variant):
     if path.stem != "smoke":
         size = variant.rsplit(",", 1)[-1].lstrip(":")
         default = "mini" if path.stem == "mini" else "base"
+        if (path.stem, size) == ("ablation", "small"):
+            size = "mini"  # the ablation's own size of that name
         assert config.model == PRESETS[size if size in PRESETS else default]
 
 

@@ -96,7 +96,7 @@ def test_metrics_name_every_term_and_the_loss_is_their_weighted_sum(config, para
 
 
 def test_a_cap_bounds_the_semantic_gradient_and_changes_no_loss(config, params, frozen):
-    """A cap that never bites is none, and the least one is a semantic loss without weight (a random CLIP pulls little)."""
+    """A cap that never bites is none, and the least one is a semantic loss without weight."""
     batch = random_batch(config).replace(synthetic=None)
 
     def with_semantic(**changes):

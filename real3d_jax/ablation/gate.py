@@ -1,0 +1,76 @@
+"""Whether stage 0 knows shape: rows that begin with a model that knows none compare blobs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from real3d_jax.config.training import GateConfig
+from real3d_jax.errors import UserError
+from real3d_jax.training.validation import describe_score
+
+# Fields of the gate, which are scores of a `Validator`, with what they are called.
+_SCORES = {"input_psnr": "held-out input view", "iou": "novel silhouette IoU"}
+
+
+def check_gate(gate: GateConfig, start: Path, *, steps: int | None) -> None:
+    """Lets a start pass whose held-out scores are above the gate.
+
+    Args:
+      gate: what is asked.
+      start: a training workdir, whose `summary.json` has the scores of the parameters that rows begin with.
+      steps: that stage 0 was trained for; None for a start that was given.
+
+    Raises:
+      UserError: a score is not above the gate, or not to be had.
+    """
+    scores = held_out_scores(start)
+    missing = [_SCORES[name] for name in _asked(gate) if name not in scores]
+    if missing:
+        raise UserError(
+            f"Nothing tells the {missing[0]} of '{start}', which the gate asks for (a training workdir has it in "
+            "summary.json, if its config scores held-out objects): begin with another, or go on by --no_gate."
+        )
+    if below := _below(gate, scores):
+        longer = "train it longer" if steps is None else f"train it longer (--start_steps above {steps})"
+        raise UserError(
+            f"No row begins with '{start}', which knows too little of shape ({'; '.join(below)}): {longer}, or go on "
+            "regardless by --no_gate."
+        )
+
+
+def gate_note(gate: GateConfig, start: Path) -> str:
+    """What the table says of the gate and of the start's held-out scores."""
+    scores = held_out_scores(start)
+    told = ", ".join(f"{_SCORES[name]} {describe_score(name, value)}" for name, value in scores.items())
+    if not _asked(gate):
+        reached = f" ({told}, on its own held-out objects)" if told else ""
+        return (
+            f"Stage 0{reached} went through no gate: where it knows no shape, rows tell nothing of the paper's result."
+        )
+    if below := _below(gate, scores):
+        return f"Rows were begun although stage 0 knows too little of shape to pass the gate: {'; '.join(below)}."
+    return f"Stage 0 passed the gate, on its own held-out objects: {told}."
+
+
+def _below(gate: GateConfig, scores: Mapping[str, float]) -> list[str]:
+    """Each score that is not above the gate, and by how much."""
+    return [
+        f"{_SCORES[name]} {describe_score(name, scores[name])} is {describe_score(name, least - scores[name])} below "
+        f"the gate's {describe_score(name, least)}"
+        for name, least in _asked(gate).items()
+        if name in scores and scores[name] <= least
+    ]
+
+
+def held_out_scores(start: Path) -> Mapping[str, float]:
+    """The scores in a workdir's `summary.json` that a gate can ask for; none where there is no such file or score."""
+    path = start / "summary.json"
+    try:
+        summary = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"'{path}' is not valid JSON any more: delete it, and the run writes it again.") from error
+    return {name: summary[f"{name}_after"] for name in _SCORES if summary.get(f"{name}_after") is not None}
+
+
+def _asked(gate: GateConfig) -> dict[str, float]:
+    return {name: least for name in _SCORES if (least := getattr(gate, name))}
