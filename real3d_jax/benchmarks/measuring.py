@@ -23,7 +23,7 @@ class Case:
     """A program to measure.
 
     Attributes:
-      suite: 'encode', 'render', 'mesh', 'step', 'evaluate' or 'data'.
+      suite: 'encode', 'render', 'mesh', 'step', 'evaluate', 'draw' or 'data'.
       name: what it does, the same for every size.
       sizes: the numbers that the time depends on.
       backend: the implementations it runs on, such as 'pallas'.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from real3d_jax import compiler_options, config_files
 from real3d_jax.benchmarks import fields
+from real3d_jax.benchmarks.drawing import draw_cases
 from real3d_jax.benchmarks.measuring import Case
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.scoring import stage_cases
@@ -24,7 +25,7 @@ from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
 
-SUITES = ("encode", "render", "mesh", "step", "evaluate")
+SUITES = ("encode", "render", "mesh", "step", "evaluate", "draw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Sizes:
       step_batches: examples of each kind computed at a time in a training step.
       evaluation: config file of the evaluation whose novel views are measured.
       evaluation_batches: objects scored at a time on each device; the stages are measured for the first.
+      drawn_views: views of procedural objects in a call of their renderer.
     """
 
     config: str
@@ -58,6 +60,7 @@ class Sizes:
     step_batches: tuple[int, ...]
     evaluation: str
     evaluation_batches: tuple[int, ...]
+    drawn_views: int
 
 
 SIZES = {
@@ -74,6 +77,7 @@ SIZES = {
         step_batches=(1, 4, 8),
         evaluation="configs/eval/co3d.py",
         evaluation_batches=(4, 8, 16),
+        drawn_views=512,
     ),
     "small": Sizes(
         config="configs/smoke.py:scratch",
@@ -88,13 +92,21 @@ SIZES = {
         step_batches=(1, 2),
         evaluation="configs/eval/smoke.py:scratch",
         evaluation_batches=(2,),
+        drawn_views=8,
     ),
 }
 
 
 def make_cases(suite: str, config: Config, sizes: Sizes) -> list[Case]:
     """The cases of one of `SUITES`; `config` is `sizes.config`, loaded."""
-    makers = {"encode": _encode, "render": _render, "mesh": _mesh, "step": _steps, "evaluate": _evaluate}
+    makers = {
+        "encode": _encode,
+        "render": _render,
+        "mesh": _mesh,
+        "step": _steps,
+        "evaluate": _evaluate,
+        "draw": lambda config, sizes: draw_cases(sizes.drawn_views),
+    }
     return makers[suite](config, sizes)
 
 

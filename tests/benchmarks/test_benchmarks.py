@@ -10,6 +10,7 @@ import pytest
 
 from real3d_jax import config_files
 from real3d_jax.benchmarks import measuring
+from real3d_jax.benchmarks.drawing import draw_cases
 from real3d_jax.benchmarks.work import encode_tflop, step_tflop, view_tflop
 from real3d_jax.config.training import BatchConfig
 
@@ -71,6 +72,18 @@ def test_program_writes_its_file(tmp_path):
     assert mesh["sizes"] == {"grid": 32}
     assert mesh["backend"] == "xla"
     assert mesh["median_ms"] > 0
+
+
+def test_drawing_is_measured_by_the_view(tmp_path):
+    """Each family's pictures are those of the data, as many as are said."""
+    path = tmp_path / "drawn.json"
+    result = _run("--suites", "draw", "--size", "small", "--runs", "2", "--json", str(path))
+    assert result.returncode == 0, result.stderr
+    found = json.loads(path.read_text())["results"]
+    assert [case["name"] for case in found] == ["views of family a", "views of family named"]
+    assert all(case["sizes"] == {"views": 8, "resolution": 128} and case["median_ms"] > 0 for case in found)
+    for case in draw_cases(8):
+        assert case.function(*case.make_arguments()).shape == (8, 128, 128, 4)
 
 
 def test_unknown_suite_is_refused():
