@@ -43,7 +43,7 @@ def test_the_config_fits_the_schema(variant):
     assert config.model == PRESETS[{"": "mini", ":smoke": "mini"}.get(variant, variant[1:])]
     assert config.orbit.fov_y == 39.6
     if variant in ("", ":mini", ":smoke"):
-        assert (config.input.crop_ratio, config.orbit.distance) == (1.36, 2.4)
+        assert (config.input.crop_ratio, config.orbit.distance) == (1.2, 2.4)
         assert (config.compute.dtype, config.compute.unroll) == ("float32", 1)
     else:
         assert (config.input.crop_ratio, config.orbit.distance) == (1.6, 3.0)
@@ -76,7 +76,7 @@ def test_another_camera_than_that_of_the_training_is_told(command, params, tmp_p
     save_weights(tmp_path / "w", dataclasses.replace(weights, architecture=tree["model"], trained=trained))
     assert main(*command, "--checkpoint", tmp_path / "w", "--out", tmp_path / "out") == 2
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
-    assert notes == ["note       config.input.crop_ratio is 1.36; these weights were trained with 1.3"]
+    assert notes == ["note       config.input.crop_ratio is 1.2; these weights were trained with 1.3"]
 
 
 def test_triposr_has_its_own_crop_and_camera():
