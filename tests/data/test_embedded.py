@@ -71,4 +71,4 @@ def test_command_line(monkeypatch, capsys, tmp_path):
 def test_command_line_errors(monkeypatch, capsys, tmp_path):
     code = command_line(monkeypatch, "--dataset", "procedural_views", "--family", "c", "--out", tmp_path / "p")
     assert code == 2
-    assert capsys.readouterr().err == "error: 'c' is no family of procedural objects: choose 'a' or 'b'.\n"
+    assert capsys.readouterr().err == "error: There is no family 'c' of procedural objects: did you mean 'cow'?\n"
