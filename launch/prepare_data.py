@@ -70,7 +70,11 @@ def _embedded() -> None:
     parser = argparse.ArgumentParser(description="Makes an embedded data set.", allow_abbrev=False)
     parser.add_argument("--dataset")
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to make")
-    parser.add_argument("--family", default="a", help="of procedural objects: a or b")
+    parser.add_argument(
+        "--family",
+        default="a",
+        help="of procedural objects: a, b, one such as chair, several joined by '+', or named for all named ones",
+    )
     parser.add_argument("--objects", type=int, default=512, help="training objects")
     parser.add_argument("--held_out", type=int, default=32, help="test objects, after the training ones")
     parser.add_argument("--views", type=int, default=12, help="views of each object")
