@@ -62,7 +62,7 @@ def _mini(config: ConfigDict) -> None:
     config.optimizer.learning_rate = 5e-6
     config.optimizer.warmup_steps = 5
     config.batch = ConfigDict({"synthetic": 1, "real": 1, "micro_batches": 1})
-    set_length(config, 24)
+    set_length(config, 15)
     config.schedule.log_every = 5
     _at_thirds(config)
     config.schedule.validation_objects = 13
