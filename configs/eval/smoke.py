@@ -1,4 +1,4 @@
-"""What `configs/smoke.py` has trained, scored in a minute or two on two CPU cores; nothing to download.
+"""What `configs/smoke.py` has trained, scored in some minutes on two CPU cores; nothing to download.
 
     python launch/evaluate.py --config configs/eval/smoke.py --checkpoint runs/smoke
     python launch/evaluate.py --config configs/eval/smoke.py --checkpoint mini        # where it began
