@@ -30,6 +30,7 @@ from real3d_jax.errors import UserError
 _SourceConfig = MultiviewSourceConfig | SingleViewSourceConfig
 _MOST_STEPS = 2**50
 _T = TypeVar("_T", MultiviewSourceConfig, SingleViewSourceConfig)
+_ExampleT = TypeVar("_ExampleT", Example, ObjectBatch)
 
 
 def train_batches(
@@ -189,7 +190,7 @@ def _streamed(config: Config, rows: int, process_index: int, process_count: int)
     weights = _weights([(stream.weight, 1) for stream in streams])
     stream = grain.MapDataset.mix(numbers, weights) if len(numbers) > 1 else numbers[0]
     here = _host_rows(rows, process_index, process_count)
-    return _HostRows(stream, rows, here).batch(here.stop - here.start, batch_fn=_stacked_objects)
+    return _HostRows(stream, rows, here).batch(here.stop - here.start, batch_fn=_stacked)
 
 
 def _weights(sets: Sequence[tuple[float, int]]) -> list[float]:
@@ -248,11 +249,7 @@ def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) ->
         yield TrainBatch(synthetic=synthetic, real=real, streamed=streamed)
 
 
-def _stacked(examples: Sequence[Example]) -> Example:
-    return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
-
-
-def _stacked_objects(examples: Sequence[ObjectBatch]) -> ObjectBatch:
+def _stacked(examples: Sequence[_ExampleT]) -> _ExampleT:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *examples)
 
 
