@@ -14,9 +14,9 @@ or a row that failed, 143 or 130 stopped by SIGTERM or Ctrl-C, with everything s
 import argparse
 from pathlib import Path
 
-from real3d_jax import cli
 from real3d_jax.ablation.rows import SIZES, read_rows
 from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime import cli
 
 
 def main() -> int:

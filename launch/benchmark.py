@@ -15,12 +15,12 @@ from typing import Any
 
 import jax
 
-from real3d_jax import config_files
 from real3d_jax.benchmarks import measuring, reading, scoring, suites
-from real3d_jax.cli import run
+from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
-from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.runtime.cli import run
 
 _SUITES = (*suites.SUITES, "data")
 

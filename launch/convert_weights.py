@@ -13,8 +13,8 @@ renderer, so that no config need say it.
 import argparse
 import pathlib
 
-from real3d_jax.cli import run
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.cli import run
 from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_tsr
 from real3d_jax.weights.converted import PARAMS, Weights, is_converted, load_unused, load_weights, save_weights
 from real3d_jax.weights.files import find_file
@@ -88,7 +88,7 @@ def _read(args: argparse.Namespace) -> tuple[Weights, str, list[str]]:
 
 
 def _read_run(args: argparse.Namespace) -> Weights:
-    from real3d_jax.training.checkpoints import load_config_tree, load_params, step_folder  # Orbax takes seconds
+    from real3d_jax.checkpoints.run_folder import load_config_tree, load_params, step_folder
 
     path = args.input
     params = load_params(path, ema=args.ema)

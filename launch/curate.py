@@ -22,11 +22,11 @@ from typing import Any
 
 import simple_parsing
 
-from real3d_jax.cli import run
 from real3d_jax.curation import settings
 from real3d_jax.curation.backends.interfaces import DepthBackend, Loadable, SegmentationBackend
 from real3d_jax.curation.depth import DEPTH_KINDS
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.cli import run
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
             raise UserError(f"--{name} must be at least 1, not {getattr(options, name)}.")
     with _quiet_imports():
         try:
-            from real3d_jax.curation.run import Curation
+            from real3d_jax.curation.run.curate import Curation
         except ModuleNotFoundError as error:
             raise UserError(f"Curation needs an extra ({error}): pip install -e '.[curation]'.") from error
     occlusion = dataclasses.replace(

@@ -11,8 +11,9 @@ says what), 143 or 130 stopped by SIGTERM or Ctrl-C; what was scored is kept. Se
 import argparse
 from pathlib import Path
 
-from real3d_jax import cli, config_files, hosts
+from real3d_jax.config import files as config_files
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import cli, hosts
 
 
 def main() -> int:
@@ -48,7 +49,7 @@ def main() -> int:
         hosts.join()
     code, out = _score(arguments, changes)
     if code == 0 and arguments.compare and hosts.is_first():
-        from real3d_jax.scoring.comparison import compare
+        from real3d_jax.evaluation.comparison import compare
 
         compare(out, arguments.compare)
     return code
@@ -60,7 +61,7 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
     if arguments.renders:
         if out is None:
             raise UserError("--renders needs --out: name a folder for the results.")
-        from real3d_jax.scoring.score_renders import RendersOptions, evaluate_renders
+        from real3d_jax.evaluation.score_renders import RendersOptions, evaluate_renders
 
         options = RendersOptions(vgg=arguments.vgg, clip=arguments.clip, inception=arguments.inception)
         method = arguments.name or arguments.renders.resolve().name
@@ -70,13 +71,13 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
             return 0, out
         raise UserError("Give --config and --checkpoint, or --renders and --out, or --out and --compare.")
 
-    from real3d_jax.scoring.config import EvaluationConfig
+    from real3d_jax.config.evaluation import EvaluationConfig
 
     with hosts.together():
         config = config_files.load_as(EvaluationConfig, arguments.config, changes)
 
-    from real3d_jax.scoring.evaluation import evaluate  # takes seconds to import: a mistyped config is told before
-    from real3d_jax.scoring.results import default_out
+    from real3d_jax.evaluation.evaluate import evaluate
+    from real3d_jax.evaluation.results import default_out
 
     out = out or default_out(arguments.checkpoint, config.name)
     method = arguments.name or arguments.checkpoint.resolve().name

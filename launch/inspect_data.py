@@ -14,7 +14,6 @@ import pathlib
 
 import numpy as np
 
-from real3d_jax.cli import run
 from real3d_jax.data.inspection.dump import dump
 from real3d_jax.data.inspection.examine import examine_all
 from real3d_jax.data.inspection.page import page
@@ -22,6 +21,7 @@ from real3d_jax.data.inspection.statistics import statistics
 from real3d_jax.data.inspection.verdict import judge_all
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.cli import run
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ import pathlib
 
 import simple_parsing
 
-from real3d_jax.cli import run
 from real3d_jax.data import preparation, record_writer, rejections
 from real3d_jax.data.sources import registry
+from real3d_jax.runtime.cli import run
 
 _EMBEDDED = ("procedural_views", "procedural_single", "photographs")
 
@@ -65,7 +65,7 @@ def _from_files(dataset: str) -> None:
 
 def _embedded() -> None:
     from real3d_jax.config.data import EmbeddedSourceConfig
-    from real3d_jax.data.embedded import prepare  # starts JAX, which worker processes must not
+    from real3d_jax.data.embedded.preparation import prepare
 
     parser = argparse.ArgumentParser(description="Makes an embedded data set.", allow_abbrev=False)
     parser.add_argument("--dataset")

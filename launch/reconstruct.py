@@ -14,7 +14,8 @@ others are done), 143 or 130 stopped by SIGTERM or Ctrl-C.
 import argparse
 from pathlib import Path
 
-from real3d_jax import cli, config_files
+from real3d_jax.config import files as config_files
+from real3d_jax.runtime import cli
 
 _CONFIG = Path(__file__).parents[1] / "configs" / "reconstruct.py"
 _NETWORK = "u2net"
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of results: a folder for each photograph")
     arguments, changes = parser.parse_known_args()
 
-    from real3d_jax.inference.config import ReconstructionConfig
+    from real3d_jax.config.reconstruction import ReconstructionConfig
 
     config = config_files.load_as(ReconstructionConfig, arguments.config, changes)
 

@@ -11,9 +11,9 @@ the renders. Needs the extra: pip install -e '.[render]'
 import argparse
 import pathlib
 
-from real3d_jax.cli import run
 from real3d_jax.data import rejections
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.cli import run
 
 _FOV_Y = {"random": 49.1, "ring": 39.6}  # as the published renders
 

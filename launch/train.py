@@ -7,8 +7,9 @@ says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
 import argparse
 from pathlib import Path
 
-from real3d_jax import cli, config_files, hosts
+from real3d_jax.config import files as config_files
 from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime import cli, hosts
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ Needs the extra: pip install -e '.[render]'
 import argparse
 import pathlib
 
-from real3d_jax.cli import run
 from real3d_jax.data.object_rendering import sweet_home
+from real3d_jax.runtime.cli import run
 
 
 def main() -> None:

@@ -135,3 +135,9 @@ def camera_rays(
     directions /= jnp.linalg.norm(directions, axis=-1, keepdims=True)
     origins = jnp.broadcast_to(cameras.c2w[..., None, None, :3, 3], directions.shape)
     return origins, directions
+
+
+def with_intrinsics(c2w: Float[Array, "B V 4 4"], cameras: Cameras) -> Cameras:
+    """Several poses for each example, all with that example's intrinsics."""
+    intrinsics = jnp.broadcast_to(cameras.intrinsics[:, None], (*c2w.shape[:2], 4))
+    return Cameras(c2w, intrinsics)

@@ -7,7 +7,7 @@ import pytest
 def smoke_config():
     """`configs/smoke.py:scratch`, parsed."""
     from configs.smoke import get_config
-    from real3d_jax.config_files import parse
+    from real3d_jax.config.files import parse
 
     return parse(get_config("scratch"))
 
@@ -26,6 +26,6 @@ def cache_compilations(tmp_path_factory):
 @pytest.fixture(scope="session")
 def lpips_params():
     """LPIPS on a random VGG16."""
-    from real3d_jax.perceptual.loading import load_lpips
+    from real3d_jax.weights.networks import load_lpips
 
     return load_lpips("random")

@@ -11,14 +11,14 @@ import pytest
 from miniature import shrink
 
 from real3d_jax.benchmarks.random_batches import random_batch
-from real3d_jax.config_files import differences, parse, to_tree
+from real3d_jax.config.files import differences, parse, to_tree
+from real3d_jax.config.training import uses_lpips
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.perceptual.loading import load_frozen
-from real3d_jax.training.objective import uses_lpips
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
+from real3d_jax.weights.networks import load_frozen
 
 # Their step is that of real3d: tests below, and one in tests/ablation, show that no loss and no model differ.
 SAME_STEP = ("real3d_mvimgnet", "ablation", "adapt")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from real3d_jax import config_files
+from real3d_jax.config import files as config_files
+from real3d_jax.config.files import parse
 from real3d_jax.config.training import Config
-from real3d_jax.config_files import parse
 from tests.miniature import shrink_model
 
 SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"

@@ -10,9 +10,9 @@ The variant names a protocol ('paper' or 'released'), a preset of the model's si
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from real3d_jax.evaluation.protocols import protocol
+from real3d_jax.config.protocols import protocol
+from real3d_jax.evaluation.variants import read_variant
 from real3d_jax.models.presets import preset
-from real3d_jax.scoring.config import read_variant
 
 
 def get_config(variant: str = "", dataset: str = "mvimgnet") -> ConfigDict:

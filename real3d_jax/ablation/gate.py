@@ -6,7 +6,7 @@ from pathlib import Path
 
 from real3d_jax.config.training import GateConfig
 from real3d_jax.errors import UserError
-from real3d_jax.training.validation import describe_score
+from real3d_jax.metrics.images import describe_score
 
 # Fields of the gate, which are scores of a `Validator`, with what they are called.
 _SCORES = {"input_psnr": "held-out input view", "iou": "novel silhouette IoU"}

@@ -5,9 +5,8 @@ from typing import Any
 
 from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import BASE, START
-from real3d_jax.config.training import Config
-from real3d_jax.perceptual.loading import RANDOM
-from real3d_jax.training.objective import uses_lpips
+from real3d_jax.config.training import Config, uses_lpips
+from real3d_jax.weights.networks import RANDOM
 
 
 def notes(

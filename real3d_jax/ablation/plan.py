@@ -8,13 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from real3d_jax import config_files
 from real3d_jax.ablation.rows import FULL, ROWS, START, row_of, run_name
+from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
-from real3d_jax.perceptual.loading import RANDOM
-from real3d_jax.scoring.config import EvaluationConfig
-from real3d_jax.scoring.publish import SUMMARY
+from real3d_jax.evaluation.publish import SUMMARY
+from real3d_jax.weights.networks import RANDOM
 
 # What may change between two calls of the command.
 MAY_DIFFER = ("config.data.workers", "config.data.prefetch", "config.data.root", "config.schedule.keep", "config.gate")

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from real3d_jax.config.evaluation import BootstrapConfig
 from real3d_jax.config.training import Config
-from real3d_jax.evaluation.bootstrap import mean_over_runs
-from real3d_jax.scoring.baselines import BASELINES
-from real3d_jax.scoring.comparison import Difference, paired
-from real3d_jax.scoring.config import BootstrapConfig
-from real3d_jax.scoring.publish import SUMMARY
-from real3d_jax.scoring.results import Row, load_rows
-from real3d_jax.scoring.summary import Metric
-from real3d_jax.scoring.tables import load_metrics
+from real3d_jax.evaluation.baselines import BASELINES
+from real3d_jax.evaluation.comparison import Difference, paired
+from real3d_jax.evaluation.publish import SUMMARY
+from real3d_jax.evaluation.results import Row, load_rows
+from real3d_jax.evaluation.summary import Metric
+from real3d_jax.evaluation.tables import load_metrics
+from real3d_jax.metrics.bootstrap import mean_over_runs
 
 _Rows = Mapping[str, Row]  # of one run, by the objects' names
 

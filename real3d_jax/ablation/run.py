@@ -10,21 +10,21 @@ from pathlib import Path
 
 import jax
 
-from real3d_jax import config_files
 from real3d_jax.ablation.gate import check_gate, gate_note
 from real3d_jax.ablation.plan import MAY_DIFFER, Ablation, results_of
 from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import ROWS, START, row_of
 from real3d_jax.ablation.table import MARKDOWN, publish
-from real3d_jax.cli import USER_ERROR
+from real3d_jax.config import files as config_files
 from real3d_jax.config.training import Config
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.scoring.evaluation import evaluate
-from real3d_jax.scoring.publish import SUMMARY
-from real3d_jax.scoring.results import ROWS as RESULTS
-from real3d_jax.scoring.results import SETTINGS, load_settings
+from real3d_jax.evaluation.evaluate import evaluate
+from real3d_jax.evaluation.publish import SUMMARY
+from real3d_jax.evaluation.results import ROWS as RESULTS
+from real3d_jax.evaluation.results import SETTINGS, load_settings
+from real3d_jax.runtime.cli import USER_ERROR
+from real3d_jax.runtime.console import say
 from real3d_jax.training.loop import train
-from real3d_jax.training.reporting import say
 
 
 def run(ablation: Ablation) -> int:

@@ -9,12 +9,12 @@ from typing import Any
 from real3d_jax.ablation.notes import notes
 from real3d_jax.ablation.pooling import Scored, pooled_differences, pooled_metrics
 from real3d_jax.ablation.rows import BASE, ROWS, START, Row
-from real3d_jax.scoring.comparison import Difference
-from real3d_jax.scoring.config import BootstrapConfig
-from real3d_jax.scoring.publish import SUMMARY
-from real3d_jax.scoring.results import load_settings, write_whole
-from real3d_jax.scoring.summary import Metric
-from real3d_jax.scoring.tables import cell, cell_of, heading, ordered
+from real3d_jax.config.evaluation import BootstrapConfig
+from real3d_jax.evaluation.comparison import Difference
+from real3d_jax.evaluation.publish import SUMMARY
+from real3d_jax.evaluation.results import load_settings, write_whole
+from real3d_jax.evaluation.summary import Metric
+from real3d_jax.evaluation.tables import cell, cell_of, heading, ordered
 
 JSON, MARKDOWN = "ablation.json", "ablation.md"
 _SWITCHES = ("L_in", "Clean data", "Semantic guidance", "Cycle consistency", "Curriculum")

@@ -5,12 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.lrm import make_decoder
 from real3d_jax.rendering import TriplaneField
 from real3d_jax.rendering.field import choose_implementation
-from real3d_jax.scoring.config import EvaluationConfig
 
 
 def noise(config: Config | EvaluationConfig) -> tuple[Any, Any]:

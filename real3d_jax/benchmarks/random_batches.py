@@ -6,9 +6,9 @@ import numpy as np
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w, to_input_frame
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
-from real3d_jax.scoring.config import EvaluationConfig
-from real3d_jax.scoring.instances import Instance
+from real3d_jax.evaluation.scored_objects import Instance
 
 
 def random_batch(config: Config, seed: int = 0) -> TrainBatch:
@@ -43,7 +43,7 @@ def random_batch(config: Config, seed: int = 0) -> TrainBatch:
 
 
 def random_instance(config: EvaluationConfig, seed: int) -> Instance:
-    """Noise as an object to score (`scoring.instances`), its novel views from all around."""
+    """Noise as an object to score (`evaluation.scored_objects`), its novel views from all around."""
     rng, protocol = np.random.default_rng(seed), config.protocol
     views, side, distance = protocol.novel_views.views, protocol.novel_views.resolution, protocol.input_view.distance
 

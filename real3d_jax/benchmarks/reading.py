@@ -14,7 +14,7 @@ from real3d_jax.benchmarks import loose_files
 from real3d_jax.benchmarks.measuring import Case, Measurement, summarize
 from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.data import pipeline
-from real3d_jax.data.embedded import prepare_embedded
+from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.data.record_reader import RecordSet
 
 _ROWS = 8

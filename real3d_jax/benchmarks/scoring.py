@@ -15,14 +15,14 @@ from real3d_jax.benchmarks.measuring import Case, Measurement, summarize, time_c
 from real3d_jax.benchmarks.random_batches import random_instance
 from real3d_jax.benchmarks.work import encode_tflop, view_tflop
 from real3d_jax.cameras import Cameras
+from real3d_jax.config.evaluation import CalibrationConfig, EvaluationConfig, NetworksConfig, ScoredConfig
+from real3d_jax.evaluation.networks import Networks, load_networks
+from real3d_jax.evaluation.programs import score_views
+from real3d_jax.evaluation.scorer import Scorer
 from real3d_jax.models.lrm import init_params, make_model
-from real3d_jax.perceptual.loading import RANDOM
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.scoring.config import CalibrationConfig, EvaluationConfig, NetworksConfig, ScoredConfig
-from real3d_jax.scoring.networks import Networks, load_networks
-from real3d_jax.scoring.programs import score_views
-from real3d_jax.scoring.scorer import Scorer
-from real3d_jax.training.objective import reconstruct
+from real3d_jax.rendering.field import reconstruct
+from real3d_jax.weights.networks import RANDOM
 
 
 def novel_views_alone(config: EvaluationConfig) -> EvaluationConfig:

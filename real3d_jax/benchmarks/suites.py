@@ -6,7 +6,6 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from real3d_jax import compiler_options, config_files
 from real3d_jax.benchmarks import fields
 from real3d_jax.benchmarks.drawing import draw_cases
 from real3d_jax.benchmarks.measuring import Case
@@ -14,16 +13,19 @@ from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.scoring import stage_cases
 from real3d_jax.benchmarks.work import decode_tflop, encode_tflop, step_tflop, view_tflop
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
+from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.models.layers import choose_attention
 from real3d_jax.models.lrm import init_params, make_model
-from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
+from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.grid import density_grid
-from real3d_jax.scoring.config import EvaluationConfig
+from real3d_jax.runtime import compiler_options
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
+from real3d_jax.weights.networks import load_frozen
 
 SUITES = ("encode", "render", "mesh", "step", "evaluate", "draw")
 

@@ -4,10 +4,10 @@ A backward pass counts twice its forward pass; what is computed again for it doe
 counts on the planes, where the fused kernel has it, not on the samples.
 """
 
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.losses import LossConfig
 from real3d_jax.config.model import ModelConfig
 from real3d_jax.config.training import Config
-from real3d_jax.scoring.config import EvaluationConfig
 
 _TERA = 1e12
 

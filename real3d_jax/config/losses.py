@@ -120,3 +120,8 @@ class PerceptualConfig:
     clip_random_size: str
     efficientnet: str
     vgg: str
+
+
+def uses_cycle(losses: LossConfig) -> bool:
+    """Whether the cycle has any weight."""
+    return bool(losses.cycle.weights.mse or losses.cycle.weights.lpips or losses.cycle.weights.mask)

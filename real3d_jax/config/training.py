@@ -133,3 +133,11 @@ class Config:
     mesh: MeshConfig
     schedule: ScheduleConfig
     gate: GateConfig
+
+
+def uses_lpips(config: Config) -> bool:
+    """Whether any loss has an LPIPS term, of those whose half of the batch has examples."""
+    losses = config.losses
+    synthetic = config.batch.synthetic and losses.supervised.lpips
+    real = config.batch.real and (losses.input_view.lpips or losses.cycle.weights.lpips)
+    return bool(synthetic or real)

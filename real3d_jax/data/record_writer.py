@@ -20,9 +20,10 @@ from tensorflow_datasets.core import dataset_info
 from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
-from real3d_jax.data import records, rejections, resuming
+from real3d_jax.data import records, rejections
 from real3d_jax.data.records import Item, Rejection, Source
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import folders
 
 PLAN = "preparation.json"
 METADATA = "dataset_info.json"
@@ -105,7 +106,7 @@ def _begin(folder: pathlib.Path, source: Source, items_per_shard: int) -> None:
         "splits": dict(source.splits),
         **source.settings,
     }
-    resuming.begin(folder / PLAN, plan, made="prepared")
+    folders.begin(folder / PLAN, plan, made="prepared")
 
 
 def _write_shard(
@@ -129,7 +130,7 @@ def _write_shard(
                 contents.dropped.extend(item.dropped)
     finally:
         writer.close()
-    resuming.replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
+    folders.replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
     os.replace(partial, path)
 
 
@@ -163,7 +164,7 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
             continue
         listed = [_Contents(**json.loads(_items_file(path).read_text())) for path in paths]
         items = [item for contents in listed for item in contents.items]
-        resuming.replace_text(folder / index_name(split), json.dumps(items))
+        folders.replace_text(folder / index_name(split), json.dumps(items))
         left_out = [[Rejection(*pair) for part in listed for pair in getattr(part, kind)] for kind in _LEFT_OUT]
         reports.append(rejections.Report(split, count, items, *left_out))
         splits.append(
@@ -174,8 +175,8 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
                 filename_template=template,
             )
         )
-    resuming.replace_text(folder / rejections.LIST, rejections.lines(reports))
-    resuming.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary(reports), indent=2))
+    folders.replace_text(folder / rejections.LIST, rejections.lines(reports))
+    folders.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary(reports), indent=2))
     rejections.check_any_kept(reports, folder)
     identity = dataset_info.DatasetIdentity(
         name=source.schema, version=tfds.core.Version(records.VERSION), data_dir=str(folder), module_name=""

@@ -1,1 +1,1 @@
-"""What evaluation measures: views against views, views against the input, sets of images, and meshes."""
+"""Evaluation runs: from a checkpoint or a folder of renders to tables and a report. The metrics are in `metrics`."""

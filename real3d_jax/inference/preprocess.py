@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from real3d_jax.config.reconstruction import InputConfig
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import check_alpha
 from real3d_jax.data.transforms import GREY, composite, premultiply, square_crop
 from real3d_jax.errors import UserError
-from real3d_jax.inference.config import InputConfig
 
 CutOut = Callable[[Image.Image], Image.Image]  # an RGB photograph to its mask, mode 'L'
 

@@ -15,19 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
-from real3d_jax import compiler_options
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
+from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, load_checkpoint
+from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import Mesh, extract_mesh
 from real3d_jax.images import as_bytes
-from real3d_jax.inference.checkpoint import Checkpoint, as_trained, load_checkpoint
-from real3d_jax.inference.config import OrbitConfig, ReconstructionConfig
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
+from real3d_jax.rendering.field import reconstruct
 from real3d_jax.rendering.sparse import occupied_cells, render_views_sparse
-from real3d_jax.training.objective import reconstruct
+from real3d_jax.runtime import compiler_options
 
 
 def load(

@@ -14,19 +14,20 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from real3d_jax import config_files
-from real3d_jax.cli import USER_ERROR
-from real3d_jax.data import photograph_files, resuming
+from real3d_jax.checkpoints.trained_model import Checkpoint, input_camera
+from real3d_jax.config import files as config_files
+from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.data import photograph_files
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.export.mesh_files import FORMATS, save_mesh
-from real3d_jax.inference.checkpoint import Checkpoint, input_camera
-from real3d_jax.inference.config import ReconstructionConfig
 from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
 from real3d_jax.inference.reconstructor import Reconstructor, load
-from real3d_jax.training.reporting import say
-from real3d_jax.training.stopping import StopRequest
+from real3d_jax.runtime import folders
+from real3d_jax.runtime.cli import USER_ERROR
+from real3d_jax.runtime.console import say
+from real3d_jax.runtime.stopping import StopRequest
 
 SETTINGS, INPUT, ORBIT, VIEWS, MESH = "settings.json", "input.png", "orbit.gif", "views.png", "mesh"
 _UNFINISHED = ".unfinished-"
@@ -146,12 +147,12 @@ def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, c
     try:
         if path.exists():
             _check_same(path, settings)
-        elif not resuming.is_unbegun(path):
+        elif not folders.is_unbegun(path):
             raise UserError(f"'{out}' is not empty and holds no reconstructions: choose another --out.")
         out.mkdir(parents=True, exist_ok=True)
         for leftover in out.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(leftover)
-        resuming.replace_text(path, json.dumps(settings, indent=1) + "\n")
+        folders.replace_text(path, json.dumps(settings, indent=1) + "\n")
     except OSError as error:
         raise _not_written(out, error) from error
 

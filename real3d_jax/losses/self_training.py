@@ -1,7 +1,7 @@
 """The self-training losses on a photograph (Eq. 2-10).
 
 Eq. 2, the reconstruction, is `models.lrm.LRM`; the return pose of Eq. 4 is `cameras.cycle_return_pose`; the poses of
-Eq. 5, 6 and 8 are drawn in `pose_sampling`; Eq. 7 is `rendering.render_views`. `training.step` joins them.
+Eq. 5, 6 and 8 are drawn in `novel_poses`; Eq. 7 is `rendering.render_views`. `training.objective` joins them.
 """
 
 import jax

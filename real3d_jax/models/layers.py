@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.models.fused_elementwise import add_and_norm_fused
+from real3d_jax.kernels.fused_elementwise import add_and_norm_fused
 
 ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 ELEMENTWISE_IMPLEMENTATIONS = ("auto", "xla", "pallas")

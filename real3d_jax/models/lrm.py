@@ -1,5 +1,7 @@
 """The large reconstruction model: one image in, a triplane out (Eq. 2)."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -107,3 +109,8 @@ def init_params(model: LRM, key: jax.Array) -> dict:
     size = model.config.image_size
     model = model.clone(unroll=1)  # the same parameters, and one block to compile
     return dict(model.init(key, jnp.zeros((1, size, size, 3)))["params"])
+
+
+def abstract_params(model: LRM) -> dict:
+    """Shapes and types of the model's parameters, made without memory."""
+    return jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from real3d_jax.models.fused_elementwise import fits, value_times_gelu_fused
+from real3d_jax.kernels.fused_elementwise import fits, value_times_gelu_fused
 from real3d_jax.models.layers import Attention, interpreted, pad_tokens, residual_norm, scan_blocks
 
 _NORM_GROUPS = 32

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float
 
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.models.decoder import Decoder
-from real3d_jax.rendering.fused_field import query_raw_fused
+from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.rendering.plane_query import query_planes
 
 IMPLEMENTATIONS = ("auto", "xla", "pallas")
@@ -36,6 +37,13 @@ class TriplaneField:
     planes: jax.Array
     decoder_params: dict
     decoder: Decoder = flax.struct.field(pytree_node=False)
+
+
+def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) -> TriplaneField:
+    """T = LRM(I) (Eq. 2), with its decoder."""
+    planes = model.apply({"params": params}, images)
+    assert isinstance(planes, jax.Array)
+    return TriplaneField(planes, params["decoder"], make_decoder(model.config, model.dtype))
 
 
 def query_field(

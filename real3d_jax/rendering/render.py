@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 
 from real3d_jax.cameras import Cameras, camera_rays
 from real3d_jax.config.model import RenderConfig
+from real3d_jax.kernels.fused_field import TILE_RAYS, TILE_SAMPLES
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_field
-from real3d_jax.rendering.fused_field import TILE_RAYS, TILE_SAMPLES
 from real3d_jax.rendering.rays import intersect_box, midpoints
 
 _FUSED_CHUNKS = 4  # chunks of the plain query that the fused one takes at once: it needs a fraction of the memory

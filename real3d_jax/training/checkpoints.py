@@ -5,7 +5,6 @@ reader of examples stood), `config` and `run` (results so far). Parameters are a
 read without the optimiser's state, on any machine.
 """
 
-import json
 import logging
 import shutil
 import tempfile
@@ -14,18 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
-from real3d_jax.config_files import differences as config_differences
+from real3d_jax.checkpoints.run_folder import BEST, LATEST, first_line
+from real3d_jax.config.files import differences as config_differences
 from real3d_jax.errors import UserError
-from real3d_jax.training.reporting import say
+from real3d_jax.runtime.console import say
 from real3d_jax.training.state import TrainState
 from real3d_jax.weights.loading import check_shapes
 
-LATEST = "checkpoints"
-BEST = "best"
 _ARRAYS = ("params", "ema", "progress")
 _RECORDS = ("data", "config", "run")
 
@@ -132,7 +129,7 @@ class Checkpoints:
                 raise
             except Exception as error:
                 # Orbax passes on whatever its storage raises; which it is does not matter here.
-                say(f"warning: {self.path(step)} cannot be read ({_first_line(error)}); trying the one before.")
+                say(f"warning: {self.path(step)} cannot be read ({first_line(error)}); trying the one before.")
                 self._set_aside(step)
         if (self.workdir / "unreadable").exists() and not self.steps():
             raise UserError(
@@ -194,52 +191,6 @@ def _arrays(state: TrainState) -> dict[str, PyTree]:
     return items if state.ema is None else items | {"ema": state.ema}
 
 
-def is_training_folder(path: Path) -> bool:
-    """Whether `path` is a workdir, its `checkpoints` or `best`, or a single step, rather than converted weights."""
-    return step_folder(path) is not None
-
-
-def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
-    """Parameters of a run as a nested dictionary of numpy arrays.
-
-    Args:
-      path: a workdir (its latest checkpoint is read), its `best` folder, or the folder of one step.
-      ema: takes the averaged parameters instead.
-
-    Raises:
-      UserError: there is no checkpoint, it has no averaged parameters, or it cannot be read.
-    """
-    folder = step_folder(Path(path))
-    if folder is None:
-        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
-    item = folder.resolve() / ("ema" if ema else "params")
-    if not item.is_dir():
-        raise UserError(f"The checkpoint '{folder}' has no averaged parameters: read it without them.")
-    number = jax.process_index()  # each process reads by itself: Orbax would leave it waiting for one that cannot
-    alone = ocp.options.MultiprocessingOptions(number, {number}, f"process_{number}")
-    try:
-        with ocp.StandardCheckpointer(multiprocessing_options=alone) as reader:
-            metadata = reader.metadata(item).item_metadata
-            target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), metadata.tree)
-            return reader.restore(item, target)
-    except Exception as error:
-        raise UserError(
-            f"The checkpoint '{folder}' cannot be read ({_first_line(error)}): use another step."
-        ) from error
-
-
-def load_config_tree(path: Path | str) -> dict[str, Any]:
-    """The configuration saved with a checkpoint, as `config_files.parse` takes it; `path` as in `load_params`.
-
-    Raises:
-      UserError: there is no checkpoint.
-    """
-    folder = step_folder(Path(path))
-    if folder is None:
-        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
-    return json.loads((folder / "config" / "metadata").read_text())
-
-
 def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir: Path) -> list[str]:
     """Compares the configuration of a workdir with the one that is to go on in it.
 
@@ -257,17 +208,3 @@ def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir
                 "or that config."
             )
     return changed
-
-
-def step_folder(path: Path) -> Path | None:
-    """The folder of a step: `path` itself, or the latest of a workdir, its `checkpoints` or `best`; None without."""
-    if (path / "params").is_dir():
-        return path
-    if (path / LATEST).is_dir():
-        path = path / LATEST
-    steps = [p for p in path.iterdir() if p.name.isdigit() and (p / "params").is_dir()] if path.is_dir() else []
-    return max(steps, key=lambda p: int(p.name), default=None)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -9,12 +9,12 @@ import jax
 import optax
 from jax.sharding import Mesh
 
+from real3d_jax.checkpoints.run_folder import is_training_folder, load_params
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import align_positions
-from real3d_jax.models.lrm import LRM, init_params
-from real3d_jax.training.checkpoints import is_training_folder, load_params
-from real3d_jax.training.sharding import put_same, replicated, state_shardings
+from real3d_jax.models.lrm import LRM, abstract_params, init_params
+from real3d_jax.runtime.sharding import put_same, replicated, state_shardings
 from real3d_jax.training.state import TrainState, create, new_state
 from real3d_jax.weights.boxed import find_checkpoint
 from real3d_jax.weights.loading import check_shapes, load_params_for
@@ -62,11 +62,6 @@ def random_params(model: LRM, position_start: str, key: jax.Array) -> dict:
     """The parameters of a model that starts from nothing; `position_start` as in the config."""
     params = init_params(model, key)
     return align_positions(params, model.config) if position_start == "aligned" else params
-
-
-def abstract_params(model: LRM) -> dict:
-    """Shapes and types of the model's parameters, made without memory."""
-    return jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))
 
 
 def abstract_state(config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:

@@ -15,17 +15,19 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from real3d_jax import compiler_options
 from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config, OptimizerConfig
 from real3d_jax.errors import UserError
+from real3d_jax.metrics.images import describe_score
+from real3d_jax.runtime import compiler_options
+from real3d_jax.runtime.console import say
+from real3d_jax.runtime.sharding import put_same, replicated
+from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
-from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib, say
-from real3d_jax.training.sharding import put_same, replicated
+from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
 from real3d_jax.training.startup import Run, compile_step, prepared
-from real3d_jax.training.stopping import StopRequest
-from real3d_jax.training.validation import SCORES, describe_score, describe_scores
+from real3d_jax.training.validation import SCORES, describe_scores
 
 _PICTURE_ROWS = 4  # examples in a grid
 _PICTURE_CELL = 96  # pixels per side of an image in a grid

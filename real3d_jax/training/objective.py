@@ -5,18 +5,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
-from real3d_jax.cameras import Cameras, cycle_return_pose
-from real3d_jax.config.losses import LossConfig
+from real3d_jax.cameras import Cameras, cycle_return_pose, with_intrinsics
+from real3d_jax.config.losses import LossConfig, uses_cycle
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.losses.gradient_cap import cap_gradient, gradient_norms
+from real3d_jax.losses.novel_poses import NovelPoses
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.losses.self_training import intermediate_input, pixel_loss, self_training_loss, semantic_loss
-from real3d_jax.models.lrm import LRM, make_decoder
-from real3d_jax.perceptual.loading import FrozenNetworks
-from real3d_jax.pose_sampling import NovelPoses
+from real3d_jax.models.lrm import LRM
+from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.rendering import TriplaneField, render_views
+from real3d_jax.rendering.field import reconstruct
 
 
 def batch_loss(
@@ -43,13 +44,6 @@ def batch_loss(
         total += loss
         metrics |= {f"real/{name}": term for name, term in terms.items()}
     return total, metrics
-
-
-def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) -> TriplaneField:
-    """T = LRM(I) (Eq. 2), with its decoder."""
-    planes = model.apply({"params": params}, images)
-    assert isinstance(planes, jax.Array)
-    return TriplaneField(planes, params["decoder"], make_decoder(model.config, model.dtype))
 
 
 def _reconstruct_both(
@@ -178,26 +172,7 @@ def close_cycle(
     return image, _render_one(second, return_c2w, cameras, config.render, config.render.resolution)
 
 
-def uses_cycle(losses: LossConfig) -> bool:
-    """Whether the cycle has any weight."""
-    return bool(losses.cycle.weights.mse or losses.cycle.weights.lpips or losses.cycle.weights.mask)
-
-
-def uses_lpips(config: Config) -> bool:
-    """Whether any loss has an LPIPS term, of those whose half of the batch has examples."""
-    losses = config.losses
-    synthetic = config.batch.synthetic and losses.supervised.lpips
-    real = config.batch.real and (losses.input_view.lpips or losses.cycle.weights.lpips)
-    return bool(synthetic or real)
-
-
 def _render_one(field, c2w, cameras: Cameras, config: RenderConfig, resolution: int) -> View:
     """One view of each field, with the intrinsics of `cameras`."""
     rgb, opacity = render_views(field, with_intrinsics(c2w[:, None], cameras), config, resolution=resolution)
     return View(rgb[:, 0], opacity[:, 0])
-
-
-def with_intrinsics(c2w: Float[Array, "B V 4 4"], cameras: Cameras) -> Cameras:
-    """Several poses for each example, all with that example's intrinsics."""
-    intrinsics = jnp.broadcast_to(cameras.intrinsics[:, None], (*c2w.shape[:2], 4))
-    return Cameras(c2w, intrinsics)

@@ -5,10 +5,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
+from real3d_jax.cameras import with_intrinsics
+from real3d_jax.config.losses import uses_cycle
 from real3d_jax.config.training import Config
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import render_views
-from real3d_jax.training.objective import close_cycle, reconstruct, uses_cycle, with_intrinsics
+from real3d_jax.rendering.field import reconstruct
+from real3d_jax.training.objective import close_cycle
 from real3d_jax.training.step import draw_poses
 
 

@@ -1,13 +1,12 @@
 """What a run tells: lines and a progress bar on the terminal, `metrics.jsonl` and TensorBoard events in the workdir."""
 
-import contextlib
 import datetime
 import json
 import math
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from real3d_jax.runtime.console import say
 from real3d_jax.training.state import TrainState
 
 
@@ -106,22 +106,6 @@ class Reporter:
         pace = f"{rate:.2f} steps/s" if rate >= 1 else f"{1 / rate:.2f} s/step"
         skipped = f"  skipped {means['skipped']:.0f}" if means.get("skipped") else ""
         return f"step {step}/{self._steps}  loss {means['loss']:.4f}  {pace}  {left} left{skipped}"
-
-
-def say(text: str) -> None:
-    """Prints a line, above the progress bar if there is one; on the first host only."""
-    if jax.process_index() == 0:
-        tqdm.write(text)
-        sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def timed(what: str) -> Iterator[None]:
-    """Says that something begins and, once it is over, how long it took: 'compiling the training step ... 12.3 s'."""
-    say(f"{what} ...")
-    started = time.monotonic()
-    yield
-    say(f"{what}: {time.monotonic() - started:.1f} s")
 
 
 def describe_devices(micro_batches: int, rows: Mapping[str, int], fsdp: int) -> str:

@@ -13,33 +13,27 @@ import jax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from real3d_jax import compiler_options, config_files
 from real3d_jax.batches import TrainBatch
-from real3d_jax.config.training import Config
+from real3d_jax.config import files as config_files
+from real3d_jax.config.training import Config, uses_lpips
 from real3d_jax.data import pipeline
-from real3d_jax.data.embedded import prepare_embedded
+from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.data.procedural.streaming import draw_on_mesh
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
-from real3d_jax.perceptual.loading import load_frozen
+from real3d_jax.runtime import compiler_options
+from real3d_jax.runtime.console import say, timed
+from real3d_jax.runtime.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
 from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
-from real3d_jax.training.objective import uses_lpips
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
 from real3d_jax.training.preview import preview, render_objects
-from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters, say, timed
-from real3d_jax.training.sharding import (
-    count_micro_batches,
-    make_mesh,
-    put_batch,
-    put_same,
-    replicated,
-    state_shardings,
-)
+from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.step import train_step
 from real3d_jax.training.validation import Validator
+from real3d_jax.weights.networks import load_frozen
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from real3d_jax.training.sharding import state_shardings
+from real3d_jax.runtime.sharding import state_shardings
 
 
 @flax.struct.dataclass
@@ -63,7 +63,7 @@ def create(
       *arguments: its arguments, arrays.
       optimizer: whose state goes with them.
       keep_ema: whether averaged parameters are kept.
-      mesh: the device mesh; `sharding.state_shardings` says what lies where.
+      mesh: the device mesh; `runtime.sharding.state_shardings` says what lies where.
     """
 
     def make(*arguments):

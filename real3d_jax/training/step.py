@@ -9,9 +9,9 @@ from jaxtyping import Array, Float, Key
 
 from real3d_jax.batches import SingleViewBatch, TrainBatch
 from real3d_jax.config.training import Config
+from real3d_jax.losses.novel_poses import NovelPoses, sample_novel_poses
 from real3d_jax.models.lrm import LRM
-from real3d_jax.perceptual.loading import FrozenNetworks
-from real3d_jax.pose_sampling import NovelPoses, sample_novel_poses
+from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.training.objective import batch_loss
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.state import TrainState, apply_gradients

@@ -12,8 +12,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree
 
 from real3d_jax.batches import MultiviewBatch, as_float
-from real3d_jax.evaluation.image_metrics import psnr, psnr_from_mse, silhouette_iou
-from real3d_jax.training.sharding import batch_sharding, put_same, replicated
+from real3d_jax.metrics.images import describe_score, psnr, psnr_from_mse, silhouette_iou
+from real3d_jax.runtime.sharding import batch_sharding, put_same, replicated
 
 SCORES = ("psnr", "input_psnr", "iou")
 
@@ -106,11 +106,6 @@ def describe_scores(scores: Mapping[str, float]) -> str:
         numbers = [f"{score} {describe_score(score, scores[score + group])}" for score in SCORES]
         described.append(f"{group.strip('/_')} " * bool(group) + ", ".join(numbers))
     return "; ".join(described)
-
-
-def describe_score(score: str, value: float) -> str:
-    """A number with its unit; `score` is one of `SCORES`."""
-    return f"{value:.3f}" if score == "iou" else f"{value:.2f} dB"
 
 
 def constant_colour_psnr(views: list[np.ndarray]) -> float:

@@ -16,7 +16,7 @@ def of_run(config: Mapping[str, Any], *, step: int, inputs: Mapping[str, float |
     """The groups 'render' and 'input', and the step, of a run.
 
     Args:
-      config: the run's configuration as a tree (`config_files.to_tree`).
+      config: the run's configuration as a tree (`config.files.to_tree`).
       step: of the weights.
       inputs: of `INPUT`, what to write in place of what the run's data say; None leaves that.
 

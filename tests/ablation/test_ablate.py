@@ -11,9 +11,9 @@ import pytest
 
 from real3d_jax.ablation import run as driver
 from real3d_jax.ablation.plan import plan
+from real3d_jax.checkpoints.run_folder import load_params
 from real3d_jax.errors import UserError
-from real3d_jax.scoring.results import load_rows
-from real3d_jax.training.checkpoints import load_params
+from real3d_jax.evaluation.results import load_rows
 from tests.ablation.tiny_ablation import EVALUATION, TRAINING, write_config_files
 from tests.commands import STOPPED, call, stop_at
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from real3d_jax.ablation.pooling import Scored, pooled_differences, pooled_metrics
-from real3d_jax.scoring.config import BootstrapConfig
-from real3d_jax.scoring.summary import Metric
+from real3d_jax.config.evaluation import BootstrapConfig
+from real3d_jax.evaluation.summary import Metric
 
 BOOTSTRAP = BootstrapConfig(level=0.9, resamples=2000)
 RNG = np.random.default_rng(0)

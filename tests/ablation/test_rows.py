@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from configs.ablation import SEEN, TESTS, UNSEEN
-from real3d_jax import config_files
 from real3d_jax.ablation.notes import network_notes, notes
 from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import FIGURE_5, FULL, ROWS, SIZES, START, TABLE_5, read_rows
+from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
+from real3d_jax.config.files import differences, to_tree
 from real3d_jax.config.training import GateConfig
-from real3d_jax.config_files import differences, to_tree
 from real3d_jax.data.procedural.numbering import members
 from real3d_jax.errors import UserError
-from real3d_jax.scoring.config import EvaluationConfig
 from tests.ablation.tiny_ablation import EVALUATION, TRAINING
 
 NO_SEMANTIC, NO_CYCLE = "losses.semantic.weight", "losses.cycle.weights.mse"

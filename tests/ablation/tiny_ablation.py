@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from real3d_jax import config_files
+from real3d_jax.config import files as config_files
 from real3d_jax.data import record_writer
 from tests.data.samples import multiview_source, photograph_source
 from tests.miniature import shrink_model

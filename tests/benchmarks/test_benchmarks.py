@@ -8,10 +8,10 @@ import sys
 import jax.numpy as jnp
 import pytest
 
-from real3d_jax import config_files
 from real3d_jax.benchmarks import measuring
 from real3d_jax.benchmarks.drawing import draw_cases
 from real3d_jax.benchmarks.work import encode_tflop, step_tflop, view_tflop
+from real3d_jax.config import files as config_files
 from real3d_jax.config.training import BatchConfig
 
 

@@ -12,9 +12,9 @@ from real3d_jax.benchmarks import scoring
 from real3d_jax.benchmarks.random_batches import random_instance
 from real3d_jax.benchmarks.work import encode_tflop, view_tflop
 from real3d_jax.data.record_writer import write
-from real3d_jax.scoring.instances import open_instances
+from real3d_jax.evaluation.scored_objects import open_instances
 from tests.data.samples import multiview_source
-from tests.scoring.tiny_evaluation import make_tiny_evaluation
+from tests.evaluation.tiny_evaluation import make_tiny_evaluation
 
 BATCH = 2
 

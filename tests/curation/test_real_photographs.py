@@ -12,11 +12,11 @@ pytest.importorskip("apache_beam")
 from real3d_jax.curation import masks
 from real3d_jax.curation.backends.precomputed_depth import PrecomputedDepth, write_png16
 from real3d_jax.curation.backends.precomputed_instances import PrecomputedInstances
-from real3d_jax.curation.run import Curation
+from real3d_jax.curation.run.curate import Curation
 from real3d_jax.curation.settings import CurationSettings, OcclusionSettings
+from real3d_jax.data.embedded.photograph_outlines import OUTLINES
+from real3d_jax.data.embedded.photographs import cut_out
 from real3d_jax.data.record_reader import RecordSet
-from real3d_jax.data.sources.photograph_outlines import OUTLINES
-from real3d_jax.data.sources.photographs import cut_out
 
 pytestmark = pytest.mark.curation
 

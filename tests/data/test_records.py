@@ -67,7 +67,8 @@ def test_tfds_reads_it(data_root):
 def test_tensorflow_is_not_imported(tmp_path):
     code = (
         "import sys\n"
-        "from real3d_jax.data import pipeline, record_writer, embedded\n"
+        "from real3d_jax.data import pipeline, record_writer\n"
+        "from real3d_jax.data.embedded import preparation\n"
         "from real3d_jax.data.record_reader import RecordSet\n"
         "from tests.data.samples import photograph_source\n"
         f"record_writer.write({str(tmp_path / 'd')!r}, photograph_source(), progress=False)\n"

@@ -20,14 +20,14 @@ from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from real3d_jax.weights.inception import TABLE
 from tests.commands import heed_interrupts
-from tests.scoring.test_command import OBJECTS, many_objects
-from tests.scoring.tiny_evaluation import make_tiny_evaluation, random_params
+from tests.evaluation.test_command import OBJECTS, many_objects
+from tests.evaluation.tiny_evaluation import make_tiny_evaluation, random_params
 
 ROOT = Path(__file__).parents[2]
 DEVICES = 4
 GLOO = re.compile(r"\[Gloo\] Rank | is connected to | peer ranks\. |Expected number of connected peer ranks is : ")
 WRITTEN = ("results.jsonl", "results.csv", "summary.json", "table.md", "report.html", "settings.json")
-CONFIG = """from tests.scoring.tiny_evaluation import make_tiny_tree
+CONFIG = """from tests.evaluation.tiny_evaluation import make_tiny_tree
 def get_config(variant=""):
     return make_tiny_tree(".", variant)
 """

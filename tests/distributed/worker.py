@@ -22,12 +22,12 @@ import optax  # noqa: E402
 sys.path.append(str(TESTS))
 from miniature import shrink  # noqa: E402
 
-from real3d_jax import config_files  # noqa: E402
 from real3d_jax.benchmarks.random_batches import random_batch  # noqa: E402
+from real3d_jax.config import files as config_files  # noqa: E402
 from real3d_jax.config.training import BatchConfig, MeshConfig  # noqa: E402
 from real3d_jax.models.lrm import init_params, make_model  # noqa: E402
-from real3d_jax.perceptual.loading import FrozenNetworks  # noqa: E402
-from real3d_jax.training import sharding  # noqa: E402
+from real3d_jax.perceptual.frozen import FrozenNetworks  # noqa: E402
+from real3d_jax.runtime import sharding  # noqa: E402
 from real3d_jax.training.initialization import root_key  # noqa: E402
 from real3d_jax.training.state import create  # noqa: E402
 from real3d_jax.training.step import train_step  # noqa: E402

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from real3d_jax import config_files
-from real3d_jax.inference.config import ReconstructionConfig
+from real3d_jax.config import files as config_files
+from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
-from tests.scoring.tiny_evaluation import random_params
+from tests.evaluation.tiny_evaluation import random_params
 
 CONFIG = Path(__file__).parents[2] / "configs" / "reconstruct.py"
 SMALL = {

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import trimesh
 
-from real3d_jax import config_files
 from real3d_jax.batches import as_float
+from real3d_jax.config import files as config_files
+from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data import pipeline
-from real3d_jax.data.embedded import prepare_embedded
+from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.errors import UserError
-from real3d_jax.evaluation.image_metrics import psnr
 from real3d_jax.export.mesh_files import save_mesh
-from real3d_jax.inference.config import ReconstructionConfig
 from real3d_jax.inference.reconstructor import Reconstructor, load
+from real3d_jax.metrics.images import psnr
 from real3d_jax.rendering import render_views
 from real3d_jax.training.validation import constant_colour_psnr
 from real3d_jax.weights.boxed import boxed

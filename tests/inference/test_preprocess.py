@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.config.reconstruction import InputConfig
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
-from real3d_jax.inference.config import InputConfig
 from real3d_jax.inference.preprocess import load_rembg, model_input, with_mask
 from tests.inference.conftest import photograph
 

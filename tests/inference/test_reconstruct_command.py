@@ -11,10 +11,10 @@ import pytest
 import trimesh
 from PIL import Image
 
-from real3d_jax import config_files
+from real3d_jax.config import files as config_files
+from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.errors import UserError
 from real3d_jax.inference import run
-from real3d_jax.inference.config import ReconstructionConfig
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.weights import boxed
 from real3d_jax.weights.convert import weights_from_params

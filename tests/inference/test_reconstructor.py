@@ -8,16 +8,17 @@ import numpy as np
 import optax
 import pytest
 
-from real3d_jax import cameras, config_files
+from real3d_jax import cameras
+from real3d_jax.config import files as config_files
 from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import extract_mesh
 from real3d_jax.inference.reconstructor import Reconstructor, load, orbit_cameras
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.rendering import render_views
+from real3d_jax.rendering.field import reconstruct
+from real3d_jax.runtime.sharding import make_mesh
 from real3d_jax.training.checkpoints import Checkpoints
-from real3d_jax.training.objective import reconstruct
-from real3d_jax.training.sharding import make_mesh
 from real3d_jax.training.state import create
 from tests.inference.conftest import photograph
 

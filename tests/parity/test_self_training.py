@@ -13,7 +13,8 @@ from real3d_jax.config.losses import ViewLossConfig
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import render_views
-from real3d_jax.training.objective import close_cycle, reconstruct
+from real3d_jax.rendering.field import reconstruct
+from real3d_jax.training.objective import close_cycle
 
 MODEL = LRM(TINY_MODEL)
 COLOUR_ONLY = ViewLossConfig(mse=1.0, lpips=0.0, mask=0.0)

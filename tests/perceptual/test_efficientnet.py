@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 against its PyTorch port, on seeded weights (see tests/evaluation/make_references.py), and how it
+"""EfficientNet-Lite0 against its PyTorch port, on seeded weights (see tests/metrics/make_references.py), and how it
 takes the place of CLIP."""
 
 import json
@@ -14,10 +14,10 @@ from foreign_checkpoints import CLIP_CONFIG, clip_shapes, tensors_of
 from real3d_jax.config.losses import PerceptualConfig
 from real3d_jax.errors import UserError
 from real3d_jax.perceptual.image_encoder import embed
-from real3d_jax.perceptual.loading import load_efficientnet, load_frozen
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import save_weights
 from real3d_jax.weights.efficientnet import TABLE
+from real3d_jax.weights.networks import load_efficientnet, load_frozen
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 
-from real3d_jax import config_files
 from real3d_jax.cameras import Cameras
+from real3d_jax.config import files as config_files
 from real3d_jax.models.lrm import make_decoder
 from real3d_jax.rendering import TriplaneField, render_views
 

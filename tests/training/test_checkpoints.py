@@ -6,17 +6,11 @@ import numpy as np
 import optax
 import pytest
 
+from real3d_jax.checkpoints.run_folder import is_training_folder, load_config_tree, load_params
 from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
-from real3d_jax.training.checkpoints import (
-    Checkpoints,
-    check_same_run,
-    is_training_folder,
-    load_config_tree,
-    load_params,
-    prepare_workdir,
-)
-from real3d_jax.training.sharding import make_mesh, state_shardings
+from real3d_jax.runtime.sharding import make_mesh, state_shardings
+from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
 from real3d_jax.training.state import create
 
 RECORDS = {"data": {"batches_read": 3}, "config": {"name": "x"}, "run": {"psnr": 20.5}}

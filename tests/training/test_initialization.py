@@ -11,9 +11,9 @@ from tiny_run import make_tiny_config
 from real3d_jax.config.training import MeshConfig
 from real3d_jax.models.aligned_positions import align_positions
 from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.runtime.sharding import make_mesh
 from real3d_jax.training.initialization import initial_state
 from real3d_jax.training.optimizer import make_optimizer
-from real3d_jax.training.sharding import make_mesh
 from real3d_jax.weights.converted import Weights, save_weights
 
 pytestmark = pytest.mark.usefixtures("cache_compilations")

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training import loop, reporting
 from real3d_jax.training.reporting import Reporter
-from real3d_jax.training.stopping import StopRequest
 
 SECONDS = 20.0  # of a step
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from tiny_run import make_tiny_config
 
+from real3d_jax.checkpoints.run_folder import load_params
 from real3d_jax.data import pipeline
 from real3d_jax.errors import UserError
 from real3d_jax.training import startup
-from real3d_jax.training.checkpoints import load_params
 from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
 from real3d_jax.training.validation import SCORES

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from miniature import shrink
 
-from real3d_jax import config_files
 from real3d_jax.benchmarks.random_batches import random_batch
+from real3d_jax.config import files as config_files
+from real3d_jax.config.training import uses_lpips
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import init_params, make_model
-from real3d_jax.perceptual.loading import FrozenNetworks, load_frozen
-from real3d_jax.training.objective import batch_loss, uses_lpips
+from real3d_jax.perceptual.frozen import FrozenNetworks
+from real3d_jax.training.objective import batch_loss
 from real3d_jax.training.optimizer import make_optimizer, norm_limit
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import draw_poses, train_step
+from real3d_jax.weights.networks import load_frozen
 
 KEY = jax.random.key(5)
 

@@ -8,8 +8,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from real3d_jax.batches import MultiviewBatch
 from real3d_jax.cameras import Cameras
 from real3d_jax.config.training import MeshConfig
-from real3d_jax.evaluation.image_metrics import psnr
-from real3d_jax.training.sharding import make_mesh
+from real3d_jax.metrics.images import psnr
+from real3d_jax.runtime.sharding import make_mesh
 from real3d_jax.training.validation import Validator, constant_colour_psnr, describe_scores
 
 RNG = np.random.default_rng(0)

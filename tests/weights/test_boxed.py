@@ -9,16 +9,16 @@ import jax
 import numpy as np
 import pytest
 
-from real3d_jax import config_files
+from real3d_jax.checkpoints.trained_model import as_trained, input_camera, load_checkpoint
+from real3d_jax.config import files as config_files
 from real3d_jax.config.training import Config, MeshConfig
 from real3d_jax.errors import UserError
-from real3d_jax.inference.checkpoint import as_trained, input_camera, load_checkpoint
+from real3d_jax.evaluation.results import default_out
 from real3d_jax.models.lrm import init_params, make_model
-from real3d_jax.scoring.results import default_out
+from real3d_jax.runtime.sharding import make_mesh
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.initialization import initial_state
 from real3d_jax.training.optimizer import make_optimizer
-from real3d_jax.training.sharding import make_mesh
 from real3d_jax.training.state import create
 from real3d_jax.weights import boxed
 from real3d_jax.weights.converted import load_weights

@@ -21,9 +21,9 @@ from real3d_jax.benchmarks.curation.degradations import DEGRADATIONS, Degradatio
 from real3d_jax.benchmarks.curation.scenes import KINDS_OF_SCENES, Scene, make_scene
 from real3d_jax.benchmarks.curation.throughput import instances_per_second
 from real3d_jax.benchmarks.curation.trials import Trial, draw_misses, judge_all, settings_of
-from real3d_jax.cli import run
 from real3d_jax.curation.settings import RULES
 from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.runtime.cli import run
 
 _TEST_SEED = 7
 _TIMED_SCENES = 40

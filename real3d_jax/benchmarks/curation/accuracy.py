@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable
 
 from real3d_jax.benchmarks.curation.scenes import Scene
-from real3d_jax.curation.decisions import Decision, decide_all
-from real3d_jax.curation.reasons import Reason
+from real3d_jax.curation.rules.decisions import Decision, decide_all
+from real3d_jax.curation.rules.reasons import Reason
 from real3d_jax.curation.settings import CurationSettings
 
 HIDDEN = 0.01  # an object counts as occluded if more than this share of its silhouette is hidden

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from real3d_jax.benchmarks.curation.scenes import Scene
-from real3d_jax.curation.decisions import Decision
+from real3d_jax.curation.rules.decisions import Decision
 
 _COLOURS = np.array([[70, 130, 200], [90, 170, 90], [200, 170, 60], [150, 100, 190], [70, 180, 180], [190, 120, 90]])
 _ITS_COLOUR = np.array([225, 70, 60])

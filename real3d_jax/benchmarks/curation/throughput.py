@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from real3d_jax.benchmarks.curation.scenes import Scene
-from real3d_jax.curation.decisions import decide_all
+from real3d_jax.curation.rules.decisions import decide_all
 from real3d_jax.curation.settings import CurationSettings
 
 

@@ -13,7 +13,7 @@ from real3d_jax.benchmarks.curation.accuracy import Outcome, judge
 from real3d_jax.benchmarks.curation.degradations import Degradation, degrade
 from real3d_jax.benchmarks.curation.pictures import draw, sheet
 from real3d_jax.benchmarks.curation.scenes import KINDS_OF_SCENES, make_scene
-from real3d_jax.curation.decisions import decide_all
+from real3d_jax.curation.rules.decisions import decide_all
 from real3d_jax.curation.settings import PAPER, ROBUST, CurationSettings
 
 _MOST_PICTURES = 24

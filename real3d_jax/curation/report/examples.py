@@ -17,9 +17,9 @@ from PIL import Image
 from skimage import measure
 
 from real3d_jax.curation.backends.interfaces import SourceImage
-from real3d_jax.curation.decisions import Decision
-from real3d_jax.curation.evidence import OcclusionEvidence
 from real3d_jax.curation.instances import Box, Instance
+from real3d_jax.curation.rules.decisions import Decision
+from real3d_jax.curation.rules.evidence import OcclusionEvidence
 
 SHOWN = 12  # examples of each reason on the page
 _PARTS = 100  # that draw examples, of any number

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from real3d_jax.curation.parts import replacing
-from real3d_jax.curation.reasons import Reason
 from real3d_jax.curation.report.cards import card
 from real3d_jax.curation.report.charts import bars, funnel
 from real3d_jax.curation.report.statistics import KEPT, Statistics
+from real3d_jax.curation.rules.reasons import Reason
 
 _TITLES = {
     "kept": ("Kept", "Whole objects that nothing stands in front of: these are the records."),

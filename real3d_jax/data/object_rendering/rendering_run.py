@@ -21,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
-from real3d_jax.data import rejections, resuming
+from real3d_jax.data import rejections
 from real3d_jax.data.object_rendering import object_list
 from real3d_jax.data.object_rendering.object_list import MeshFile
 from real3d_jax.data.object_rendering.object_renders import partial_folder, render_object, renderers
@@ -29,6 +29,7 @@ from real3d_jax.data.object_rendering.settings import RenderSettings
 from real3d_jax.data.records import Rejection
 from real3d_jax.data.sources.renders import subfolders
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import folders
 
 PLAN = "rendering.json"
 SPLIT = "all"  # renders have no splits; the lists of rejected items have a place for one
@@ -72,7 +73,7 @@ def render_folder(
     meshes, unnamed = object_list.find(source, include=include, exclude=exclude, limit=limit)
     try:
         with _held(folder):
-            resuming.begin(folder / PLAN, settings.plan(), made="rendered")
+            folders.begin(folder / PLAN, settings.plan(), made="rendered")
             for unfinished in folder.glob(partial_folder(folder, "*").name):
                 shutil.rmtree(unfinished)
             there = set(subfolders(folder))
@@ -220,8 +221,8 @@ def _finish(folder: pathlib.Path, meshes: Sequence[MeshFile], rejected: Sequence
     left_out = {entry.key for entry in rejected}
     kept = [(mesh.name, views) for mesh in meshes if mesh.name not in left_out]
     report = _report(len(kept) + len(rejected), kept, sorted(rejected))
-    resuming.replace_text(folder / rejections.LIST, rejections.lines([report]))
-    resuming.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary([report]), indent=2))
+    folders.replace_text(folder / rejections.LIST, rejections.lines([report]))
+    folders.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary([report]), indent=2))
     rejections.check_any_kept([report], folder)
 
 

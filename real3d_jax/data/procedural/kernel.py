@@ -25,7 +25,7 @@ from real3d_jax.data.procedural.objects import (
     Textures,
     Turned,
 )
-from real3d_jax.gpu_kernels import launch
+from real3d_jax.kernels.pallas import launch
 
 TILE = 8  # rays per side
 RAY_STEPS = 80

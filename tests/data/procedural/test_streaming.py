@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from real3d_jax import config_files
+from real3d_jax.config import files as config_files
 from real3d_jax.config.data import StreamedSourceConfig
 from real3d_jax.data import pipeline
 from real3d_jax.data.procedural import source
 from real3d_jax.data.procedural.streaming import StreamedExamples, draw_examples, draw_on_mesh
 from real3d_jax.errors import UserError
-from real3d_jax.training.sharding import make_mesh
+from real3d_jax.runtime.sharding import make_mesh
 
 STREAM = StreamedSourceConfig(family="chair+b", seed=4, weight=0.0, distance=2.4, zoom=1.0)
 

@@ -1,0 +1,76 @@
+"""What lies in a training run's folder, and how it is read: `checkpoints/STEP/` the latest, `best/STEP/` the best ones.
+
+`training/checkpoints.py` writes them, and says what is in a step.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from real3d_jax.errors import UserError
+
+LATEST = "checkpoints"
+BEST = "best"
+
+
+def is_training_folder(path: Path) -> bool:
+    """Whether `path` is a workdir, its `checkpoints` or `best`, or a single step, rather than converted weights."""
+    return step_folder(path) is not None
+
+
+def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
+    """Parameters of a run as a nested dictionary of numpy arrays.
+
+    Args:
+      path: a workdir (its latest checkpoint is read), its `best` folder, or the folder of one step.
+      ema: takes the averaged parameters instead.
+
+    Raises:
+      UserError: there is no checkpoint, it has no averaged parameters, or it cannot be read.
+    """
+    folder = step_folder(Path(path))
+    if folder is None:
+        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
+    item = folder.resolve() / ("ema" if ema else "params")
+    if not item.is_dir():
+        raise UserError(f"The checkpoint '{folder}' has no averaged parameters: read it without them.")
+    number = jax.process_index()  # each process reads by itself: Orbax would leave it waiting for one that cannot
+    alone = ocp.options.MultiprocessingOptions(number, {number}, f"process_{number}")
+    try:
+        with ocp.StandardCheckpointer(multiprocessing_options=alone) as reader:
+            metadata = reader.metadata(item).item_metadata
+            target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), metadata.tree)
+            return reader.restore(item, target)
+    except Exception as error:
+        raise UserError(f"The checkpoint '{folder}' cannot be read ({first_line(error)}): use another step.") from error
+
+
+def load_config_tree(path: Path | str) -> dict[str, Any]:
+    """The configuration saved with a checkpoint, as `config.files.parse` takes it; `path` as in `load_params`.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    folder = step_folder(Path(path))
+    if folder is None:
+        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
+    return json.loads((folder / "config" / "metadata").read_text())
+
+
+def step_folder(path: Path) -> Path | None:
+    """The folder of a step: `path` itself, or the latest of a workdir, its `checkpoints` or `best`; None without."""
+    if (path / "params").is_dir():
+        return path
+    if (path / LATEST).is_dir():
+        path = path / LATEST
+    steps = [p for p in path.iterdir() if p.name.isdigit() and (p / "params").is_dir()] if path.is_dir() else []
+    return max(steps, key=lambda p: int(p.name), default=None)
+
+
+def first_line(error: Exception) -> str:
+    """What an error of the storage says, in short."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

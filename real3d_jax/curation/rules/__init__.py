@@ -1,0 +1,1 @@
+"""The rules by which instances are kept or not."""

@@ -1,0 +1,1 @@
+"""A curation's work: its parts, and who does them."""

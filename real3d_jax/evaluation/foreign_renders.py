@@ -1,0 +1,257 @@
+"""Folders of renders of any method: the layout that `docs/evaluation.md` describes, read and checked.
+
+    DIR/INSTANCE/input.png, pred/000.png ..., gt/000.png ..., poses.json, and perhaps pred/mesh.obj, gt/mesh.obj
+
+DIR may also be a single instance.
+"""
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from real3d_jax.data import transforms
+from real3d_jax.data.frames import is_pose
+from real3d_jax.errors import UserError
+from real3d_jax.evaluation.foreign_frames import map_camera, read_similarity
+from real3d_jax.evaluation.geometry import find_mesh
+
+INPUT, PREDICTED, TRUE, POSES = "input.png", "pred", "gt", "poses.json"
+_MESH = "mesh"
+_SAME_POSE = 0.1  # degrees within which a view is the input view
+_POSE_KEYS = {"fov_y", "distance", "views", "similarity"}
+_VIEW_KEYS = {"azimuth", "elevation", "distance", "fov_y", "c2w", "intrinsics"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewPose:
+    """Where a view was rendered from, in our frame.
+
+    Attributes:
+      azimuth: degrees; 0 is the input view's.
+      elevation: degrees.
+      distance: of the camera from the origin.
+      off_axis: degrees between the viewing direction and the direction to the origin.
+    """
+
+    azimuth: float
+    elevation: float
+    distance: float
+    off_axis: float
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is the input view again."""
+        return abs((self.azimuth + 180) % 360 - 180) < _SAME_POSE and abs(self.elevation) < _SAME_POSE
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderedInstance:
+    """One object's files, checked by name, number and size.
+
+    Attributes:
+      key: its name.
+      folder: where they are.
+      names: of its views, in order.
+      true: whether there are true views.
+      poses: of its views.
+      similarity: maps the method's frame to ours.
+    """
+
+    key: str
+    folder: Path
+    names: tuple[str, ...]
+    true: bool
+    poses: tuple[ViewPose, ...]
+    similarity: Float[np.ndarray, "4 4"]
+
+    def predicted(self) -> UInt8[np.ndarray, "V h w 3"]:
+        """The method's views on white."""
+        return np.stack([read_image(self.folder / PREDICTED / name) for name in self.names])
+
+    def targets(self) -> UInt8[np.ndarray, "V h w 3"]:
+        """The true views on white."""
+        return np.stack([read_image(self.folder / TRUE / name) for name in self.names])
+
+    def input(self, height: int, width: int) -> UInt8[np.ndarray, "{height} {width} 3"]:
+        """The input view on white, resized."""
+        image = Image.fromarray(read_image(self.folder / INPUT))
+        if image.size == (width, height):
+            return np.asarray(image)
+        smaller = height <= image.height and width <= image.width
+        return np.asarray(image.resize((width, height), Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR))
+
+    def meshes(self) -> tuple[Path, Path] | None:
+        """The method's mesh and the true one, if both are there."""
+        found = [find_mesh(self.folder / part, _MESH) for part in (PREDICTED, TRUE)]
+        return (found[0], found[1]) if found[0] is not None and found[1] is not None else None
+
+    def stamp(self) -> str:
+        """Changes when a file does."""
+        crc, folder = 0, self.folder
+        files = [folder / INPUT, folder / POSES, *(folder / PREDICTED / name for name in self.names)]
+        files += [folder / TRUE / name for name in self.names if self.true] + list(self.meshes() or ())
+        for file in files:
+            crc = zlib.crc32(file.read_bytes(), zlib.crc32(str(file.relative_to(folder)).encode(), crc))
+        return f"{crc:08x}"
+
+
+def open_renders(folder: Path) -> list[RenderedInstance]:
+    """The instances of a folder, by name. Nothing is decoded yet, but names, numbers, sizes and poses are checked.
+
+    Raises:
+      UserError: there are none, or a file is missing, of the wrong size or not understood; names it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"--renders '{folder}' is no folder: give one that holds a folder for each instance.")
+    if (folder / PREDICTED).is_dir() or (folder / POSES).is_file():
+        return [_open(folder, folder.resolve().name)]
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not inside:
+        raise UserError(
+            f"--renders '{folder}' holds no instance: it must hold folders with {INPUT}, {POSES}, {PREDICTED}/ and "
+            f"{TRUE}/."
+        )
+    return [_open(path, path.name) for path in inside]
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """An image on white.
+
+    Raises:
+      UserError: it is missing, damaged, or not of 8 bits a channel.
+    """
+    with _opened(path) as image:
+        if image.mode.startswith(("I", "F")):
+            raise UserError(f"'{path}' has more than 8 bits a channel ({image.mode}): save it with 8.")
+        try:
+            rgba = np.asarray(image.convert("RGBA"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise UserError(f"'{path}' cannot be read ({_reason(error)}): write it again.") from error
+    premultiplied = np.asarray(transforms.premultiply(rgba))
+    return premultiplied[..., :3] + (255 - premultiplied[..., 3:])
+
+
+def _open(folder: Path, key: str) -> RenderedInstance:
+    for name in (INPUT, POSES):
+        if not (folder / name).is_file():
+            raise UserError(f"'{folder}' has no {name}: add it, or take the folder out of --renders.")
+    names = _names(folder / PREDICTED)
+    if not names:
+        raise UserError(f"'{folder / PREDICTED}' holds no PNG: put the method's views there, as 000.png and so on.")
+    true = (folder / TRUE).is_dir() and bool(_names(folder / TRUE))
+    if true:
+        _check_pairs(folder, names)
+    with _opened(folder / INPUT):
+        pass
+    poses, similarity = _read_poses(folder / POSES, len(names))
+    return RenderedInstance(key, folder, names, true, poses, similarity)
+
+
+def _check_pairs(folder: Path, names: Sequence[str]) -> None:
+    """Every view must have its true one, and all of one size."""
+    unpaired = sorted(set(names) ^ set(_names(folder / TRUE)))
+    if unpaired:
+        lacking = TRUE if unpaired[0] in names else PREDICTED
+        raise UserError(
+            f"'{folder / lacking / unpaired[0]}' is missing: {PREDICTED}/ and {TRUE}/ must hold the same names."
+        )
+    first: tuple[int, int] | None = None
+    for name in names:
+        for part in (PREDICTED, TRUE):
+            with _opened(folder / part / name) as image:
+                size = image.size
+            first = first or size
+            if size != first:
+                raise UserError(
+                    f"'{folder / part / name}' is {size[0]} x {size[1]} and '{folder / PREDICTED / names[0]}' is "
+                    f"{first[0]} x {first[1]}: render all views of an instance at the size of the true ones."
+                )
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in folder.glob("*.png"))) if folder.is_dir() else ()
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError as error:
+        raise UserError(f"'{path}' is missing: add it, or take its folder out of --renders.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"'{path}' is no readable image: write it again.") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:100] or type(error).__name__
+
+
+def _read_poses(path: Path, count: int) -> tuple[tuple[ViewPose, ...], Float[np.ndarray, "4 4"]]:
+    try:
+        tree = json.loads(path.read_text())
+        assert isinstance(tree, Mapping) and isinstance(tree["views"], list)
+    except (OSError, ValueError, KeyError, AssertionError) as error:
+        raise UserError(f"'{path}' must be a JSON object with a list 'views': see docs/evaluation.md.") from error
+    _check_keys(tree, _POSE_KEYS, f"'{path}'")
+    views = tree["views"]
+    if len(views) != count:
+        raise UserError(f"'{path}' has {len(views)} views, but {count} images are in {PREDICTED}/: make them as many.")
+    similarity = read_similarity(tree.get("similarity", "real3d"), f"'similarity' in '{path}'")
+    poses = []
+    for number, view in enumerate(views):
+        where = f"View {number} of '{path}'"
+        if not isinstance(view, Mapping):
+            raise UserError(f"{where} must be an object with azimuth and elevation, or with c2w.")
+        _check_keys(view, _VIEW_KEYS, where)
+        poses.append(_read_view(view, tree, similarity, where))
+    return tuple(poses), similarity
+
+
+def _read_view(view: Mapping[str, Any], tree: Mapping[str, Any], similarity: np.ndarray, where: str) -> ViewPose:
+    """A pose in our frame: angles are in it already, a `c2w` is in the method's."""
+    try:
+        if "c2w" in view:
+            c2w = np.eye(4)
+            given = np.array(view["c2w"], np.float64)
+            c2w[: len(given)] = given
+            if not is_pose(c2w):
+                raise ValueError("its c2w is no rotation and position")
+            if "intrinsics" in view:
+                np.array(view["intrinsics"], np.float64).reshape(4)
+            elif "fov_y" not in view:
+                _number(tree, "fov_y")
+            return _describe(map_camera(similarity, c2w))
+        _number(view if "fov_y" in view else tree, "fov_y")
+        distance = _number(view if "distance" in view else tree, "distance")
+        return ViewPose(_number(view, "azimuth"), _number(view, "elevation"), distance, 0.0)
+    except (TypeError, ValueError, KeyError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{where} is not understood ({reason}): see docs/evaluation.md.") from error
+
+
+def _describe(c2w: Float[np.ndarray, "4 4"]) -> ViewPose:
+    position, backwards = c2w[:3, 3], c2w[:3, 2]
+    distance = float(np.linalg.norm(position))
+    azimuth = float(np.degrees(np.arctan2(position[1], position[0])))
+    elevation = float(np.degrees(np.arcsin(np.clip(position[2] / distance, -1, 1))))
+    cosine = float(np.clip(position @ backwards / (distance * np.linalg.norm(backwards)), -1, 1))
+    return ViewPose(azimuth, elevation, distance, float(np.degrees(np.arccos(cosine))))
+
+
+def _number(tree: Mapping[str, Any], key: str) -> float:
+    value = float(tree[key])
+    if not np.isfinite(value):
+        raise ValueError(f"its {key} is {value}")
+    return value
+
+
+def _check_keys(tree: Mapping[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(tree) - known)
+    if unknown:
+        raise UserError(f"{where} has an unknown key '{unknown[0]}': known ones are {', '.join(sorted(known))}.")

@@ -1,0 +1,1 @@
+"""Kernels for NVIDIA GPUs, written in Pallas, and how they are launched."""

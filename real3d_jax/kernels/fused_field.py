@@ -1,0 +1,382 @@
+"""Triplane query and decoder in one kernel: the fast path of `field.query_raw` on NVIDIA GPUs.
+
+The decoder's first layer is linear and so is bilinear interpolation, so that layer is applied to the planes beforehand
+(`fold_first_layer`). A program of a kernel then takes a tile of consecutive points and keeps all else on the chip.
+It does not gather: in each plane it goes through the windows of texels that the tile's points touch, and a product of
+bilinear weights (points x texels) with the texels adds them up; the product's transpose adds gradients to the planes,
+a texel at a time instead of a sample at a time. This is exact for any points, and fast where the points of a tile lie
+close together: `render` orders them so.
+
+The backward pass computes the decoder again, in segments of a few layers: a segment starts from the pre-activations
+that were stored at its beginning, and its weight gradients stay in registers while a program walks through its tiles.
+
+The kernels are Pallas kernels for its Triton backend; `interpret` runs them as plain JAX on any device, for tests.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from real3d_jax.errors import UserError
+from real3d_jax.kernels import fused_silu
+from real3d_jax.kernels.pallas import launch, load, over_devices, store
+
+TILE_RAYS, TILE_SAMPLES = 4, 4  # a compact tile: 4 x 4 neighbouring rays, 4 samples of each
+_TILE = TILE_RAYS**2 * TILE_SAMPLES
+_WINDOW = 4  # texels per side
+_PLANES = ((0, 1), (0, 2), (1, 2))  # the coordinates along a plane's width and height
+_OUTPUTS = 4  # raw density and colour
+_PADDED_OUTPUTS = 16  # the least that a matrix product takes
+_SEGMENT_TILE = 128
+_SEGMENT_LAYERS = 4
+_SEGMENT_WARPS = 8
+_SEGMENT_PROGRAMS = 132
+
+_Decoder = tuple[Array, Array, Array, Array]
+
+
+def query_raw_fused(
+    planes: Float[Array, "B 3 s s K"],
+    decoder_params: dict,
+    points: Float[Array, "B N 3"],
+    *,
+    dtype: DTypeLike,
+    interpret: bool = False,
+) -> Float[Array, "B N 4"]:
+    """Raw density and colour at points in [-1, 1]^3; equal to `query_planes` followed by the decoder.
+
+    Differentiable in the planes and the decoder. Consecutive points should lie close together.
+
+    Args:
+      planes: square, float32.
+      decoder_params: `layer_0` ... `layer_n` of `models.decoder.Decoder`.
+      points: float32 coordinates.
+      dtype: of planes and activations inside; sums are float32.
+      interpret: runs the kernels as plain JAX.
+
+    Raises:
+      UserError: the points are to be differentiated, which only the plain path does.
+    """
+    layers = [decoder_params[f"layer_{i}"] for i in range(len(decoder_params))]
+    folded = fold_first_layer(planes, layers[0]["kernel"])
+    hidden = jnp.stack([layer["kernel"] for layer in layers[1:-1]])
+    biases = jnp.stack([layer["bias"] for layer in layers[:-1]])
+    decoder = (hidden, biases, layers[-1]["kernel"], layers[-1]["bias"])
+    count = points.shape[1]
+    missing = -count % _SEGMENT_TILE
+    points = jnp.pad(jnp.swapaxes(points, 1, 2), ((0, 0), (0, 0), (0, missing)), mode="edge")
+
+    query = functools.partial(_query, jnp.dtype(dtype), interpret)
+    query = over_devices(query, batch=planes.shape[0], batched=(True, False, True))
+    return jnp.swapaxes(query(folded, decoder, points)[..., :count], 1, 2)
+
+
+def fold_first_layer(planes: Float[Array, "B 3 s s K"], kernel: Float[Array, "3*K C"]) -> Float[Array, "B 3 s s C"]:
+    """Planes whose texels are what the decoder's first layer makes of them; summed over planes, its features."""
+    per_plane = kernel.reshape(3, -1, kernel.shape[-1])
+    return jnp.einsum("bphwk,pkc->bphwc", planes, per_plane, precision=jax.lax.Precision.HIGHEST)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _query(
+    dtype: jnp.dtype,
+    interpret: bool,
+    planes: Float[Array, "B 3 s s C"],
+    decoder: _Decoder,
+    points: Float[Array, "B 3 N"],
+) -> Float[Array, "B 4 N"]:
+    """Raw outputs from folded planes; the backward pass keeps only the arguments."""
+    hidden, biases, out, out_bias = decoder
+    batch, _, side, _, channels = planes.shape
+    count = points.shape[-1]
+    out = jnp.pad(out, ((0, 0), (0, _PADDED_OUTPUTS - _OUTPUTS)))
+    # The exponential enlarges the output layer's error: its weights are the sum of two numbers of the dtype.
+    out_high = out.astype(dtype)
+    out_low = (out - out_high.astype(jnp.float32)).astype(dtype)
+    kernel = functools.partial(_forward_kernel, side=side, dtype=dtype, interpret=interpret)
+    return launch(
+        kernel,
+        jax.ShapeDtypeStruct((batch, _OUTPUTS, count), jnp.float32),
+        points,
+        _touched_texels(points, side),
+        planes.reshape(-1, channels).astype(dtype),
+        hidden.astype(dtype),
+        biases,
+        out_high,
+        out_low,
+        jnp.pad(out_bias, (0, _PADDED_OUTPUTS - _OUTPUTS)),
+        grid=(batch, count // _TILE),
+        interpret=interpret,
+    )
+
+
+def _query_forward(dtype, interpret, planes, decoder, points):
+    if points.perturbed:
+        raise UserError(
+            "config.render.implementation = 'pallas' has no gradient with respect to points or cameras: "
+            "set it to 'xla'."
+        )
+    planes, decoder, points = jax.tree.map(lambda x: x.value, (planes, decoder, points))
+    return _query(dtype, interpret, planes, decoder, points), (planes, decoder, points)
+
+
+def _query_backward(dtype, interpret, saved, gradient):
+    planes, decoder, points = saved
+    hidden, biases, out, _ = decoder
+    batch, _, side, _, channels = planes.shape
+    layers, count = hidden.shape[0], points.shape[-1]
+    starts = tuple(range(0, layers, _SEGMENT_LAYERS)) or (0,)
+    hidden = hidden.astype(dtype)
+    touched = _touched_texels(points, side)
+
+    rows = jax.ShapeDtypeStruct((batch * count, channels), dtype)
+    stored = launch(
+        functools.partial(_store_kernel, side=side, starts=starts, interpret=interpret),
+        [rows] * len(starts),
+        points,
+        touched,
+        planes.reshape(-1, channels).astype(dtype),
+        hidden,
+        biases,
+        grid=(batch, count // _TILE),
+        interpret=interpret,
+    )
+    incoming = jnp.swapaxes(gradient, 0, 1).reshape(_OUTPUTS, -1)
+    padded_out = jnp.pad(out, ((0, 0), (0, _PADDED_OUTPUTS - _OUTPUTS))).astype(dtype)
+    d_hidden, d_biases, d_out = [], [], None
+    for start, z in reversed(list(zip(starts, stored, strict=True))):
+        end = min(start + _SEGMENT_LAYERS, layers)
+        incoming, d_kernels, d_bias, d_last = _segment_backward(
+            z, incoming, hidden[start:end], biases[start + 1 : end + 1], padded_out, end == layers, interpret
+        )
+        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
+        d_out = d_last if end == layers else d_out
+    d_first_bias = jnp.sum(incoming, axis=0, dtype=jnp.float32)
+
+    zeros = jnp.zeros((batch * 3 * side * side, channels), jnp.float32)
+    d_planes = launch(
+        functools.partial(_scatter_kernel, side=side, interpret=interpret),
+        jax.ShapeDtypeStruct(zeros.shape, jnp.float32),
+        points,
+        touched,
+        incoming,
+        zeros,
+        grid=(batch, count // _TILE),
+        aliases={3: 0},
+        interpret=interpret,
+    )
+    d_decoder = (
+        jnp.concatenate(d_hidden),
+        jnp.concatenate([d_first_bias[None], *d_biases]),
+        d_out,
+        gradient.sum(axis=(0, 2)),
+    )
+    return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(points)
+
+
+_query.defvjp(_query_forward, _query_backward, symbolic_zeros=True)
+
+
+def _segment_backward(z, incoming, hidden, biases, out, last: bool, interpret: bool):
+    """Backward pass of a few layers: from the stored pre-activations `z` before them, and what comes from behind.
+
+    Returns the gradient of `z` (in its place) and of the weights.
+    """
+    count, channels = z.shape
+    layers = hidden.shape[0]
+    programs = min(_SEGMENT_PROGRAMS, count // _SEGMENT_TILE)
+
+    def summed(*shape):
+        return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
+
+    dz, d_hidden, d_biases, d_out = launch(
+        functools.partial(_segment_kernel, layers=layers, last=last, programs=programs, interpret=interpret),
+        (
+            jax.ShapeDtypeStruct(z.shape, z.dtype),
+            summed(layers, channels, channels),
+            summed(layers, _PADDED_OUTPUTS, channels),
+            summed(channels, _PADDED_OUTPUTS),
+        ),
+        z,
+        incoming,
+        hidden,
+        biases,
+        out,
+        grid=(programs,),
+        aliases={0: 0},
+        warps=_SEGMENT_WARPS,
+        interpret=interpret,
+    )
+    return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[:, 0], d_out.sum(axis=0)[:, :_OUTPUTS]
+
+
+def _touched_texels(points: Float[Array, "B 3 N"], side: int) -> Array:
+    """First and last texel that each tile touches along x, y, z, as int32 (B, tiles, 6); outside is cut off."""
+    batch, _, count = points.shape
+    at = _texel_coordinates(points, side).reshape(batch, 3, count // _TILE, _TILE)
+    ends = jnp.stack([jnp.floor(at.min(axis=-1)), jnp.floor(at.max(axis=-1)) + 1], axis=1)
+    return jnp.moveaxis(jnp.clip(ends, 0, side - 1).astype(jnp.int32).reshape(batch, 6, -1), 1, 2)
+
+
+def _texel_coordinates(points, side: int):
+    """Position along a plane's side in texels: texel i's centre is at i."""
+    return (points + 1) * (0.5 * side) - 0.5
+
+
+def _forward_kernel(
+    points, touched, planes, hidden, biases, out_high, out_low, out_bias, raw, *, side, dtype, interpret
+):
+    field, tile = pl.program_id(0), pl.program_id(1)
+    z = _interpolate(points, touched, planes, side, interpret) + biases[0, :][None, :]
+    for layer in range(hidden.shape[0]):
+        h = fused_silu.silu(z, dtype, interpret)
+        z = _dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
+    h = fused_silu.silu(z, dtype, interpret)
+    outputs = _dot(h, out_high[...]) + out_bias[...][None, :]
+    if dtype != jnp.float32:
+        outputs += _dot(h, out_low[...])
+    channel, rows = jnp.arange(_PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
+    store(raw.at[field, channel, rows], outputs, (channel < _OUTPUTS) & (rows >= 0))
+
+
+def _store_kernel(points, touched, planes, hidden, biases, *stored, side, starts, interpret):
+    """Stores the pre-activations before each segment."""
+    rows = pl.ds((pl.program_id(0) * pl.num_programs(1) + pl.program_id(1)) * _TILE, _TILE)
+    dtype = hidden.dtype
+    z = (_interpolate(points, touched, planes, side, interpret) + biases[0, :][None, :]).astype(dtype)
+    for layer in range(starts[-1] + 1):
+        if layer in starts:
+            stored[starts.index(layer)][rows, :] = z
+        if layer < starts[-1]:
+            h = fused_silu.silu(z, dtype, interpret)
+            z = (_dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(dtype)
+
+
+def _segment_kernel(
+    z, incoming, hidden, biases, out, dz, d_hidden, d_biases, d_out, *, layers, last, programs, interpret
+):
+    program, tiles = pl.program_id(0), z.shape[0] // _SEGMENT_TILE
+    dtype, channels = z.dtype, z.shape[1]
+    ones = jnp.ones((_PADDED_OUTPUTS, _SEGMENT_TILE), dtype)
+
+    def one_tile(tile, sums):
+        kernel_sums, bias_sums, out_sum = sums
+        rows = pl.ds(tile * _SEGMENT_TILE, _SEGMENT_TILE)
+        zs = [z[rows, :]]
+        for layer in range(layers if last else layers - 1):
+            h = fused_silu.silu(zs[-1], dtype, interpret)
+            zs.append((_dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
+        if last:
+            channel = jnp.arange(_PADDED_OUTPUTS)[None, :]
+            points = tile * _SEGMENT_TILE + jnp.arange(_SEGMENT_TILE)[:, None]
+            mask = (channel < _OUTPUTS) & (points >= 0)
+            gradient = load(incoming.at[channel % _OUTPUTS, points], mask).astype(dtype)
+            h, slope = fused_silu.silu_and_slope(zs[-1], interpret)
+            out_sum += _dot(h, gradient, transpose_a=True)
+            gradient = (_dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
+        else:
+            gradient = incoming[rows, :]
+        kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
+        for layer in reversed(range(layers)):
+            bias_sums[layer] += _dot(ones, gradient)
+            h, slope = fused_silu.silu_and_slope(zs[layer], interpret)
+            kernel_sums[layer] += _dot(h, gradient, transpose_a=True)
+            gradient = _dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
+            gradient = gradient.astype(dtype)
+        dz[rows, :] = gradient
+        return tuple(kernel_sums), tuple(bias_sums), out_sum
+
+    zeros = (
+        tuple(jnp.zeros((channels, channels), jnp.float32) for _ in range(layers)),
+        tuple(jnp.zeros((_PADDED_OUTPUTS, channels), jnp.float32) for _ in range(layers)),
+        jnp.zeros((channels, _PADDED_OUTPUTS), jnp.float32),
+    )
+    first, end = program * tiles // programs, (program + 1) * tiles // programs
+    kernel_sums, bias_sums, out_sum = jax.lax.fori_loop(first, end, one_tile, zeros)
+    for layer in range(layers):
+        d_hidden[program, layer] = kernel_sums[layer]
+        d_biases[program, layer] = bias_sums[layer]
+    d_out[program] = out_sum
+
+
+def _scatter_kernel(points, touched, dz, _, d_planes, *, side, interpret):
+    """Adds the gradient of each point to the texels around it."""
+    gradient = dz[pl.ds((pl.program_id(0) * pl.num_programs(1) + pl.program_id(1)) * _TILE, _TILE), :]
+    channels = jnp.arange(dz.shape[1])[None, :]
+
+    def add(carry, weights, texels, inside):
+        mask = inside[:, None] & (channels >= 0)
+        _add(d_planes, (texels[:, None], channels), _dot(weights, gradient, transpose_a=True), mask, interpret)
+        return carry
+
+    _for_each_window(add, 0, points, touched, side, dz.dtype)
+
+
+def _interpolate(points, touched, planes, side: int, interpret: bool):
+    """The sum over planes of the bilinear interpolation at this program's points, (tile, C) float32."""
+    channels = jnp.arange(planes.shape[1])[None, :]
+
+    def add(total, weights, texels, inside):
+        values = load(planes.at[texels[:, None], channels], inside[:, None] & (channels >= 0))
+        return total + _dot(weights, values)
+
+    start = jnp.zeros((_TILE, planes.shape[1]), jnp.float32)
+    return _for_each_window(add, start, points, touched, side, planes.dtype)
+
+
+def _for_each_window(function, carry, points, touched, side: int, dtype):
+    """`carry = function(carry, weights, texels, inside)` for the windows that this program's points touch.
+
+    Args:
+      function: gets `weights`, the bilinear weights (points, texels); `texels`, the rows of the window's texels among
+        the texels of all fields and planes; `inside`, which of them count.
+      carry: its start.
+      points: (B, 3, N).
+      touched: from `_touched_texels`.
+      side: texels per side of a plane.
+      dtype: of the weights.
+    """
+    field, tile = pl.program_id(0), pl.program_id(1)
+    at = [_texel_coordinates(points[field, axis, pl.ds(tile * _TILE, _TILE)], side) for axis in range(3)]
+    within = jnp.arange(_WINDOW**2)
+    for plane, (across, down) in enumerate(_PLANES):
+        left, top = touched[field, tile, across], touched[field, tile, down]
+        right, bottom = touched[field, tile, 3 + across], touched[field, tile, 3 + down]
+        columns, rows = (right - left) // _WINDOW + 1, (bottom - top) // _WINDOW + 1
+
+        def one_window(i, carry, plane=plane, across=across, down=down, ends=(left, top, right, bottom, columns)):
+            left, top, right, bottom, columns = ends
+            x = left + (i % columns) * _WINDOW + within % _WINDOW
+            y = top + (i // columns) * _WINDOW + within // _WINDOW
+            inside = (x <= right) & (y <= bottom)
+            weights = _tent(at[across], x) * _tent(at[down], y)
+            texels = ((field * len(_PLANES) + plane) * side + y) * side + x
+            return function(carry, jnp.where(inside[None, :], weights, 0.0).astype(dtype), texels, inside)
+
+        carry = jax.lax.fori_loop(0, columns * rows, one_window, carry)
+    return carry
+
+
+def _tent(at, centres):
+    return jnp.maximum(1.0 - jnp.abs(at[:, None] - centres[None, :].astype(jnp.float32)), 0.0)
+
+
+def _dot(a, b, transpose_a=False, transpose_b=False):
+    """A matrix product with float32 sums; of float32 operands, in full float32."""
+    contracted = ((0 if transpose_a else 1,), (1 if transpose_b else 0,))
+    precision = jax.lax.Precision.HIGHEST if a.dtype == jnp.float32 else None
+    return jax.lax.dot_general(a, b, (contracted, ((), ())), precision=precision, preferred_element_type=jnp.float32)
+
+
+def _add(ref, index, values, mask, interpret: bool):
+    """Adds to global memory while other programs do, too (interpreted programs run one after another)."""
+    from jax.experimental.pallas import triton
+
+    if interpret:
+        triton.store(ref.at[index], triton.load(ref.at[index], mask=mask, other=0.0) + values, mask=mask)
+    else:
+        triton.atomic_add(ref, index, values, mask=mask)

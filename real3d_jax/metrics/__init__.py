@@ -1,0 +1,1 @@
+"""What evaluation measures: views against views, views against the input, sets of images, and meshes."""

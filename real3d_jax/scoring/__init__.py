@@ -1,1 +1,0 @@
-"""Evaluation runs: from a checkpoint or a folder of renders to tables and a report. The metrics are in `evaluation`."""
