@@ -18,7 +18,8 @@ from configs.mini import get_config as get_mini_config
 from configs.real3d import get_config as get_real3d_config
 from configs.real3d import set_length
 from configs.smoke import get_config as get_smoke_config
-from real3d_jax.ablation.rows import ROWS, START, Row, read_variant
+from real3d_jax.ablation.rows import FULL, ROWS, SIZES, START, Row
+from real3d_jax.config.files import read_variant
 
 CURATED = "wild_images"  # the photographs that have a raw version; MVImgNet's are not curated
 TESTS = {"tiny": "b_test", "small": "unseen_test"}  # the embedded data that rows are scored on
@@ -40,7 +41,7 @@ UNSEEN = (
 
 def get_config(variant: str = "") -> ConfigDict:
     """The configuration."""
-    name, size = read_variant(variant)
+    name, size = read_variant(variant, "The ablation", (FULL, (START, *ROWS)), ("paper", SIZES))
     if size == "paper":
         config = get_finetune_config() if name == START else get_real3d_config()
     else:

@@ -10,14 +10,14 @@ The variant names a protocol ('paper' or 'released'), a preset of the model's si
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from real3d_jax.config.protocols import protocol
-from real3d_jax.evaluation.variants import read_variant
-from real3d_jax.models.presets import preset
+from real3d_jax.config.files import read_variant
+from real3d_jax.config.protocols import PROTOCOLS, protocol
+from real3d_jax.models.presets import PRESETS, preset
 
 
 def get_config(variant: str = "", dataset: str = "mvimgnet") -> ConfigDict:
     """The configuration."""
-    name, size = read_variant(variant)
+    name, size = read_variant(variant, "An evaluation", ("paper", PROTOCOLS), ("base", PRESETS))
     training = get_real3d_config()
     config = ConfigDict()
     config.name = f"{dataset}_{name}"

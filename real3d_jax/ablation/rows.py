@@ -72,20 +72,3 @@ def read_rows(words: str) -> list[str]:
             raise UserError(f"The ablation has no row '{word}': {did_you_mean(word, (*ROWS, *groups))}")
         names += groups.get(word, [word])
     return list(dict.fromkeys(names))
-
-
-def read_variant(words: str) -> tuple[str, str]:
-    """Row and size of a config file's argument, such as 'full,tiny'; what is not said is 'full' and 'paper'.
-
-    Raises:
-      UserError: a word is neither.
-    """
-    row, size = FULL, "paper"
-    for word in filter(None, words.split(",")):
-        if word in SIZES:
-            size = word
-        elif word in ROWS or word == START:
-            row = word
-        else:
-            raise UserError(f"The ablation has no variant '{word}': {did_you_mean(word, (START, *ROWS, *SIZES))}")
-    return row, size

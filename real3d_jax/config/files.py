@@ -11,7 +11,7 @@ import importlib.util
 import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,6 +60,27 @@ def load_tree(source: str) -> ml_collections.ConfigDict:
         raise UserError(f"--config {source}: its get_config must return a ConfigDict, but gave {type(tree).__name__}.")
     tree.unlock()
     return tree
+
+
+def read_variant(words: str, whose: str, *kinds: tuple[str, Collection[str]]) -> tuple[str, ...]:
+    """One word of each kind from the argument of a config file, such as 'released,small'.
+
+    Args:
+      words: with commas between; the last one of a kind counts.
+      whose: variants they are, at the beginning of a message: 'An evaluation'.
+      *kinds: the word of the kind where none is given, and all its words; what several have is the first kind's.
+
+    Raises:
+      UserError: a word is of no kind.
+    """
+    chosen = [default for default, _ in kinds]
+    for word in filter(None, words.split(",")):
+        kind = next((number for number, (_, valid) in enumerate(kinds) if word in valid), None)
+        if kind is None:
+            known = [known for _, valid in kinds for known in valid]
+            raise UserError(f"{whose} has no variant '{word}': {did_you_mean(word, known)}")
+        chosen[kind] = word
+    return tuple(chosen)
 
 
 def embedded_variant(source: str) -> str | None:

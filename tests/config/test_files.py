@@ -135,6 +135,26 @@ def test_some_keys_may_differ_and_nothing_may_stand_before_them():
     assert config_files.differences(old, new, ignored=("config.a", "config.e")) == ["config.d: 3 -> None"]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", ("red", "small")),
+        ("large", ("red", "large")),
+        ("large,,blue", ("blue", "large")),
+        ("any", ("any", "small")),
+        ("blue,red", ("red", "small")),
+    ],
+)
+def test_a_variant_has_one_word_of_each_kind(words, expected):
+    kinds = (("red", ("red", "blue", "any")), ("small", {"small": 1, "large": 2, "any": 3}))
+    assert config_files.read_variant(words, "A test", *kinds) == expected
+
+
+def test_a_word_of_no_kind_is_refused():
+    with pytest.raises(UserError, match=r"^A test has no variant 'lage': did you mean 'large'\?"):
+        config_files.read_variant("red,lage", "A test", ("red", ("red",)), ("small", ("small", "large")))
+
+
 @pytest.mark.parametrize("argument", ["--config=configs/smoke.yaml", "--config=configs/smoke.py --config.sead=1"])
 def test_the_command_line_tells_without_a_traceback(argument):
     result = subprocess.run(
