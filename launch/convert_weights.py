@@ -16,8 +16,8 @@ import pathlib
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.cli import run
 from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_tsr
-from real3d_jax.weights.converted import PARAMS, Weights, is_converted, load_unused, load_weights, save_weights
-from real3d_jax.weights.files import find_file
+from real3d_jax.weights.converted import Weights, is_converted, load_unused, load_weights, save_weights
+from real3d_jax.weights.files import PARAMS, find_file
 from real3d_jax.weights.mapping import flatten
 from real3d_jax.weights.precision import PRECISIONS
 from real3d_jax.weights.trained import INPUT, of_run, with_training

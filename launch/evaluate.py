@@ -61,9 +61,12 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
     if arguments.renders:
         if out is None:
             raise UserError("--renders needs --out: name a folder for the results.")
-        from real3d_jax.evaluation.score_renders import RendersOptions, evaluate_renders
+        from real3d_jax.config.evaluation import NetworksConfig
+        from real3d_jax.evaluation.score_renders import evaluate_renders
 
-        options = RendersOptions(vgg=arguments.vgg, clip=arguments.clip, inception=arguments.inception)
+        options = NetworksConfig(
+            vgg=arguments.vgg, clip=arguments.clip, clip_random_size="base", inception=arguments.inception
+        )
         method = arguments.name or arguments.renders.resolve().name
         return evaluate_renders(arguments.renders, out, method=method, options=options), out
     if not arguments.config or not arguments.checkpoint:

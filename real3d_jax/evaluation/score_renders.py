@@ -1,7 +1,6 @@
 """Scores folders of renders of any method with the metrics of an evaluation run."""
 
 import contextlib
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,25 +35,14 @@ _OFF_AXIS = 5.0  # degrees by which a camera may look past the origin without a 
 _LEAST_FOR_LPIPS = 32  # pixels per side
 
 
-@dataclasses.dataclass(frozen=True)
-class RendersOptions:
-    """Where the judges are: paths or hub names; '' for none.
-
-    Attributes:
-      vgg: for LPIPS.
-      clip: for CLIP similarity.
-      inception: for FID and KID.
-      clip_random_size: architecture when `clip` is 'random'.
-    """
-
-    vgg: str = ""
-    clip: str = ""
-    inception: str = ""
-    clip_random_size: str = "base"
-
-
-def evaluate_renders(folder: Path, out: Path, *, method: str, options: RendersOptions) -> int:
+def evaluate_renders(folder: Path, out: Path, *, method: str, options: NetworksConfig) -> int:
     """Scores the renders in `folder` and writes the results into `out`; instances that are scored already are kept.
+
+    Args:
+      folder: of renders, as docs/evaluation.md describes it.
+      out: folder of the results.
+      method: whose renders they are, in tables.
+      options: the networks that judge.
 
     Returns:
       The exit code, as of `evaluation.evaluate`.
@@ -64,13 +52,7 @@ def evaluate_renders(folder: Path, out: Path, *, method: str, options: RendersOp
     """
     with StopRequest() as stop:
         instances = open_renders(folder)
-        networks = load_networks(
-            NetworksConfig(options.vgg, options.clip, options.clip_random_size, options.inception),
-            lpips=True,
-            semantic=True,
-            seed=_SEED,
-            where="--",
-        )
+        networks = load_networks(options, lpips=True, semantic=True, seed=_SEED, where="--")
         settings = {"kind": "renders", "method": method, "left_out": sorted(networks.left_out)}
         say(f"renders    {len(instances)} instances in '{folder}'")
         for name, reason in networks.left_out.items():

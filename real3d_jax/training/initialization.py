@@ -17,9 +17,8 @@ from real3d_jax.models.lrm import LRM, abstract_params, init_params
 from real3d_jax.runtime.sharding import put_same, replicated, state_shardings
 from real3d_jax.training.state import TrainState, create, new_state
 from real3d_jax.weights.boxed import find_checkpoint
+from real3d_jax.weights.files import UNUSED
 from real3d_jax.weights.loading import check_shapes, load_params_for
-
-UNUSED = "unused.safetensors"  # weights of a published checkpoint that the model does not use, kept for the way back
 
 
 def initial_state(

@@ -17,11 +17,11 @@ import safetensors.numpy
 from flax import traverse_util
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights.files import read_safetensors
+from real3d_jax.weights.files import PARAMS, UNUSED, read_safetensors
 from real3d_jax.weights.mapping import flatten
 from real3d_jax.weights.precision import PRECISIONS, decode, encode, relative_error
 
-PARAMS, CONFIG, UNUSED = "params.safetensors", "config.json", "unused.safetensors"
+CONFIG = "config.json"
 _CARD = "README.md"  # about the model, by hand; it stays when the weights are replaced
 _FORMAT = 1
 _KINDS = ("lrm", "vit", "clip", "vgg", "alex", "inception", "efficientnet")

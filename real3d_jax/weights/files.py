@@ -17,7 +17,8 @@ from real3d_jax.weights import keras_vgg
 # What a folder is searched for: these names first, then whatever else has one of the endings.
 _USUAL_NAMES = ("model.safetensors", "model.ckpt", "pytorch_model.bin")
 _ENDINGS = (".safetensors", ".ckpt", ".pth", ".pth.tar", ".pt", ".bin")
-_OURS = ("params.safetensors", "unused.safetensors")
+# Files of our own format (`converted.py`). The second has what a model does not use, kept for the way back.
+PARAMS, UNUSED = "params.safetensors", "unused.safetensors"
 
 
 class Tensors(Mapping[str, np.ndarray]):
@@ -52,7 +53,9 @@ def find_file(path: pathlib.Path) -> pathlib.Path | None:
         if (path / name).is_file():
             return path / name
     found = sorted(
-        file for file in path.iterdir() if file.name.endswith(_ENDINGS) and file.name not in _OURS and file.is_file()
+        file
+        for file in path.iterdir()
+        if file.name.endswith(_ENDINGS) and file.name not in (PARAMS, UNUSED) and file.is_file()
     )
     if len(found) > 1:
         names = ", ".join(file.name for file in found[:4])

@@ -12,9 +12,10 @@ from seeded_inception import inception_file
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
+from real3d_jax.config.evaluation import NetworksConfig
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.results import ROWS
-from real3d_jax.evaluation.score_renders import RendersOptions, evaluate_renders
+from real3d_jax.evaluation.score_renders import evaluate_renders
 from real3d_jax.evaluation.scored_objects import open_instances
 from real3d_jax.metrics.frechet import few_images_warning, fid, kid
 from real3d_jax.models.lrm import make_model
@@ -119,6 +120,6 @@ def test_renders_of_any_method(pictures, file, expected, tmp_path):
         Image.fromarray(source).save(folder / "input.png")
         for name, view in enumerate((source, *views)):  # the view at azimuth 0 is left out, whatever it shows
             Image.fromarray(view).save(folder / "pred" / f"{name:03d}.png")
-    options = RendersOptions(inception=str(file))
+    options = NetworksConfig(vgg="", clip="", clip_random_size="base", inception=str(file))
     assert evaluate_renders(tmp_path / "renders", tmp_path / "out", method="theirs", options=options) == 0
     check(tmp_path / "out", expected)

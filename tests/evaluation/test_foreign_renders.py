@@ -1,5 +1,6 @@
 """Folders of other methods' renders: numbers by hand, resuming, and every kind of bad input."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,16 +10,17 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from real3d_jax.config.evaluation import NetworksConfig
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation import score_renders
 from real3d_jax.evaluation.foreign_renders import open_renders, read_image
-from real3d_jax.evaluation.score_renders import RendersOptions, evaluate_renders
+from real3d_jax.evaluation.score_renders import evaluate_renders
 from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.weights.networks import load_clip, load_lpips
 
 SIZE, VIEWS = 32, 3
-NOTHING = RendersOptions()
+NOTHING = NetworksConfig(vgg="", clip="", clip_random_size="base", inception="")
 
 
 def save(path, pixels):
@@ -104,7 +106,7 @@ def test_more_views_than_a_chunk_and_a_transparent_background(tmp_path):
 
 def test_views_are_compared_with_the_input_except_for_itself(tmp_path):
     make_instance(tmp_path / "r", true=False)
-    options = RendersOptions(vgg="random", clip="random", clip_random_size="tiny")
+    options = dataclasses.replace(NOTHING, vgg="random", clip="random", clip_random_size="tiny")
     assert evaluate_renders(tmp_path / "r", tmp_path / "out", method="mine", options=options) == 0
     row = json.loads((tmp_path / "out" / "results.jsonl").read_text())["values"]
     assert {name: len(values) for name, values in row.items()} == {
