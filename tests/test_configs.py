@@ -164,6 +164,7 @@ def test_the_mvimgnet_variant_differs_in_its_real_images_only():
 
 def test_a_pair_of_the_paper_renders_eleven_views_ten_of_them_with_gradient(monkeypatch):
     """4 supervised views; input view, 4 semantic, 1 curriculum (no gradient) and 1 cycle view of the photograph."""
+    from real3d_jax.losses import cycle
     from real3d_jax.training import objective
 
     config = shrink(_load("real3d"))
@@ -175,7 +176,8 @@ def test_a_pair_of_the_paper_renders_eleven_views_ten_of_them_with_gradient(monk
         rendered.append(cameras.c2w.shape[1])
         return rgb, opacity
 
-    monkeypatch.setattr(objective, "render_views", counting)
+    for module in (objective, cycle):
+        monkeypatch.setattr(module, "render_views", counting)
     batch = random_batch(config)
     _, make_state = _prepare(config)
     state = jax.eval_shape(make_state, jax.random.key(0))

@@ -12,15 +12,13 @@ from real3d_jax.batches import as_float
 from real3d_jax.cameras import (
     Cameras,
     canonical_c2w,
-    cycle_return_pose,
     intrinsics_from_fov,
     spherical_c2w,
     with_intrinsics,
 )
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
-from real3d_jax.losses.reconstruction import View
-from real3d_jax.losses.self_training import intermediate_input
+from real3d_jax.losses.cycle import cycle_views
 from real3d_jax.metrics.images import psnr, silhouette_iou, ssim
 from real3d_jax.metrics.semantic import clip_similarity_of_images, lpips_to_input
 from real3d_jax.models.lrm import LRM
@@ -28,7 +26,6 @@ from real3d_jax.perceptual.frozen import Inception
 from real3d_jax.perceptual.image_encoder import ImageEncoder
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import reconstruct
 
 # On accelerators the default would change the third digit.
 _JUDGES_PRECISION = "highest"
@@ -156,22 +153,21 @@ def consistency(
     target = as_float(consistency_rgb)
     azimuths, elevations = spherical_angles(config.azimuths, config.elevations)
     poses = spherical_c2w(azimuths, elevations, distance)[config.first_scored :]
-    size = config.intermediate_resolution or model.config.image_size
-
-    def render_one(of, c2w, resolution):
-        cameras = with_intrinsics(_repeated(c2w[None], len(target)), Cameras(jnp.zeros(()), intrinsics))
-        rgb, opacity = render_views(of, cameras, render, resolution=resolution)
-        return View(rgb[:, 0], opacity[:, 0])
+    cameras = Cameras(_repeated(canonical_c2w(distance), len(target)), intrinsics)
 
     def at(pose):
-        image = intermediate_input(
-            render_one(field, pose, size),
-            image_size=model.config.image_size,
+        _, returned = cycle_views(
+            params,
+            field,
+            cameras,
+            _repeated(pose, len(target)),
+            model=model,
+            render=render,
+            intermediate_resolution=config.intermediate_resolution or model.config.image_size,
+            resolution=config.resolution,
             mask_threshold=config.mask_threshold,
             end_to_end=False,
         )
-        second = reconstruct(params, image, model=model)
-        returned = render_one(second, cycle_return_pose(pose, canonical_c2w(distance)), config.resolution)
         scores = score_views(returned.rgb[:, None], target[:, None], lpips_params=lpips_params, window=window)
         return {name: values[:, 0] for name, values in scores.items()}
 
@@ -222,5 +218,5 @@ def _only_finite(scores: Scores, prediction: Float[Array, "B V h w 3"]) -> Score
     return {name: jnp.where(finite, values, jnp.nan) for name, values in scores.items()}
 
 
-def _repeated(c2w: Float[Array, "V 4 4"], batch: int) -> Float[Array, "B V 4 4"]:
+def _repeated(c2w: Float[Array, "*views 4 4"], batch: int) -> Float[Array, "B *views 4 4"]:
     return jnp.broadcast_to(c2w, (batch, *c2w.shape))

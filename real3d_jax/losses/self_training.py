@@ -1,7 +1,7 @@
 """The self-training losses on a photograph (Eq. 2-10).
 
-Eq. 2, the reconstruction, is `models.lrm.LRM`; the return pose of Eq. 4 is `cameras.cycle_return_pose`; the poses of
-Eq. 5, 6 and 8 are drawn in `novel_poses`; Eq. 7 is `rendering.render_views`. `training.objective` joins them.
+Eq. 2, the reconstruction, is `models.lrm.LRM`; Eq. 3 and 4 are in `cycle`; the poses of Eq. 5, 6 and 8 are drawn in
+`novel_poses`; Eq. 7 is `rendering.render_views`. `training.objective` joins them.
 """
 
 import jax
@@ -9,29 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from real3d_jax.config.losses import LossConfig
-from real3d_jax.images import resize_bilinear
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
-
-_INPUT_BACKGROUND = 0.5
-
-
-def intermediate_input(
-    novel: View, *, image_size: int, mask_threshold: float, end_to_end: bool
-) -> Float[Array, "B S S 3"]:
-    """The novel view as the second input of the cycle (Eq. 3).
-
-    The model expects its input on grey, so the rendered density mask cuts the view out (Appendix A): colour stays
-    where opacity exceeds `mask_threshold`. A view of another size is then resized bilinearly.
-
-    Args:
-      novel: the rendered view, of shape (B, h, w, ...).
-      image_size: pixels per side of the model's input.
-      mask_threshold: in [0, 1].
-      end_to_end: False stops the gradient here (SG in Eq. 3); True is the ablation without it.
-    """
-    image = jnp.where(novel.opacity > mask_threshold, novel.rgb, _INPUT_BACKGROUND)
-    image = resize_bilinear(image, image_size, image_size)
-    return image if end_to_end else jax.lax.stop_gradient(image)
 
 
 def semantic_distance(novel: Float[Array, "B m D"], reference: Float[Array, "B D"]) -> Float[Array, "B m"]:

@@ -1,19 +1,18 @@
 """The training target L = L_RECON + L_SELF as a pure function of parameters, batch and poses (Section 4.1)."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
-from real3d_jax.cameras import Cameras, cycle_return_pose, with_intrinsics
+from real3d_jax.cameras import Cameras, with_intrinsics
 from real3d_jax.config.losses import LossConfig, uses_cycle
-from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
+from real3d_jax.losses.cycle import cycle_views
 from real3d_jax.losses.gradient_cap import cap_gradient, gradient_norms
 from real3d_jax.losses.novel_poses import NovelPoses
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
-from real3d_jax.losses.self_training import intermediate_input, pixel_loss, self_training_loss, semantic_loss
+from real3d_jax.losses.self_training import pixel_loss, self_training_loss, semantic_loss
 from real3d_jax.models.lrm import LRM
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.rendering import TriplaneField, render_views
@@ -145,34 +144,17 @@ def close_cycle(
     model: LRM,
     config: Config,
 ) -> tuple[Float[Array, "B S S 3"], View]:
-    """Eq. 3 and 4: renders a novel view, reconstructs from it, and looks back from where the first input was.
-
-    Args:
-      params: of the model.
-      field: the first reconstruction.
-      cameras: of the input views, leading shape (B,).
-      novel_c2w: the sampled poses Phi.
-      model: the module.
-      config: rendering and cycle settings.
-
-    Returns:
-      The intermediate view as it entered the model again, and the view that closes the cycle.
-    """
+    """`losses.cycle.cycle_views` with the sizes of a training configuration."""
     cycle = config.losses.cycle
-    source = field if cycle.end_to_end else jax.lax.stop_gradient(field)
-    rendered = _render_one(source, novel_c2w, cameras, config.render, cycle.rerender or config.render.resolution)
-    image = intermediate_input(
-        rendered,
-        image_size=model.config.image_size,
+    return cycle_views(
+        params,
+        field,
+        cameras,
+        novel_c2w,
+        model=model,
+        render=config.render,
+        intermediate_resolution=cycle.rerender or config.render.resolution,
+        resolution=config.render.resolution,
         mask_threshold=cycle.mask_threshold,
         end_to_end=cycle.end_to_end,
     )
-    second = reconstruct(params, image, model=model)
-    return_c2w = cycle_return_pose(novel_c2w, cameras.c2w)
-    return image, _render_one(second, return_c2w, cameras, config.render, config.render.resolution)
-
-
-def _render_one(field, c2w, cameras: Cameras, config: RenderConfig, resolution: int) -> View:
-    """One view of each field, with the intrinsics of `cameras`."""
-    rgb, opacity = render_views(field, with_intrinsics(c2w[:, None], cameras), config, resolution=resolution)
-    return View(rgb[:, 0], opacity[:, 0])

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from real3d_jax.config.losses import ViewLossConfig
+from real3d_jax.losses.cycle import intermediate_input
 from real3d_jax.losses.reconstruction import View, mse
-from real3d_jax.losses.self_training import intermediate_input, self_training_loss, semantic_distance, semantic_loss
+from real3d_jax.losses.self_training import self_training_loss, semantic_distance, semantic_loss
 
 RNG = np.random.default_rng(0)
 NOVEL = View(*(jnp.asarray(RNG.uniform(size=(2, 6, 6, c)), jnp.float32) for c in (3, 1)))
