@@ -14,6 +14,7 @@ from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.rendering.plane_query import query_planes
+from real3d_jax.rendering.sample_order import along_rays, near_together
 
 IMPLEMENTATIONS = ("auto", "xla", "pallas")
 RAW_OUTPUTS = "raw_outputs"  # their name among what a checkpoint may keep
@@ -56,6 +57,15 @@ def query_field(
     raw = checkpoint_name(query_raw(field, points / config.radius, config.implementation), RAW_OUTPUTS)
     density = jnp.exp(jnp.minimum(raw[..., 0] + config.density_bias, _LARGEST_EXPONENT))
     return density, jax.nn.sigmoid(raw[..., 1:])
+
+
+def query_samples(
+    field: TriplaneField, points: Float[Array, "B R S 3"], config: RenderConfig
+) -> tuple[Float[Array, "B R S"], Float[Array, "B R S 3"]]:
+    """`query_field` at S samples of each of R rays, in the order of which the fused query is fast."""
+    rays, samples = points.shape[1:3]
+    density, rgb = query_field(field, near_together(points), config)
+    return along_rays(density[..., None], rays, samples)[..., 0], along_rays(rgb, rays, samples)
 
 
 def query_raw(field: TriplaneField, points: Float[Array, "B N 3"], implementation: str) -> Float[Array, "B N 4"]:
