@@ -1,12 +1,12 @@
 """Whether stage 0 knows shape: rows that begin with a model that knows none compare blobs."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from real3d_jax.config.training import GateConfig
 from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
+from real3d_jax.runtime.folders import read_json
 
 # Fields of the gate, which are scores of a `Validator`, with what they are called.
 _SCORES = {"input_psnr": "held-out input view", "iou": "novel silhouette IoU"}
@@ -65,10 +65,7 @@ def _below(gate: GateConfig, scores: Mapping[str, float]) -> list[str]:
 def held_out_scores(start: Path) -> Mapping[str, float]:
     """The scores in a workdir's `summary.json` that a gate can ask for; none where there is no such file or score."""
     path = start / "summary.json"
-    try:
-        summary = json.loads(path.read_text()) if path.is_file() else {}
-    except ValueError as error:
-        raise UserError(f"'{path}' is not valid JSON any more: delete it, and the run writes it again.") from error
+    summary = read_json(path, remedy="delete it, and the run writes it again") if path.is_file() else {}
     return {name: summary[f"{name}_after"] for name in _SCORES if summary.get(f"{name}_after") is not None}
 
 

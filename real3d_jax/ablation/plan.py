@@ -14,6 +14,7 @@ from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.publish import SUMMARY
+from real3d_jax.runtime import folders
 from real3d_jax.weights.networks import RANDOM
 
 # What may change between two calls of the command.
@@ -108,15 +109,16 @@ def _check_same(workdir: Path, config: Config, *, may_grow: bool) -> None:
     path = workdir / "config.json"
     if not path.exists():
         return
-    try:
-        saved = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"'{path}' is not valid JSON any more: delete '{workdir}', and it is run again.") from error
+    saved = folders.read_json(path, remedy=f"delete '{workdir}', and it is run again")
     now = json.loads(json.dumps(config_files.to_tree(config)))
     longer = may_grow and saved["schedule"]["steps"] < config.schedule.steps
-    changed = config_files.differences(saved, now, ignored=MAY_DIFFER + _LENGTH * longer)
-    if changed:
-        raise UserError(f"'{workdir}' was run with other settings ({changed[0]}): choose another --out.")
+    folders.check_same(
+        saved,
+        now,
+        lambda change: f"'{workdir}' was run with other settings ({change}): choose another --out.",
+        where="config",
+        may_differ=MAY_DIFFER + _LENGTH * longer,
+    )
 
 
 def _check_changes(config: str, rows: list[str], size: str, changes: list[str]) -> None:

@@ -12,9 +12,10 @@ from real3d_jax.ablation.rows import BASE, ROWS, START, Row
 from real3d_jax.config.evaluation import BootstrapConfig
 from real3d_jax.evaluation.comparison import Difference
 from real3d_jax.evaluation.publish import SUMMARY
-from real3d_jax.evaluation.results import load_settings, write_whole
+from real3d_jax.evaluation.results import load_settings
 from real3d_jax.evaluation.summary import Metric
 from real3d_jax.evaluation.tables import cell, cell_of, heading, ordered
+from real3d_jax.runtime.folders import write_result
 
 JSON, MARKDOWN = "ablation.json", "ablation.md"
 _SWITCHES = ("L_in", "Clean data", "Semantic guidance", "Cycle consistency", "Curriculum")
@@ -51,8 +52,8 @@ def publish(
         for name, runs in scored.items()
     }
     tree = {"rows": rows, "failed": dict(failed), "notes": said, "evaluation": about}
-    write_whole(out / JSON, json.dumps(tree, indent=1, allow_nan=False) + "\n")
-    write_whole(out / MARKDOWN, _markdown(metrics, differences, said, table=_table(scored)))
+    write_result(out / JSON, json.dumps(tree, indent=1, allow_nan=False) + "\n")
+    write_result(out / MARKDOWN, _markdown(metrics, differences, said, table=_table(scored)))
 
 
 def _differences(

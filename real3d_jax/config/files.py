@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import ml_collections
 
@@ -132,6 +132,26 @@ def to_tree(config: Any) -> Any:
     return config
 
 
+class Change(NamedTuple):
+    """A key in which two configuration trees differ, with its dots, and its values; None where there is none."""
+
+    key: str
+    before: Any
+    now: Any
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> list[Change]:
+    """In what two configuration trees differ, by key; `where` stands before each key, unless it is empty."""
+    found = []
+    for key in sorted(set(before) | set(now)):
+        a, b, name = before.get(key), now.get(key), f"{where}.{key}" if where else key
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += changes(a, b, name)
+        elif a != b:
+            found.append(Change(name, a, b))
+    return found
+
+
 def differences(
     old: Mapping[str, Any], new: Mapping[str, Any], where: str = "config", *, ignored: tuple[str, ...] = ()
 ) -> list[str]:
@@ -143,14 +163,7 @@ def differences(
       where: stands before each key; nothing does if it is empty.
       ignored: beginnings of keys, `where` included, that may differ.
     """
-    found = []
-    for key in sorted(set(old) | set(new)):
-        a, b, name = old.get(key), new.get(key), f"{where}.{key}" if where else key
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += differences(a, b, name, ignored=ignored)
-        elif a != b and not name.startswith(ignored):
-            found.append(f"{name}: {a!r} -> {b!r}")
-    return found
+    return [f"{key}: {a!r} -> {b!r}" for key, a, b in changes(old, new, where) if not key.startswith(ignored)]
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

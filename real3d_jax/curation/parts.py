@@ -8,18 +8,16 @@ done or not, whoever does it and however often, and two workers at the same part
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from real3d_jax.data.photograph_files import PhotographFile
+from real3d_jax.runtime import folders
 
 _PER_FOLDER = 1000
-_PARTIAL = ".partial"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Parts:
     def write_result(self, number: int, result: Result, records: Sequence[bytes]) -> None:
         """Makes the result of a part and its records, which are as many as `result.keys`."""
         if records:
-            with _replaced(self._path(number, "array_record")) as partial:
+            with folders.replacing(self._path(number, "array_record"), several_writers=True) as partial:
                 writer = ArrayRecordWriter(str(partial), "group_size:1")
                 try:
                     for record in records:
@@ -107,24 +105,8 @@ class Parts:
         return folder / f"{number % _PER_FOLDER:03d}.{suffix}"
 
 
-def is_leftover(path: pathlib.Path) -> bool:
-    """Whether a file is what `replacing` leaves when it is killed."""
-    return path.suffix == _PARTIAL
-
-
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[IO[str]]:
-    """A text file that gets its name when it is whole, in place of one that stood there."""
-    with _replaced(path) as partial, partial.open("w") as file:
+    """A text file that gets its name when it is whole; several workers may write it at once."""
+    with folders.replacing(path, several_writers=True) as partial, partial.open("w") as file:
         yield file
-
-
-@contextlib.contextmanager
-def _replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PARTIAL}")  # no other writer's
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

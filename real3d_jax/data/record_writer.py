@@ -113,25 +113,24 @@ def _write_shard(
     folder: pathlib.Path, source: Source, split: str, number: int, count: int, items: Iterable[Item | Rejection]
 ) -> None:
     path = folder / shard_name(source.schema, split, number, count)
-    partial = path.with_name(path.name + ".partial")
     schema_features = records.features(source.schema)
     contents = _Contents([], [], [])
-    # One record per group: what Grain reads at random must not share a compressed block.
-    writer = ArrayRecordWriter(str(partial), "group_size:1")
-    try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # PNG compression leaves Python's lock free
-            for item in items:
-                if isinstance(item, Rejection):
-                    contents.rejected.append(item)
-                    continue
-                for encoded in pool.map(lambda record: records.encode(record, schema_features), item.records):
-                    writer.write(encoded)
-                contents.items.append((item.key, len(item.records)))
-                contents.dropped.extend(item.dropped)
-    finally:
-        writer.close()
-    folders.replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
-    os.replace(partial, path)
+    with folders.replacing(path) as partial:
+        # One record per group: what Grain reads at random must not share a compressed block.
+        writer = ArrayRecordWriter(str(partial), "group_size:1")
+        try:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:  # PNG compression leaves Python's lock free
+                for item in items:
+                    if isinstance(item, Rejection):
+                        contents.rejected.append(item)
+                        continue
+                    for encoded in pool.map(lambda record: records.encode(record, schema_features), item.records):
+                        writer.write(encoded)
+                    contents.items.append((item.key, len(item.records)))
+                    contents.dropped.extend(item.dropped)
+        finally:
+            writer.close()
+        folders.replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
 
 
 @dataclasses.dataclass(frozen=True)

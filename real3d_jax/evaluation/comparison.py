@@ -10,10 +10,11 @@ from typing import Any
 from real3d_jax.config.files import differences
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.baselines import BASELINES
-from real3d_jax.evaluation.results import Row, load_rows, load_settings, write_whole
+from real3d_jax.evaluation.results import Row, load_rows, load_settings
 from real3d_jax.evaluation.tables import cell_of, is_lower_better, title
 from real3d_jax.metrics.bootstrap import paired_difference
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.folders import write_result
 
 COMPARISON, COMPARISON_TABLE = "comparison.json", "comparison.md"
 # What must agree for two evaluations of checkpoints to measure the same.
@@ -56,9 +57,9 @@ def compare(out: Path, other: Path) -> dict[str, Difference]:
     bootstrap = mine.get("config", {}).get("bootstrap", {"level": 0.95, "resamples": 10_000})
     found = paired([(rows[key], others[key]) for key in shared], **bootstrap)
     names = str(mine["method"]), str(theirs["method"])
-    write_whole(out / COMPARISON, json.dumps(_tree(found, names, rows, others), indent=1) + "\n")
+    write_result(out / COMPARISON, json.dumps(_tree(found, names, rows, others), indent=1) + "\n")
     text = _markdown(found, names)
-    write_whole(out / COMPARISON_TABLE, text)
+    write_result(out / COMPARISON_TABLE, text)
     say(text.rstrip())
     unshared = len(rows) + len(others) - 2 * len(shared)
     if unshared:

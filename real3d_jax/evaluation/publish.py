@@ -8,7 +8,7 @@ from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.evaluation.cases import Case, choose_cases, difference, mean_scores, to_pixels
 from real3d_jax.evaluation.networks import Networks
 from real3d_jax.evaluation.report import write_report
-from real3d_jax.evaluation.results import Results, Row, write_whole
+from real3d_jax.evaluation.results import Results, Row
 from real3d_jax.evaluation.scored_objects import Instances
 from real3d_jax.evaluation.scorer import Scorer
 from real3d_jax.evaluation.summary import FITTED, Metric, fit_distances, set_metrics, summarise
@@ -16,6 +16,7 @@ from real3d_jax.evaluation.tables import markdown, write_csv, write_summary
 from real3d_jax.metrics.frechet import few_images_warning
 from real3d_jax.runtime import hosts
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.folders import write_result
 
 CSV, SUMMARY, TABLE, REPORT, TIMING = "results.csv", "summary.json", "table.md", "report.html", "timing.json"
 
@@ -58,7 +59,7 @@ def publish_evaluation(
         distances=distances,
         cases=cases,
     )
-    write_whole(
+    write_result(
         results.folder / TIMING,
         json.dumps({"seconds": {name: round(x, 3) for name, x in scorer.seconds.items()}}, indent=1) + "\n",
     )
@@ -82,7 +83,7 @@ def publish(
     write_csv(folder / CSV, rows, distances)
     write_summary(folder / SUMMARY, metrics, about)
     text = markdown(metrics, table=table, method=method, left_out=left_out, warnings=said)
-    write_whole(folder / TABLE, text)
+    write_result(folder / TABLE, text)
     write_report(
         folder / REPORT,
         heading=f"{method} on {about['test set']}",

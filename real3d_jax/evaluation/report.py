@@ -12,9 +12,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from real3d_jax.evaluation.cases import Case, ranking_metric
-from real3d_jax.evaluation.results import Row, write_whole
+from real3d_jax.evaluation.results import Row
 from real3d_jax.evaluation.summary import Metric
 from real3d_jax.evaluation.tables import grid, notes, title
+from real3d_jax.runtime.folders import write_result
 
 _GAP = 4  # pixels between images
 _LEAST_HEIGHT = 96  # pixels at which a strip is shown
@@ -74,7 +75,7 @@ def write_report(
         for label, images in case.strips.items():
             if len(images):
                 parts.append(f"<figure><figcaption>{_text(label)}</figcaption>{_image(strip(images))}</figure>")
-    write_whole(path, "\n".join([*parts, "</html>"]) + "\n")
+    write_result(path, "\n".join([*parts, "</html>"]) + "\n")
 
 
 def strip(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "h W 3"]:

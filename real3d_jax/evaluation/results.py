@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from real3d_jax.checkpoints.run_folder import BEST, LATEST
-from real3d_jax.config.files import differences
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import folders
 from real3d_jax.weights.boxed import is_boxed
 
 SETTINGS, ROWS, FEATURES = "settings.json", "results.jsonl", "features"
@@ -78,10 +78,19 @@ class Results:
         _write_test(folder)
         path = folder / SETTINGS
         if (folder / ROWS).exists() and path.exists():
-            _check_same(load_settings(folder), settings, folder)
-        write_whole(path, json.dumps(settings, indent=1) + "\n")
+            folders.check_same(
+                load_settings(folder),
+                settings,
+                lambda change: (
+                    f"'{folder}' holds results of other settings ({change}): choose another --out, or delete that "
+                    "folder."
+                ),
+                may_differ=_IGNORED,
+            )
+        folders.write_result(path, json.dumps(settings, indent=1) + "\n")
         self.rows = {row.key: row for row in load_rows(folder)}
-        write_whole(folder / ROWS, "".join(_line(row) for row in self.rows.values()))  # without a line cut short
+        # Without a line that was cut short.
+        folders.write_result(folder / ROWS, "".join(_line(row) for row in self.rows.values()))
         self._file = (folder / ROWS).open("a")
 
     def has(self, key: str, stamp: str = "") -> bool:
@@ -112,10 +121,7 @@ def load_settings(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS
     if not path.is_file():
         raise UserError(f"'{folder}' holds no results (it has no {SETTINGS}): give the --out of an evaluation.")
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"'{path}' is not valid JSON any more: evaluate into another --out.") from error
+    return folders.read_json(path, remedy="evaluate into another --out")
 
 
 def load_rows(folder: Path) -> list[Row]:
@@ -148,21 +154,6 @@ def load_features(folder: Path, key: str) -> dict[str, Float[np.ndarray, "F D"]]
         return dict(file)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that a kill leaves the old one or the new one.
-
-    Raises:
-      UserError: it cannot be written.
-    """
-    new = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text)
-        new.replace(path)
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be written ({error.strerror}): choose another --out.") from error
-
-
 def _line(row: Row) -> str:
     def numbers(scores: Sequence[float] | np.ndarray) -> list[float | None]:
         return [round(float(x), _DIGITS) if math.isfinite(x) else None for x in scores]
@@ -187,12 +178,9 @@ def _parsed(line: str) -> Row:
 
 def _save_features(folder: Path, row: Row) -> None:
     path = _features_path(folder, row.key)
-    new = path.with_name(f".{path.name}.new")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with new.open("wb") as file:
+    with folders.replacing(path) as partial, partial.open("wb") as file:
         arrays: dict[str, Any] = {name: np.asarray(x, np.float32) for name, x in row.features.items()}
         np.savez(file, **arrays)
-    new.replace(path)
 
 
 def _features_path(folder: Path, key: str) -> Path:
@@ -207,11 +195,3 @@ def _write_test(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(f"The folder '{folder}' cannot be written ({error.strerror}): choose another --out.") from error
-
-
-def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:
-    changed = differences(old, new, "", ignored=_IGNORED)
-    if changed:
-        raise UserError(
-            f"'{folder}' holds results of other settings ({changed[0]}): choose another --out, or delete that folder."
-        )

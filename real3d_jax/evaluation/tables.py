@@ -14,8 +14,9 @@ import numpy as np
 from real3d_jax.evaluation.baselines import BASELINES
 from real3d_jax.evaluation.geometry import ALIGNED
 from real3d_jax.evaluation.networks import RANDOM_WEIGHTS
-from real3d_jax.evaluation.results import Row, write_whole
+from real3d_jax.evaluation.results import Row
 from real3d_jax.evaluation.summary import FITTED, Metric
+from real3d_jax.runtime.folders import write_result
 
 _SEMANTIC, _CONSISTENCY, _NOVEL, _INPUT, _GEOMETRY = (
     "Semantic similarity",
@@ -65,7 +66,7 @@ def write_csv(path: Path, rows: Sequence[Row], distances: Mapping[str, Sequence[
         means = [_plain(row.values[name].mean()) if name in row.values else "" for name in names]
         fitted = [_plain(found[number]) for found in distances.values()]
         writer.writerow([row.key, *means, *fitted, non_finite_views(row)])
-    write_whole(path, text.getvalue())
+    write_result(path, text.getvalue())
 
 
 def non_finite_views(row: Row) -> int:
@@ -76,7 +77,7 @@ def non_finite_views(row: Row) -> int:
 def write_summary(path: Path, metrics: Mapping[str, Metric], about: Mapping[str, Any]) -> None:
     """Writes each metric by its name, and under `about` what they were measured with."""
     tree = {name: dataclasses.asdict(metric) for name, metric in metrics.items()} | {"about": dict(about)}
-    write_whole(path, json.dumps(tree, indent=1, allow_nan=False) + "\n")
+    write_result(path, json.dumps(tree, indent=1, allow_nan=False) + "\n")
 
 
 def load_metrics(path: Path) -> dict[str, Metric]:

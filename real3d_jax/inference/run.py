@@ -4,9 +4,8 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -146,10 +145,14 @@ def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, c
     path = out / SETTINGS
     try:
         if path.exists():
-            _check_same(path, settings)
-        elif not folders.is_unbegun(path):
+            folders.check_same(
+                folders.read_json(path, remedy="choose another --out"),
+                settings,
+                lambda change: f"'{out}' has results of other settings ({change}): choose another --out.",
+                may_differ=_MAY_DIFFER,
+            )
+        elif not folders.is_unbegun(out):
             raise UserError(f"'{out}' is not empty and holds no reconstructions: choose another --out.")
-        out.mkdir(parents=True, exist_ok=True)
         for leftover in out.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(leftover)
         folders.replace_text(path, json.dumps(settings, indent=1) + "\n")
@@ -159,16 +162,6 @@ def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, c
 
 def _not_written(out: Path, error: OSError) -> UserError:
     return UserError(f"'{out}' cannot be written ({error.strerror or error}): make room, or choose another --out.")
-
-
-def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
-    try:
-        before = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"'{path}' is not valid JSON any more: choose another --out.") from error
-    changed = config_files.differences(before, settings, "", ignored=_MAY_DIFFER)
-    if changed:
-        raise UserError(f"'{path.parent}' has results of other settings ({changed[0]}): choose another --out.")
 
 
 def _describe(config: ReconstructionConfig, checkpoint: Checkpoint, found: Sequence[PhotographFile], out: Path) -> None:

@@ -1,24 +1,73 @@
-"""What folders that are made over several runs share: a plan that must stay the same, and files that are never half."""
+"""What folders that are made over several runs share: settings that stay the same, and files that are never half."""
 
 import contextlib
 import json
 import os
-import pathlib
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from real3d_jax.config.files import changes, differences
 from real3d_jax.errors import UserError
 
-PARTIAL = ".partial"
+_PARTIAL = ".partial"
 
 
-def begin(plan_file: pathlib.Path, plan: Mapping[str, Any], *, made: str) -> None:
+@contextlib.contextmanager
+def replacing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
+    """Where to write a file that gets its name when it is whole, in place of one that stood there.
+
+    Args:
+      path: the file; its folder is made.
+      several_writers: at once, each of a file of its own; what they leave when they are killed adds up.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + f".{uuid.uuid4().hex}" * several_writers + _PARTIAL)
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file that appears whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text)
+
+
+def write_result(path: Path, text: str) -> None:
+    """`replace_text` below a folder that was chosen by --out.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    try:
+        replace_text(path, text)
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be written ({error.strerror}): choose another --out.") from error
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is what `replacing` leaves when it is killed."""
+    return path.suffix == _PARTIAL
+
+
+def is_unbegun(folder: Path) -> bool:
+    """Whether a folder is missing, or empty but for files that were cut short."""
+    return not folder.exists() or all(is_leftover(path) for path in folder.iterdir())
+
+
+def begin(plan_file: Path, plan: Mapping[str, Any], *, made: str, foreign: str = "") -> None:
     """Makes the plan's folder, or makes sure that the one that stands was begun with the same plan.
 
     Args:
       plan_file: in the folder.
       plan: what the folder's contents depend on, as JSON.
       made: what was done with the folder, as 'prepared'.
+      foreign: the beginning of the message where the folder holds something else; a general one if it is empty.
 
     Raises:
       UserError: the folder was begun with another plan, or holds something else.
@@ -26,30 +75,45 @@ def begin(plan_file: pathlib.Path, plan: Mapping[str, Any], *, made: str) -> Non
     folder = plan_file.parent
     plan = json.loads(json.dumps(plan))
     if plan_file.exists():
-        before = json.loads(plan_file.read_text())
-        for key in sorted({*plan, *before}):
-            if plan.get(key) != before.get(key):
-                raise UserError(
-                    f"'{folder}' was {made} with {key} = {before.get(key)}, not {plan.get(key)}: "
-                    "delete the folder, or choose another one."
-                )
-    elif not is_unbegun(plan_file):
-        raise UserError(f"'{folder}' is not empty and was not {made} by this program: choose a new folder.")
+        for name, before, now in changes(json.loads(plan_file.read_text()), plan):
+            raise UserError(
+                f"'{folder}' was {made} with {name} = {before}, not {now}: delete the folder, or choose another one."
+            )
+    elif not is_unbegun(folder):
+        foreign = foreign or f"'{folder}' is not empty and was not {made} by this program"
+        raise UserError(f"{foreign}: choose a new folder.")
     else:
-        folder.mkdir(parents=True, exist_ok=True)
         replace_text(plan_file, json.dumps(plan, indent=2))
 
 
-def is_unbegun(plan_file: pathlib.Path) -> bool:
-    """Whether the plan's folder is missing, or empty but for a plan that was cut short."""
-    folder = plan_file.parent
-    return not folder.exists() or all(path.name == plan_file.name + PARTIAL for path in folder.iterdir())
+def check_same(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    refusal: Callable[[str], str],
+    *,
+    where: str = "",
+    may_differ: tuple[str, ...] = (),
+) -> None:
+    """Refuses to go on in a folder that was begun with other settings.
+
+    Args:
+      before: settings as a JSON tree.
+      now: likewise.
+      refusal: the message that tells of a change, given the first one as `differences` has it.
+      where: stands before each key.
+      may_differ: beginnings of keys, `where` included, that do not count.
+
+    Raises:
+      UserError: something else has changed.
+    """
+    changed = differences(before, now, where, ignored=may_differ)
+    if changed:
+        raise UserError(refusal(changed[0]))
 
 
-def replace_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file that appears whole or not at all."""
-    partial = path.with_name(path.name + PARTIAL)
-    with contextlib.suppress(FileNotFoundError):
-        partial.unlink()
-    partial.write_text(text)
-    os.replace(partial, path)
+def read_json(path: Path, *, remedy: str) -> Any:
+    """The JSON tree in a file. Raises UserError, with the remedy, if it is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"'{path}' is not valid JSON any more: {remedy}.") from error

@@ -22,7 +22,7 @@ from real3d_jax.data.procedural.streaming import draw_on_mesh
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
-from real3d_jax.runtime import compiler_options
+from real3d_jax.runtime import compiler_options, folders
 from real3d_jax.runtime.console import say, timed
 from real3d_jax.runtime.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
 from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
@@ -207,10 +207,7 @@ def _step_with_rate(state, batch, frozen, key, *, schedule, **settings):
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> None:
     path, tree = workdir / "config.json", json.loads(json.dumps(config_files.to_tree(config)))
     if path.exists() and checkpoints.steps():
-        try:
-            saved = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            raise UserError(f"'{path}' is not valid JSON any more: restore it, or use another --workdir.") from error
+        saved = folders.read_json(path, remedy="restore it, or use another --workdir")
         for change in check_same_run(saved, tree, workdir):
             say(f"changed    {change}")
     if jax.process_index() == 0:

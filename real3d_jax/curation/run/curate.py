@@ -10,13 +10,14 @@ from typing import Any
 
 from real3d_jax.curation import coco
 from real3d_jax.curation.backends.interfaces import DepthBackend, Loadable, SegmentationBackend
-from real3d_jax.curation.parts import Job, Parts, is_leftover, replacing
+from real3d_jax.curation.parts import Job, Parts, replacing
 from real3d_jax.curation.run import assembly, beam_pipeline
 from real3d_jax.curation.run.curator import Curator
 from real3d_jax.curation.settings import CurationSettings
 from real3d_jax.data import photograph_files
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import folders
 
 PLAN = "curation.json"
 _PARTS = "parts"
@@ -93,18 +94,8 @@ class Curation:
 
     def _begin(self, plan: Mapping[str, Any]) -> None:
         """Makes the folder, or makes sure that the one that stands belongs to the same curation."""
-        plan = json.loads(json.dumps(plan))
-        if (self.out / PLAN).exists():
-            before = json.loads((self.out / PLAN).read_text())
-            for name, now, then in _differences(plan, before):
-                raise UserError(
-                    f"'{self.out}' was made with {name} = {then}, not {now}: delete the folder, or choose another one."
-                )
-        elif self.out.exists() and any(not is_leftover(path) for path in self.out.iterdir()):
-            raise UserError(f"--out: '{self.out}' is not empty and holds no curation: choose a new folder.")
-        else:
-            with replacing(self.out / PLAN) as file:
-                json.dump(plan, file, indent=2)
+        foreign = f"--out: '{self.out}' is not empty and holds no curation"
+        folders.begin(self.out / PLAN, plan, made="made", foreign=foreign)
 
     def _finish(
         self,
@@ -118,7 +109,7 @@ class Curation:
     ) -> None:
         parts = Parts((self.out / _PARTS).resolve())
         count = -(-len(found) // self.per_part)
-        for leftover in filter(is_leftover, list(self.out.iterdir())):
+        for leftover in filter(folders.is_leftover, list(self.out.iterdir())):
             leftover.unlink()
         unmatched = parts.folder / _UNMATCHED
         if not unmatched.exists():
@@ -154,15 +145,3 @@ def _digest(path: pathlib.Path, option: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError as error:
         raise UserError(f"{option}: '{path}' cannot be read ({error.strerror}): name a JSON file.") from error
-
-
-def _differences(now: Mapping[str, Any], then: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Name, value and former value of what differs."""
-    found = []
-    for name in sorted({*now, *then}):
-        pair = now.get(name), then.get(name)
-        if isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping):
-            found += _differences(pair[0], pair[1], prefix=f"{prefix}{name}.")
-        elif pair[0] != pair[1]:
-            found.append((prefix + name, *pair))
-    return found
