@@ -25,7 +25,7 @@ def main() -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--config", help="config file, such as configs/eval/co3d.py or configs/eval/co3d.py:released")
-    parser.add_argument("--checkpoint", type=Path, help="training workdir, a step of it, converted weights, or 'mini'")
+    parser.add_argument("--checkpoint", type=Path, help="training workdir, its step, weights, 'mini' or a hub name")
     parser.add_argument("--ema", action="store_true", help="score the averaged parameters of a run")
     parser.add_argument("--renders", type=Path, help="folder of renders of any method (docs/evaluation.md)")
     parser.add_argument("--vgg", default="", help="with --renders: ImageNet VGG16, path or hub name, for LPIPS")
@@ -79,12 +79,15 @@ def _score(arguments: argparse.Namespace, changes: list[str]) -> tuple[int, Path
     with hosts.together():
         config = config_files.load_as(EvaluationConfig, arguments.config, changes)
 
+    from real3d_jax.checkpoints.trained_model import find_model
     from real3d_jax.evaluation.evaluate import evaluate
     from real3d_jax.evaluation.results import default_out
 
-    out = out or default_out(arguments.checkpoint, config.name)
     method = arguments.name or arguments.checkpoint.resolve().name
-    return evaluate(config, arguments.checkpoint, out, method=method, ema=arguments.ema), out
+    with hosts.together():
+        model = find_model(arguments.checkpoint, ema=arguments.ema)
+    out = out or default_out(arguments.checkpoint, config.name)
+    return evaluate(config, model, out, method=method), out
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        help="training workdir, one of its steps, converted weights, or 'mini', the package's own (default)",
+        help="training workdir, one of its steps, weights, a hub name, or 'mini', the package's own (default)",
     )
     parser.add_argument("--ema", action="store_true", help="the averaged parameters of a run")
     parser.add_argument("--input", required=True, help="a photograph, a folder of them, or a pattern in quotes")
@@ -52,13 +52,12 @@ def main() -> int:
 
     config = config_files.load_as(ReconstructionConfig, arguments.config, changes)
 
+    from real3d_jax.checkpoints.trained_model import find_model
     from real3d_jax.inference.run import reconstruct_all  # takes seconds to import: a mistyped config is told before
     from real3d_jax.weights.boxed import default_checkpoint
 
-    checkpoint = arguments.checkpoint or default_checkpoint(config.model)
-    return reconstruct_all(
-        config, checkpoint, arguments.input, arguments.out, ema=arguments.ema, cut_out=arguments.cut_out
-    )
+    model = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
+    return reconstruct_all(config, model, arguments.input, arguments.out, cut_out=arguments.cut_out)
 
 
 if __name__ == "__main__":

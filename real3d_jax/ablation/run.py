@@ -15,6 +15,7 @@ from real3d_jax.ablation.plan import MAY_DIFFER, Ablation, results_of
 from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import ROWS, START, row_of
 from real3d_jax.ablation.table import MARKDOWN, publish
+from real3d_jax.checkpoints.trained_model import find_model
 from real3d_jax.config import files as config_files
 from real3d_jax.config.training import Config
 from real3d_jax.errors import MissingDataError, UserError
@@ -78,7 +79,7 @@ def _train_and_score(ablation: Ablation, name: str) -> int:
     if _is_scored(ablation, name, checkpoint):
         say(f"finished   {name}")
         return 0
-    return evaluate(ablation.evaluation, checkpoint, results_of(ablation.out, name), method=name)
+    return evaluate(ablation.evaluation, find_model(checkpoint), results_of(ablation.out, name), method=name)
 
 
 def _check_start(ablation: Ablation) -> None:

@@ -23,21 +23,36 @@ def is_training_folder(path: Path) -> bool:
 
 
 def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
-    """Parameters of a run as a nested dictionary of numpy arrays.
+    """`read_params` of a run.
 
     Args:
       path: a workdir (its latest checkpoint is read), its `best` folder, or the folder of one step.
       ema: takes the averaged parameters instead.
 
     Raises:
-      UserError: there is no checkpoint, it has no averaged parameters, or it cannot be read.
+      UserError: there is no checkpoint; or as `read_params`.
     """
-    folder = step_folder(Path(path))
-    if folder is None:
-        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
-    item = folder.resolve() / ("ema" if ema else "params")
+    return read_params(_found_step(path), ema=ema)
+
+
+def load_config_tree(path: Path | str) -> dict[str, Any]:
+    """`read_config_tree` of a run; `path` as in `load_params`.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    return read_config_tree(_found_step(path))
+
+
+def read_params(step: Path, *, ema: bool) -> dict[str, Any]:
+    """The parameters in a step's folder, or the averaged ones, as a nested dictionary of numpy arrays.
+
+    Raises:
+      UserError: it has no averaged parameters, or cannot be read.
+    """
+    item = step.resolve() / ("ema" if ema else "params")
     if not item.is_dir():
-        raise UserError(f"The checkpoint '{folder}' has no averaged parameters: read it without them.")
+        raise UserError(f"The checkpoint '{step}' has no averaged parameters: read it without them.")
     number = jax.process_index()  # each process reads by itself: Orbax would leave it waiting for one that cannot
     alone = ocp.options.MultiprocessingOptions(number, {number}, f"process_{number}")
     try:
@@ -46,19 +61,12 @@ def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
             target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), metadata.tree)
             return reader.restore(item, target)
     except Exception as error:
-        raise UserError(f"The checkpoint '{folder}' cannot be read ({first_line(error)}): use another step.") from error
+        raise UserError(f"The checkpoint '{step}' cannot be read ({first_line(error)}): use another step.") from error
 
 
-def load_config_tree(path: Path | str) -> dict[str, Any]:
-    """The configuration saved with a checkpoint, as `config.files.parse` takes it; `path` as in `load_params`.
-
-    Raises:
-      UserError: there is no checkpoint.
-    """
-    folder = step_folder(Path(path))
-    if folder is None:
-        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
-    return json.loads((folder / "config" / "metadata").read_text())
+def read_config_tree(step: Path) -> dict[str, Any]:
+    """The configuration in a step's folder, as `config.files.parse` takes it."""
+    return json.loads((step / "config" / "metadata").read_text())
 
 
 def step_folder(path: Path) -> Path | None:
@@ -69,6 +77,13 @@ def step_folder(path: Path) -> Path | None:
         path = path / LATEST
     steps = [p for p in path.iterdir() if p.name.isdigit() and (p / "params").is_dir()] if path.is_dir() else []
     return max(steps, key=lambda p: int(p.name), default=None)
+
+
+def _found_step(path: Path | str) -> Path:
+    step = step_folder(Path(path))
+    if step is None:
+        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
+    return step
 
 
 def first_line(error: Exception) -> str:

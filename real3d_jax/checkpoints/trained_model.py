@@ -1,24 +1,32 @@
-"""A trained model: a training run's checkpoint, converted weights, or those that come with the package."""
+"""A trained model, found once: a run's step, converted weights, a foreign file, the package's own or the hub's."""
 
 import dataclasses
+import functools
 import logging
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
 
-from real3d_jax.checkpoints.run_folder import is_training_folder, load_config_tree, load_params, step_folder
+from real3d_jax.checkpoints.run_folder import read_config_tree, read_params, step_folder
 from real3d_jax.config import files as config_files
 from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import abstract_params, make_model
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.weights import hub
 from real3d_jax.weights.boxed import NAMES, find_checkpoint
-from real3d_jax.weights.converted import is_converted, load_trained
-from real3d_jax.weights.loading import check_shapes, load_params_for
+from real3d_jax.weights.convert import convert_checkpoint
+from real3d_jax.weights.converted import CONFIG, PARAMS, is_converted, load_trained, load_weights
+from real3d_jax.weights.files import find_file
+from real3d_jax.weights.loading import check_shapes, params_for
 from real3d_jax.weights.trained import FIELD
+
+# What a repository of the hub may hold: converted weights, or a foreign file.
+_HUB_FILES = ((CONFIG, PARAMS), ("model.safetensors",), ("model.ckpt",), ("pytorch_model.bin",))
 
 
 @runtime_checkable
@@ -39,13 +47,38 @@ _DescribedT = TypeVar("_DescribedT", bound=Described)
 
 
 @dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A model's weights, found but not read.
+
+    Attributes:
+      source: what was given: a path, or a name.
+      folder: where they lie: the folder of a run's step, or of converted weights, or the place of a foreign file.
+      step: of training; None where they are not a run's.
+      config: what their training knew, as a tree: its groups `model` and `render` at least. Empty for foreign files,
+        which do not tell all of it.
+      read: gives the parameters, numpy arrays, checked against a model's tree of shapes.
+    """
+
+    source: Path
+    folder: Path
+    step: int | None
+    config: Mapping[str, Any]
+    read: Callable[[Mapping], dict[str, Any]]
+
+    @property
+    def input_camera(self) -> Mapping[str, float]:
+        """What is known of the input camera of weights converted from a run: `weights.trained.INPUT`."""
+        return {} if self.step is not None else self.config.get("input", {})
+
+
+@dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """Parameters and where they are from.
 
     Attributes:
       params: numpy arrays.
       path: that was given.
-      step: of training; None for converted weights.
+      step: of training; None for weights that are not a run's.
       crc32: of all parameters, to know them again.
     """
 
@@ -65,79 +98,102 @@ class Checkpoint:
         return f"{self.path}" if self.step is None else f"{self.path}, step {self.step}"
 
 
-def load_checkpoint(path: Path | str, config: Described, *, ema: bool) -> Checkpoint:
-    """The parameters at `path`, checked against the configuration.
+def find_model(source: Path | str, *, ema: bool = False) -> TrainedModel:
+    """The model that a path or a name stands for.
 
     Args:
-      path: a training workdir (its latest step), its `best`, one step, converted weights, or the name of boxed ones.
-      config: says which architecture is wanted.
+      source: a training workdir (its latest step), its `best`, one step, converted weights, a foreign file or its
+        folder, the name of boxed weights, or that of a repository of the hub, whose owner is no folder here.
       ema: takes the averaged parameters of a run.
 
     Raises:
-      UserError: there are none, they cannot be read, or they belong to another model or renderer.
+      UserError: there is none, or it has no averaged parameters.
     """
-    given, path = Path(path), find_checkpoint(path)
+    path = find_checkpoint(source)
     if not path.exists():
-        raise UserError(
-            f"There is no checkpoint '{path}': give a training workdir, a folder of converted weights, or "
-            f"{' or '.join(map(repr, NAMES))}."
-        )
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax warns about items that are not read
-    expected = abstract_params(make_model(config.model, config.compute))
-    step = None
-    if is_training_folder(path):
-        _check_config(path, config)
-        params = load_params(path, ema=ema)
-        check_shapes(params, expected, where=f"The checkpoint '{path}'")
-        folder = step_folder(path)
-        step = int(folder.resolve().name) if folder is not None else None
-    elif is_converted(path):
-        if ema:
-            raise UserError(f"'{given}' holds converted weights, which have no averaged ones: leave out --ema.")
-        _check_config(path, config)
-        params, _ = load_params_for(path, expected)
-        if set(params) != set(expected):
-            raise UserError(f"'{path}' holds an image tokenizer alone: give the weights of a whole model.")
+        path = _from_hub(str(source))
+    step = step_folder(path)
+    if step is not None:
+        read = functools.partial(_read_step, step, ema, f"The checkpoint '{path}'")
+        return TrainedModel(Path(source), step, int(step.resolve().name), read_config_tree(step), read)
+    if is_converted(path):
+        kind, config, read = "converted", load_trained(path), functools.partial(_read_converted, path)
+    elif find_file(path) is not None:
+        kind, config, read = "foreign", {}, functools.partial(_read_foreign, path)
     else:
         raise UserError(
-            f"'{path}' is neither a training workdir nor a folder of converted weights: convert a foreign file with "
-            "`python launch/convert_weights.py --input FILE --output FOLDER` first."
+            f"'{path}' is neither a training workdir nor a folder of converted weights, and holds no other program's "
+            f"checkpoint: give one of these, or {_boxed_names()}."
         )
+    if ema:
+        raise UserError(f"'{source}' holds {kind} weights, which have no averaged ones: leave out --ema.")
+    return TrainedModel(Path(source), path, None, config, read)
+
+
+def as_trained(model: TrainedModel, config: _DescribedT) -> _DescribedT:
+    """The configuration (a dataclass) with the architecture that a model was trained with, and its field's meaning.
+
+    Foreign files do not tell all of it: for them the configuration is left as it is.
+    """
+    if not model.config:
+        return config
+    render = dataclasses.replace(config.render, **{name: model.config["render"][name] for name in FIELD})
+    architecture = config_files.build(ModelConfig, model.config["model"], f"the model of '{model.source}'")
+    return dataclasses.replace(config, model=architecture, render=render)  # type: ignore[type-var]
+
+
+def load_checkpoint(model: TrainedModel, config: Described) -> Checkpoint:
+    """The model's parameters, checked against the configuration.
+
+    Raises:
+      UserError: they cannot be read, or belong to another model or renderer.
+    """
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax warns about items that are not read
+    expected = abstract_params(make_model(config.model, config.compute))
+    _check_config(model, config)
+    params = model.read(expected)
+    if set(params) != set(expected):
+        raise UserError(f"'{model.folder}' holds an image tokenizer alone: give the weights of a whole model.")
     crc = 0
     for leaf in jax.tree.leaves(params):
         crc = zlib.crc32(np.asarray(leaf).tobytes(), crc)
-    return Checkpoint(params, given, step, f"{crc:08x}")
+    return Checkpoint(params, model.source, model.step, f"{crc:08x}")
 
 
-def as_trained(path: Path | str, config: _DescribedT) -> _DescribedT:
-    """The configuration (a dataclass) with the model of the training run at `path`, and with its field's meaning.
-
-    Weights converted from a training run tell both, too. For those of foreign files, which do not tell all of it, and
-    where nothing is, the configuration is left as it is.
-    """
-    tree = _training_tree(find_checkpoint(path))
-    if not tree:
-        return config
-    render = dataclasses.replace(config.render, **{name: tree["render"][name] for name in FIELD})
-    model = config_files.build(ModelConfig, tree["model"], f"the model of '{path}'")
-    return dataclasses.replace(config, model=model, render=render)  # type: ignore[type-var]
+def _read_step(folder: Path, ema: bool, where: str, expected: Mapping) -> dict[str, Any]:
+    params = read_params(folder, ema=ema)
+    check_shapes(params, expected, where=where)
+    return params
 
 
-def input_camera(path: Path | str) -> dict[str, float]:
-    """What is known of the input camera of weights converted from a training run: `weights.trained.INPUT`."""
-    folder = find_checkpoint(path)
-    return load_trained(folder).get("input", {}) if is_converted(folder) else {}
+def _read_converted(folder: Path, expected: Mapping) -> dict[str, Any]:
+    return params_for(load_weights(folder), expected, where=f"'{folder}'")
 
 
-def _training_tree(folder: Path) -> dict[str, Any]:
-    """What a run's configuration says, its groups `model` and `render` at least; empty if it is not known."""
-    if is_converted(folder):
-        return load_trained(folder)
-    return load_config_tree(folder) if folder.exists() and is_training_folder(folder) else {}
+def _read_foreign(path: Path, expected: Mapping) -> dict[str, Any]:
+    return params_for(convert_checkpoint(path).weights, expected, where=f"'{path}'")
 
 
-def _check_config(path: Path, config: Described) -> None:
-    tree = _training_tree(path)
+def _from_hub(source: str) -> Path:
+    """The folder of what a name of the hub stands for. A path whose first folder is there is not taken for one."""
+    reason = ""
+    if hub.is_hub_name(source) and not Path(source).parent.exists():
+        try:
+            return hub.fetch(source, _HUB_FILES)
+        except hub.HubError as error:
+            reason = f", nor does the hub give one of that name ({error})"
+    raise UserError(
+        f"There is no checkpoint '{source}'{reason}: give a training workdir, a folder of converted weights, or "
+        f"{_boxed_names()}."
+    )
+
+
+def _boxed_names() -> str:
+    return " or ".join(map(repr, NAMES))
+
+
+def _check_config(model: TrainedModel, config: Described) -> None:
+    tree = model.config
     if not tree:
         return
     same = config_files.to_tree(config.render)
@@ -150,11 +206,11 @@ def _check_config(path: Path, config: Described) -> None:
         ),
     ]
     if found:
-        sizes = [name for name, model in PRESETS.items() if config_files.to_tree(model) == tree["model"]]
+        sizes = [name for name, preset in PRESETS.items() if config_files.to_tree(preset) == tree["model"]]
         hint = (
             f"its size is '{sizes[0]}', so write --config FILE.py:{sizes[0]}" if sizes else "use a config of its size"
         )
         raise UserError(
-            f"The checkpoint '{path}' was trained as another model than the config describes "
+            f"The checkpoint '{model.source}' was trained as another model than the config describes "
             f"({'; '.join(found[:2])}): {hint}."
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from real3d_jax.checkpoints.trained_model import Checkpoint, load_checkpoint
+from real3d_jax.checkpoints.trained_model import Checkpoint, TrainedModel, load_checkpoint
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.errors import UserError
@@ -29,8 +29,8 @@ from real3d_jax.runtime.stopping import StopRequest
 _AHEAD = 2  # batches read ahead
 
 
-def evaluate(config: EvaluationConfig, checkpoint: Path, out: Path, *, method: str, ema: bool = False) -> int:
-    """Scores a checkpoint, or goes on scoring it, and writes the results into `out`.
+def evaluate(config: EvaluationConfig, model: TrainedModel, out: Path, *, method: str) -> int:
+    """Scores a model, or goes on scoring it, and writes the results into `out`.
 
     Returns:
       The exit code: 0 once everything is written; 143 (SIGTERM) or 130 (Ctrl-C) when it was stopped early.
@@ -45,7 +45,7 @@ def evaluate(config: EvaluationConfig, checkpoint: Path, out: Path, *, method: s
     ):
         with hosts.together():
             _check(config)
-            loaded = load_checkpoint(checkpoint, config, ema=ema)
+            loaded = load_checkpoint(model, config)
         instances = hosts.first_then_others(lambda: open_instances(config))
         with hosts.together():
             check_geometry(config.geometry, instances.keys)

@@ -19,6 +19,7 @@ from real3d_jax.checkpoints.run_folder import BEST, LATEST
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import folders
 from real3d_jax.weights.boxed import is_boxed
+from real3d_jax.weights.hub import is_hub_name
 
 SETTINGS, ROWS, FEATURES = "settings.json", "results.jsonl", "features"
 _IGNORED = ("config.data.workers", "config.data.root", "config.cases", "config.bootstrap", "checkpoint.path")
@@ -47,11 +48,14 @@ class Row:
 def default_out(checkpoint: Path, name: str) -> Path:
     """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all.
 
-    Those of boxed weights go into `runs/` and their name: the package's own folder is not written.
+    Those of a file, and of what a name stands for, go into `runs/` and that name: no folder but a run's and that of
+    converted weights is written.
     """
     workdir, part = checkpoint, ""
-    if is_boxed(checkpoint):
-        workdir = Path("runs") / checkpoint
+    if is_boxed(checkpoint) or (is_hub_name(str(checkpoint)) and not checkpoint.exists()):
+        workdir = Path("runs") / checkpoint.name
+    elif checkpoint.is_file():
+        workdir = Path("runs") / checkpoint.stem
     elif checkpoint.name == BEST:
         workdir, part = checkpoint.parent, f"_{BEST}"
     elif checkpoint.parent.name in (BEST, LATEST):

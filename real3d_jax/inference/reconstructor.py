@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
-from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, load_checkpoint
+from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import Mesh, extract_mesh
@@ -36,15 +36,16 @@ def load(
     """A checkpoint, and the configuration with the model of its run.
 
     Args:
-      path: a training workdir, its `best`, one step, converted weights, or 'mini' for those that come with the package.
+      path: of a model, or its name, as `find_model` takes them: 'mini' is the one that comes with the package.
       config: its model must be that of weights converted from a foreign file; other weights bring their own.
       ema: takes the averaged parameters of a run.
 
     Raises:
       UserError: there is no checkpoint, it cannot be read, or it is of another model.
     """
-    config = as_trained(path, config)
-    return config, load_checkpoint(path, config, ema=ema)
+    model = find_model(path, ema=ema)
+    config = as_trained(model, config)
+    return config, load_checkpoint(model, config)
 
 
 class Reconstructor:

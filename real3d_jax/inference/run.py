@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from real3d_jax.checkpoints.trained_model import Checkpoint, input_camera
+from real3d_jax.checkpoints.trained_model import Checkpoint, TrainedModel, as_trained, load_checkpoint
 from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data import photograph_files
@@ -22,7 +22,7 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.export.mesh_files import FORMATS, save_mesh
 from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
-from real3d_jax.inference.reconstructor import Reconstructor, load
+from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.runtime import folders
 from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
@@ -35,16 +35,15 @@ _MAY_DIFFER = ("config.orbit.frames_at_once", "checkpoint.path")
 
 
 def reconstruct_all(
-    config: ReconstructionConfig, checkpoint: Path, source: str, out: Path, *, ema: bool = False, cut_out: str = ""
+    config: ReconstructionConfig, model: TrainedModel, source: str, out: Path, *, cut_out: str = ""
 ) -> int:
     """Reconstructs photographs, or goes on where a stopped run stood.
 
     Args:
-      config: sizes; its model is that of converted weights.
-      checkpoint: a training workdir, one of its steps, converted weights, or 'mini' for the package's own.
+      config: sizes; its model is that of foreign weights.
+      model: as `find_model` gives it.
       source: a photograph, a folder of them, or a glob pattern.
       out: folder of the results: `NAME/` for each photograph.
-      ema: takes the averaged parameters of a run.
       cut_out: the network of rembg that finds the object where the background is not transparent; '' for none.
 
     Returns:
@@ -56,11 +55,12 @@ def reconstruct_all(
     with StopRequest() as stop:
         _check(config)
         folder, found = photograph_files.find(source)
-        config, loaded = load(checkpoint, config, ema=ema)
+        config = as_trained(model, config)
+        loaded = load_checkpoint(model, config)
         find_object = load_rembg(cut_out) if cut_out else None
         _begin(out, config, loaded, cut_out=cut_out)
         reconstructor = Reconstructor(config, loaded.params)
-        _describe(config, loaded, found, out)
+        _describe(config, model, loaded, found, out)
         stop.begin()
         todo = [photograph for photograph in found if not (out / photograph.key / INPUT).exists()]
         failed: dict[str, str] = {}
@@ -164,7 +164,13 @@ def _not_written(out: Path, error: OSError) -> UserError:
     return UserError(f"'{out}' cannot be written ({error.strerror or error}): make room, or choose another --out.")
 
 
-def _describe(config: ReconstructionConfig, checkpoint: Checkpoint, found: Sequence[PhotographFile], out: Path) -> None:
+def _describe(
+    config: ReconstructionConfig,
+    model: TrainedModel,
+    checkpoint: Checkpoint,
+    found: Sequence[PhotographFile],
+    out: Path,
+) -> None:
     say(f"devices    {jax.devices()[0].device_kind}")
     say(f"checkpoint {checkpoint.title}")
     chosen = {
@@ -172,9 +178,8 @@ def _describe(config: ReconstructionConfig, checkpoint: Checkpoint, found: Seque
         "orbit.fov_y": config.orbit.fov_y,
         "input.crop_ratio": config.input.crop_ratio,
     }
-    own = input_camera(checkpoint.path)
     for key, value in chosen.items():
-        trained = own.get(key.rpartition(".")[2], value)
+        trained = model.input_camera.get(key.rpartition(".")[2], value)
         if not math.isclose(trained, value, rel_tol=1e-3):
             say(f"note       config.{key} is {value:g}; these weights were trained with {trained:g}")
     say(f"input      {len(found)} photographs")

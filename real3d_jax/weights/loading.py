@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights.converted import load_weights
+from real3d_jax.weights.converted import Weights, load_weights
 from real3d_jax.weights.mapping import flatten, list_problems
 
 
@@ -25,13 +25,18 @@ def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, d
       UserError: there are no such weights, or they belong to a model of another size.
     """
     weights = load_weights(path)
+    return params_for(weights, expected, where=f"'{path}'"), dict(weights.unused)
+
+
+def params_for(weights: Weights, expected: Mapping, *, where: str) -> dict:
+    """The parameters of `load_params_for` in weights that are read; `where` says in messages what holds them."""
     if weights.kind not in ("lrm", "vit"):
-        raise UserError(f"'{path}' holds weights of kind '{weights.kind}', which no model starts from: give an lrm.")
+        raise UserError(f"{where} holds weights of kind '{weights.kind}', which no model starts from: give an lrm.")
     params = weights.params
     if weights.kind == "vit":
         params, expected = {"image_tokenizer": params}, {"image_tokenizer": expected["image_tokenizer"]}
-    check_shapes(params, expected, where=f"'{path}'")
-    return params, dict(weights.unused)
+    check_shapes(params, expected, where=where)
+    return params
 
 
 def check_shapes(params: Mapping, expected: Mapping, *, where: str) -> None:

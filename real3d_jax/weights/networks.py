@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import os
 import pathlib
-import re
 from collections.abc import Sequence
 
 import jax
@@ -21,11 +20,11 @@ from real3d_jax.perceptual.frozen import FrozenNetworks, Inception
 from real3d_jax.perceptual.image_encoder import ImageEncoder
 from real3d_jax.perceptual.lpips import check_network, published_heads
 from real3d_jax.perceptual.vgg import random_vgg
+from real3d_jax.weights import hub
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import Weights, is_converted, load_weights
 
 RANDOM = "random"
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _CLIP_VIT_B16 = dataclasses.replace(
     DINO_VIT_B16, activation="quick_gelu", layer_norm_eps=1e-5, patch_bias=False, pre_norm=True
 )
@@ -148,28 +147,16 @@ def _load(source: str, *, kind: str, key: str, others: Sequence[str]) -> Weights
 
 
 def _download(source: str, key: str, others: Sequence[str]) -> pathlib.Path:
-    """The folder with the weights of a repository of the hub and `others`, downloaded if they are not in the cache."""
-    if not _HUB_NAME.fullmatch(source):
+    """The folder with the weights of a repository of the hub and `others`."""
+    if not hub.is_hub_name(source):
         raise UserError(f"{key} = '{source}' is neither a path that exists nor a hub name: give one, or 'random'.")
-    import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-
     try:
-        for file in others:
-            huggingface_hub.hf_hub_download(source, file)
-        try:
-            weights = huggingface_hub.hf_hub_download(source, "model.safetensors")
-        except EntryNotFoundError as error:
-            if isinstance(error, LocalEntryNotFoundError):  # the hub was not reached at all
-                raise
-            weights = huggingface_hub.hf_hub_download(source, "pytorch_model.bin")
-    except (HfHubHTTPError, EntryNotFoundError, OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".:")
+        return hub.fetch(source, [(*others, weights) for weights in ("model.safetensors", "pytorch_model.bin")])
+    except hub.HubError as error:
         raise UserError(
-            f"{key} = '{source}' cannot be downloaded from the hub ({reason}): download "
+            f"{key} = '{source}' cannot be downloaded from the hub ({error}): download "
             f"{' and '.join([*others, 'model.safetensors'])} on another machine and give the path of their folder."
         ) from error
-    return pathlib.Path(weights).parent
 
 
 def _on_device(params: dict) -> dict:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from real3d_jax.checkpoints.trained_model import find_model
 from real3d_jax.data.record_writer import write
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.scorer import Scorer
@@ -47,7 +48,7 @@ def checkpoint(params, tmp_path_factory):
 def finished(tiny, checkpoint, tmp_path_factory):
     """The results of an unbroken evaluation."""
     out = tmp_path_factory.mktemp("finished")
-    assert evaluate(tiny, checkpoint, out, method="tiny") == 0
+    assert evaluate(tiny, find_model(checkpoint), out, method="tiny") == 0
     return out
 
 

@@ -12,6 +12,7 @@ from seeded_inception import inception_file
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
+from real3d_jax.checkpoints.trained_model import find_model
 from real3d_jax.config.evaluation import NetworksConfig
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.results import ROWS
@@ -98,10 +99,10 @@ def check(out, expected):
 
 def test_an_evaluation_that_was_killed_and_goes_on(config, checkpoint, expected, tmp_path, killed_after):
     with killed_after(1):
-        evaluate(config, checkpoint, tmp_path / "killed", method="tiny")
+        evaluate(config, find_model(checkpoint), tmp_path / "killed", method="tiny")
     assert len((tmp_path / "killed" / ROWS).read_text().splitlines()) == 2
     for name in ("killed", "unbroken"):
-        assert evaluate(config, checkpoint, tmp_path / name, method="tiny") == 0
+        assert evaluate(config, find_model(checkpoint), tmp_path / name, method="tiny") == 0
     check(tmp_path / "killed", expected)
     for name in ("summary.json", "table.md", "report.html"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes(), name

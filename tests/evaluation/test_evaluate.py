@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from configs.smoke import get_config as get_training_config
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, spherical_c2w
-from real3d_jax.checkpoints.trained_model import load_checkpoint
+from real3d_jax.checkpoints.trained_model import find_model, load_checkpoint
 from real3d_jax.config import files as config_files
 from real3d_jax.config.data import MultiviewSourceConfig
 from real3d_jax.data.examples import ImageSizes, MultiviewExamples
@@ -72,7 +72,7 @@ def test_novel_views_are_scored_as_the_renderer_and_scikit_image_say(tiny, param
 
 def test_the_input_view_is_scored_where_it_was_taken(data_root, params, checkpoint, tmp_path):
     config = make_tiny_evaluation(data_root, scored__input_view=True, data__limit=1)
-    assert evaluate(config, checkpoint, tmp_path, method="tiny") == 0
+    assert evaluate(config, find_model(checkpoint), tmp_path, method="tiny") == 0
     _, fields = example(config, [0, 1])
     canonical = Cameras(fields["c2w"][:, :1], fields["intrinsics"][:, :1])
 
@@ -108,7 +108,7 @@ def test_silhouettes_are_those_of_the_renderer(tiny, params, finished):
 
 def test_baselines_are_scored_as_novel_views_are(data_root, checkpoint, tmp_path):
     config = make_tiny_evaluation(data_root, scored__baselines=True, data__limit=1)
-    assert evaluate(config, checkpoint, tmp_path, method="tiny") == 0
+    assert evaluate(config, find_model(checkpoint), tmp_path, method="tiny") == 0
     (row,) = load_rows(tmp_path)
     _, fields = example(config, [0, 1, 3, 4])
     source, *others = np.asarray(fields["rgb"][0])
@@ -170,7 +170,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_tables(
     tiny, checkpoint, finished, tmp_path, monkeypatch, killed_after
 ):
     with killed_after(2):
-        evaluate(tiny, checkpoint, tmp_path, method="tiny")
+        evaluate(tiny, find_model(checkpoint), tmp_path, method="tiny")
     kept = (tmp_path / ROWS).read_bytes().splitlines(keepends=True)
     assert len(kept) == 4
     (tmp_path / ROWS).write_bytes(b"".join(kept[:-1]) + kept[-1][:40])  # the kill came amid a line
@@ -182,7 +182,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_tables(
         return score(self, instances)
 
     monkeypatch.setattr(Scorer, "score", counted)
-    assert evaluate(tiny, checkpoint, tmp_path, method="tiny") == 0
+    assert evaluate(tiny, find_model(checkpoint), tmp_path, method="tiny") == 0
     assert calls == [2, 1]  # the batch that lacked a row, and the last one
     for name in TABLES:
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes(), name
@@ -194,7 +194,7 @@ def test_a_folder_of_other_settings_is_refused(tiny, checkpoint, finished):
         ("model", dataclasses.replace(tiny.model, plane_channels=8)),
     ):
         with pytest.raises(UserError, match=r"other settings \(config\.protocol\.every|another size"):
-            evaluate(dataclasses.replace(tiny, **{key: change}), checkpoint, finished, method="tiny")
+            evaluate(dataclasses.replace(tiny, **{key: change}), find_model(checkpoint), finished, method="tiny")
 
 
 def test_predictions_that_are_not_finite_are_counted(data_root, params, tmp_path, capsys):
@@ -202,7 +202,7 @@ def test_predictions_that_are_not_finite_are_counted(data_root, params, tmp_path
     broken = jax.tree.map(np.copy, params)
     broken["decoder"]["layer_0"]["bias"][:] = np.nan
     save_weights(tmp_path / "weights", weights_from_params(broken, {}, where="a test"))
-    assert evaluate(config, tmp_path / "weights", tmp_path / "out", method="broken") == 0
+    assert evaluate(config, find_model(tmp_path / "weights"), tmp_path / "out", method="broken") == 0
     found = summary(tmp_path / "out")["psnr"]
     assert (found["mean"], found["interval"], found["count"], found["non_finite"]) == (None, None, 0, 2)
     assert "2 of 2 instances have a prediction that is not finite" in capsys.readouterr().out
@@ -221,7 +221,7 @@ def test_semantic_metrics_and_a_fitted_distance(data_root, checkpoint, tmp_path)
         networks__clip_random_size="tiny",
         calibration__distances=(1.8, 2.4),
     )
-    assert evaluate(config, checkpoint, tmp_path, method="tiny") == 0
+    assert evaluate(config, find_model(checkpoint), tmp_path, method="tiny") == 0
     nearer = make_tiny_evaluation(
         data_root,
         "released",
@@ -231,7 +231,7 @@ def test_semantic_metrics_and_a_fitted_distance(data_root, checkpoint, tmp_path)
         protocol__input_view__distance=1.8,
         cases=0,
     )
-    assert evaluate(nearer, checkpoint, tmp_path / "nearer", method="tiny") == 0
+    assert evaluate(nearer, find_model(checkpoint), tmp_path / "nearer", method="tiny") == 0
     rows, found = load_rows(tmp_path), summary(tmp_path)
     for row, near in zip(rows, load_rows(tmp_path / "nearer"), strict=True):  # a search renders what 1.8 would
         assert row.search["psnr"][0] == pytest.approx(near.values["psnr"].mean(), abs=1e-3)
@@ -250,19 +250,19 @@ def test_semantic_metrics_and_a_fitted_distance(data_root, checkpoint, tmp_path)
 def test_a_checkpoint_of_another_model_is_refused(tiny, checkpoint, tmp_path):
     other = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, plane_channels=4))
     with pytest.raises(UserError, match="another size"):
-        load_checkpoint(checkpoint, other, ema=False)
+        load_checkpoint(find_model(checkpoint), other)
     with pytest.raises(UserError, match="There is no checkpoint"):
-        load_checkpoint(tmp_path / "nothing", tiny, ema=False)
+        load_checkpoint(find_model(tmp_path / "nothing"), tiny)
     with pytest.raises(UserError, match="neither a training workdir nor"):
-        load_checkpoint(tmp_path, tiny, ema=False)
+        load_checkpoint(find_model(tmp_path), tiny)
     with pytest.raises(UserError, match="leave out --ema"):
-        load_checkpoint(checkpoint, tiny, ema=True)
+        load_checkpoint(find_model(checkpoint, ema=True), tiny)
 
 
 def test_meshes_are_refused_to_several_processes(data_root, checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(hosts, "is_alone", lambda: False)
     with pytest.raises(UserError, match="One process alone scores meshes: leave out --multihost"):
-        evaluate(make_tiny_evaluation(data_root, geometry__meshes="x"), checkpoint, tmp_path, method="tiny")
+        evaluate(make_tiny_evaluation(data_root, geometry__meshes="x"), find_model(checkpoint), tmp_path, method="tiny")
 
 
 def test_results_lie_in_the_run(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from real3d_jax.checkpoints.trained_model import find_model
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation import geometry
 from real3d_jax.evaluation.evaluate import evaluate
@@ -84,11 +85,11 @@ def test_meshes_are_part_of_an_evaluation(data_root, checkpoint, tmp_path):
         geometry__points=500,
     )
     with pytest.raises(UserError, match="There is no true mesh of 'object0'"):
-        evaluate(config, checkpoint, tmp_path / "out", method="tiny")
+        evaluate(config, find_model(checkpoint), tmp_path / "out", method="tiny")
     (tmp_path / "meshes").mkdir()
     for key in ("object0", "object1"):
         trimesh.creation.box([1.0, 2.0, 3.0]).export(tmp_path / "meshes" / f"{key}.obj")
-    assert evaluate(config, checkpoint, tmp_path / "out", method="tiny") == 0
+    assert evaluate(config, find_model(checkpoint), tmp_path / "out", method="tiny") == 0
     found = json.loads((tmp_path / "out" / "summary.json").read_text())
     names = {"chamfer_l1", "f_score", "normal_consistency"}
     assert set(found) - {"about"} == names | {f"{name}_aligned" for name in names}

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from real3d_jax.checkpoints.trained_model import as_trained, input_camera, load_checkpoint
+from real3d_jax.checkpoints.trained_model import as_trained, find_model, load_checkpoint
 from real3d_jax.config import files as config_files
 from real3d_jax.config.training import Config, MeshConfig
 from real3d_jax.errors import UserError
@@ -93,22 +93,22 @@ def test_weights_of_a_run_carry_what_shapes_do_not_tell(config, run, weights):
 
 
 def test_they_bring_their_model_and_the_meaning_of_its_field(config, weights):
-    found = as_trained(weights, _other(config))
+    found = as_trained(find_model(weights), _other(config))
     assert found.model == config.model
     assert found.render == dataclasses.replace(config.render, samples=3)
-    assert load_checkpoint(weights, found, ema=False).step is None
+    assert load_checkpoint(find_model(weights), found).step is None
     for group in ("model", "render"):  # the number of heads, which no shape tells, and the box
         mixed = dataclasses.replace(config, **{group: getattr(_other(config), group)})
         with pytest.raises(UserError, match=rf"trained as another model than the config describes \(config\.{group}"):
-            load_checkpoint(weights, mixed, ema=False)
+            load_checkpoint(find_model(weights), mixed)
 
 
 def test_the_word_is_taken_wherever_a_checkpoint_is(config, box, run, tmp_path):
-    found = as_trained("mini", _other(config))
+    found = as_trained(find_model("mini"), _other(config))
     assert found.model == config.model
-    checkpoint = load_checkpoint(Path("mini"), found, ema=False)
+    checkpoint = load_checkpoint(find_model(Path("mini")), found)
     assert checkpoint.title == "mini"
-    assert input_camera("mini") == {"distance": 2.4, "fov_y": 39.6, "crop_ratio": 1.3}
+    assert find_model("mini").input_camera == {"distance": 2.4, "fov_y": 39.6, "crop_ratio": 1.3}
     begun = dataclasses.replace(config, init_from="mini")
     mesh = make_mesh(MeshConfig(1), 1)
     model, optimizer = make_model(config.model, config.compute), make_optimizer(config.optimizer, 10)

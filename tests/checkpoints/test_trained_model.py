@@ -1,0 +1,70 @@
+"""One function finds a model, wherever it is; what it gives says how to read the parameters."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+from small_model import FLOAT32, SMALL
+
+from configs.reconstruct import get_config
+from real3d_jax.checkpoints import trained_model
+from real3d_jax.checkpoints.trained_model import as_trained, find_model, load_checkpoint
+from real3d_jax.config.files import build
+from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.errors import UserError
+from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.weights import tsr
+from real3d_jax.weights.convert import weights_from_params
+from real3d_jax.weights.converted import save_weights
+from real3d_jax.weights.hub import HubError
+from real3d_jax.weights.mapping import export_tensors
+
+
+@pytest.fixture(scope="module")
+def config():
+    """Of a small model."""
+    config = build(ReconstructionConfig, get_config("smoke").to_dict(), "config")
+    return dataclasses.replace(config, model=SMALL, compute=FLOAT32)
+
+
+@pytest.fixture(scope="module")
+def params(config):
+    return jax.tree.map(np.asarray, init_params(make_model(config.model, config.compute), jax.random.key(0)))
+
+
+def test_a_foreign_file_and_converted_weights_are_the_same_model(config, params, tmp_path):
+    save_weights(tmp_path / "converted", weights_from_params(params, {}, where="a test"))
+    (tmp_path / "foreign").mkdir()
+    tensors = {name: np.ascontiguousarray(x) for name, x in export_tensors(tsr.TABLE, params, {}, where="").items()}
+    safetensors.numpy.save_file(tensors, tmp_path / "foreign" / "model.safetensors")
+    found = [find_model(tmp_path / name) for name in ("converted", "foreign", "foreign/model.safetensors")]
+    assert all(model.step is None and as_trained(model, config) == config for model in found)
+    converted, *foreign = (load_checkpoint(model, config) for model in found)
+    for checkpoint in foreign:
+        jax.tree.map(np.testing.assert_array_equal, checkpoint.params, converted.params)
+        assert checkpoint.crc32 == converted.crc32
+    with pytest.raises(UserError, match="foreign weights, which have no averaged ones: leave out --ema"):
+        find_model(tmp_path / "foreign", ema=True)
+
+
+def test_a_name_whose_owner_is_no_folder_is_asked_of_the_hub(params, tmp_path, monkeypatch):
+    save_weights(tmp_path / "cache", weights_from_params(params, {}, where="a test"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trained_model.hub, "fetch", lambda name, files: tmp_path / "cache")
+    model = find_model("owner/model")
+    assert (str(model.source), model.folder) == ("owner/model", tmp_path / "cache")
+    (tmp_path / "owner").mkdir()
+    with pytest.raises(UserError, match=r"^There is no checkpoint 'owner/model': give a training workdir"):
+        find_model("owner/model")
+
+
+def test_a_hub_out_of_reach_is_told_with_the_checkpoint_that_is_missing(tmp_path, monkeypatch):
+    def fetch(name, files):
+        raise HubError("no connection")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trained_model.hub, "fetch", fetch)
+    with pytest.raises(UserError, match=r"^There is no checkpoint 'a/b', nor does the hub .*\(no connection\): give a"):
+        find_model("a/b")
