@@ -53,7 +53,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.schedule.pictures_every = 1000
     config.schedule.checkpoint_every = 1000
 
-    stream = {"seed": 0, "distance": 2.4, "zoom": 0.4 if fine else 0.5}
+    stream = {"seed": 0, "distance": 2.4, "zoom": 0.4 if fine else 0.5, "cropped": 0.5, "crop_ratio": (1.1, 1.6)}
     config.data.streamed = ConfigDict(
         {
             "named": {**stream, "family": "named", "weight": 0.85},

@@ -83,6 +83,10 @@ class StreamedSourceConfig:
       weight: share among the streams relative to the others; 0 means equal shares.
       distance: of the input camera from the object once mapped to the input-camera frame, in world units.
       zoom: least side of the part of a view that a target shows, relative to the whole; the greatest is 1.
+      cropped: share of the objects whose input view is framed as a photograph's crop, in [0, 1]; of the others the size
+        of the outline tells where the camera stands.
+      crop_ratio: least and greatest side of such a view, relative to the longer side of the outline's box. An outline
+        that would have to be more than 1.25 times as large as it is stays smaller.
     """
 
     family: str
@@ -90,6 +94,8 @@ class StreamedSourceConfig:
     weight: float
     distance: float
     zoom: float
+    cropped: float
+    crop_ratio: tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)

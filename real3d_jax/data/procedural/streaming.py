@@ -18,12 +18,15 @@ from real3d_jax.batches import MultiviewBatch
 from real3d_jax.cameras import Cameras, spherical_c2w, to_input_frame
 from real3d_jax.config.data import StreamedSourceConfig
 from real3d_jax.data.procedural import numbering, source
+from real3d_jax.data.procedural.framing import frame_outline
 from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
 from real3d_jax.data.procedural.render import render_views
 from real3d_jax.data.transforms import GREY, WHITE
 from real3d_jax.errors import UserError
 
-_VIEW_STREAM = 2  # keeps an example's cameras apart from the random numbers of its object
+# Keep an example's cameras, and how its input is framed, apart from the random numbers of its object.
+_VIEW_STREAM = 2
+_FRAME_STREAM = 3
 
 
 class ObjectBatch(NamedTuple):
@@ -32,6 +35,7 @@ class ObjectBatch(NamedTuple):
     objects: ProceduralObject  # leading shape (B,)
     orbits: Float[Array | np.ndarray, "B V 3"]  # azimuth and elevation in radians, distance
     windows: Float[Array | np.ndarray, "B V 3"]  # left, upper border and side of what a target shows, of the whole view
+    crop_ratio: Float[Array | np.ndarray, "B"]  # of the picture to the outline in the input view; 0 leaves it as it is
     distance: Float[Array | np.ndarray, "B"]  # of the input camera once mapped to the input-camera frame
 
 
@@ -40,7 +44,7 @@ class StreamedExamples:
     """Makes the examples of a stream. `views` counts the input view too.
 
     Raises:
-      UserError: there is no such family, or `zoom` is out of range.
+      UserError: there is no such family, or a number is out of range.
     """
 
     source: StreamedSourceConfig
@@ -50,6 +54,11 @@ class StreamedExamples:
         numbering.members(self.source.family)
         if not 0 < self.source.zoom <= 1:
             raise UserError(f"config.data.streamed: zoom must lie above 0 and be at most 1, not {self.source.zoom}.")
+        if not 0 <= self.source.cropped <= 1:
+            raise UserError(f"config.data.streamed: cropped must be between 0 and 1, not {self.source.cropped}.")
+        low, high = self.source.crop_ratio
+        if not 1 <= low <= high:
+            raise UserError(f"config.data.streamed: crop_ratio must be two growing numbers from 1, not {low}, {high}.")
 
     def __call__(self, number: int) -> ObjectBatch:
         """Example `number`, without the batch axis."""
@@ -59,8 +68,14 @@ class StreamedExamples:
             found = padded(found, MAX_SOLIDS)
         rng = np.random.default_rng([*numbering.stream(family, seed, number), _VIEW_STREAM])
         unit = rng.uniform(size=(self.views, 6))
+        framing = np.random.default_rng([*numbering.stream(family, seed, number), _FRAME_STREAM])
+        cropped, ratio = framing.uniform() < self.source.cropped, framing.uniform(*self.source.crop_ratio)
         return ObjectBatch(
-            found, source.orbits(unit[:, :3]), self._windows(unit[:, 3:]), np.asarray(self.source.distance, np.float32)
+            found,
+            source.orbits(unit[:, :3]),
+            self._windows(unit[:, 3:]),
+            np.asarray(ratio if cropped else 0.0, np.float32),
+            np.asarray(self.source.distance, np.float32),
         )
 
     def _windows(self, unit: np.ndarray) -> np.ndarray:
@@ -87,11 +102,14 @@ def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int) -> M
     )
     how = source.how_to_draw(jax.default_backend())
     draw = functools.partial(render_views, supersample=source.SUPERSAMPLE, **how)
+    framed, looked_at = frame_outline(batch.objects, Cameras(poses[:, 0], whole[:, 0]), batch.crop_ratio, **how)
+    poses = poses.at[:, 0].set(framed)
     seen = draw(batch.objects, Cameras(poses[:, 0], whole[:, 0]), size=image_size)
     each_view = jax.tree.map(lambda leaf: jnp.repeat(leaf, views, axis=0), batch.objects)
     flat = Cameras(poses.reshape(-1, 4, 4), shown.reshape(-1, 4))
     targets = draw(each_view, flat, size=target_size).reshape(rows, views, target_size, target_size, 4)
-    cameras = Cameras(jax.vmap(to_input_frame)(poses[:, 0], poses, jnp.asarray(batch.distance)), shown)
+    around = poses.at[..., :3, 3].add(-looked_at[:, None])
+    cameras = Cameras(jax.vmap(to_input_frame)(around[:, 0], around, jnp.asarray(batch.distance)), shown)
     return MultiviewBatch(_on(seen, GREY), _on(targets, WHITE), targets[..., 3:], cameras)
 
 

@@ -14,7 +14,7 @@ from real3d_jax.data.procedural.streaming import StreamedExamples, draw_examples
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.sharding import make_mesh
 
-STREAM = StreamedSourceConfig(family="chair+b", seed=4, weight=0.0, distance=2.4, zoom=1.0)
+STREAM = StreamedSourceConfig("chair+b", 4, 0.0, 2.4, zoom=1.0, cropped=0.0, crop_ratio=(1.1, 1.6))
 
 
 def stacked(examples):
@@ -34,7 +34,17 @@ def test_an_example_is_the_same_whenever_it_is_asked_for():
     assert not leaves_equal(StreamedExamples(STREAM, 3)(5), other)
 
 
-@pytest.mark.parametrize("change", [{"family": "chiar"}, {"zoom": 0.0}, {"zoom": 1.5}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"family": "chiar"},
+        {"zoom": 0.0},
+        {"zoom": 1.5},
+        {"cropped": 1.1},
+        {"crop_ratio": (0.9, 1.2)},
+        {"crop_ratio": (1.5, 1.2)},
+    ],
+)
 def test_bad_streams_are_refused(change):
     with pytest.raises(UserError):
         StreamedExamples(dataclasses.replace(STREAM, **change), 3)
