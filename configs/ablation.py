@@ -88,7 +88,7 @@ def _tiny(name: str) -> ConfigDict:
 
 
 def _small(name: str) -> ConfigDict:
-    """The preset 'mini': stage 0 as configs/mini.py begins, some six minutes of an H100; rows one minute each."""
+    """The preset 'mini': stage 0 as configs/mini.py begins, six minutes of an H100; rows up to one minute each."""
     config = get_mini_config()
     config.perceptual.update({"clip": "random", "vgg": "random"})
     config.optimizer.ema_decay = 0.0  # rows begin with the parameters themselves, and those are scored
@@ -97,10 +97,10 @@ def _small(name: str) -> ConfigDict:
     config.gate = ConfigDict({"input_psnr": 22.0, "iou": 0.78})
     if name == START:
         config.batch = ConfigDict({"synthetic": 64, "real": 0, "micro_batches": 1})
-        _make_short(config, 2200)
+        _make_short(config, 4600)
     else:
         config.batch = ConfigDict({"synthetic": 32, "real": 32, "micro_batches": 1})
-        _make_short(config, 400)
+        _make_short(config, 240)
         config.optimizer.learning_rate = 1e-4
         config.optimizer.warmup_steps = 20
         config.render.resolution = 48

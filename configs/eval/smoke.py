@@ -31,6 +31,9 @@ def get_config(variant: str = "") -> ConfigDict:
     resolution = 48 if scratch else 64
     config.protocol.novel_views.update({"views": 4, "resolution": resolution, "target_via": 0})
     config.protocol.semantic.resolution = resolution
-    config.protocol.consistency.resolution = resolution
+    consistency = config.protocol.consistency
+    consistency.resolution = resolution
+    # Three of the protocol's poses, one of each elevation, since each of them costs a reconstruction.
+    consistency.azimuths, consistency.elevations = consistency.azimuths[1::5], consistency.elevations[1::5]
     config.networks.update({"vgg": "", "clip": ""})
     return config

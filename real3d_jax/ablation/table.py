@@ -1,4 +1,4 @@
-"""The ablation's table: what each row turns on, its scores with intervals, and by how much it differs from the base."""
+"""The ablation's tables: what a row turns on, its scores, by how much it differs from the base; and the claims."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from real3d_jax.ablation.claims import ClaimResult, claim_results
 from real3d_jax.ablation.notes import notes
 from real3d_jax.ablation.pooling import Scored, pooled_differences, pooled_metrics
 from real3d_jax.ablation.rows import BASE, ROWS, START, Row
@@ -51,9 +52,20 @@ def publish(
         }
         for name, runs in scored.items()
     }
-    tree = {"rows": rows, "failed": dict(failed), "notes": said, "evaluation": about}
+    claims = claim_results(scored, bootstrap)
+    tree = {
+        "rows": rows,
+        "claims": [
+            {**found.claim._asdict(), "seeds": found.seeds}
+            | {"difference": {key: dataclasses.asdict(value) for key, value in found.differences.items()}}
+            for found in claims
+        ],
+        "failed": dict(failed),
+        "notes": said,
+        "evaluation": about,
+    }
     write_result(out / JSON, json.dumps(tree, indent=1, allow_nan=False) + "\n")
-    write_result(out / MARKDOWN, _markdown(metrics, differences, said, table=_table(scored)))
+    write_result(out / MARKDOWN, _markdown(metrics, differences, claims, said, table=_table(scored)))
 
 
 def _differences(
@@ -99,6 +111,7 @@ def _table(scored: Mapping[str, Sequence[Scored]]) -> int:
 def _markdown(
     metrics: Mapping[str, Mapping[str, Metric]],
     differences: Mapping[str, Mapping[str, Difference]],
+    claims: Sequence[ClaimResult],
     notes: list[str],
     *,
     table: int,
@@ -111,7 +124,23 @@ def _markdown(
         scores = [cell(found.get(key), key) for key in columns]
         lines.append([f"`{name}`", *switches, *scores, *_minus_base(name, differences.get(name, {}), columns)])
     said = [f"- {note}" for note in notes]
-    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *said]) + "\n"
+    return "\n".join([*_grid(lines), "", *_claims(claims, columns), *said]) + "\n"
+
+
+def _claims(claims: Sequence[ClaimResult], columns: list[str]) -> list[str]:
+    """The table of the paper's claims; nothing without one."""
+    if not claims:
+        return []
+    heads = ["Claim", "Rows", "Seeds", *map(heading, columns)]
+    lines = [heads, ["---"] * len(heads)]
+    for found in claims:
+        rows = f"`{found.claim.better}` minus `{found.claim.worse}`"
+        lines.append([found.claim.words, rows, str(found.seeds), *_differing(found.differences, columns)])
+    return [*_grid(lines), ""]
+
+
+def _grid(lines: list[list[str]]) -> list[str]:
+    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def _switches(row: Row) -> list[str]:
@@ -127,8 +156,11 @@ def _switches(row: Row) -> list[str]:
 
 
 def _minus_base(name: str, found: Mapping[str, Difference], columns: list[str]) -> list[str]:
-    if name == BASE:
-        return ["0"] * len(columns)
+    return ["0"] * len(columns) if name == BASE else _differing(found, columns)
+
+
+def _differing(found: Mapping[str, Difference], columns: list[str]) -> list[str]:
+    """Differences with intervals and p-values."""
     cells = []
     for key in columns:
         difference = found.get(key)

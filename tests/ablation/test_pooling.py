@@ -1,41 +1,14 @@
 """Runs of several seeds as one row."""
 
-import dataclasses
-import json
-
 import numpy as np
 import pytest
 
-from real3d_jax.ablation.pooling import Scored, pooled_differences, pooled_metrics
+from real3d_jax.ablation.pooling import pooled_differences, pooled_metrics
 from real3d_jax.config.evaluation import BootstrapConfig
-from real3d_jax.evaluation.summary import Metric
 
 BOOTSTRAP = BootstrapConfig(level=0.9, resamples=2000)
 RNG = np.random.default_rng(0)
 HARD = RNG.normal(0, 5, 12)  # what makes an object hard for every run
-
-
-@pytest.fixture
-def finished(tmp_path, smoke_config):
-    """Makes a finished run of a seed, with scores of two views an object."""
-
-    def make(name, seed, scores, fid=3.0):
-        folder = tmp_path / f"{name}_{seed}"
-        folder.mkdir()
-        lines = [
-            {"key": f"o{i}", "stamp": "", "values": {"psnr": [float(x) - 1, float(x) + 1]}, "search": {}}
-            for i, x in enumerate(scores)
-        ]
-        (folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        metrics = {
-            "psnr": Metric(float(np.mean(scores)), (0.0, 1.0), len(scores), 0, "instance", 2 * len(scores)),
-            "semantic_fid": Metric(fid, None, 10, 0, "image", 10),
-        }
-        summary = {key: dataclasses.asdict(metric) for key, metric in metrics.items()} | {"about": {}}
-        (folder / "summary.json").write_text(json.dumps(summary))
-        return Scored(folder, dataclasses.replace(smoke_config, seed=seed))
-
-    return make
 
 
 def test_one_run_is_as_its_evaluation_has_it(finished):
