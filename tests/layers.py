@@ -11,7 +11,7 @@ LAYERS = {
     "pictures and data": ("data", "perceptual", "rendering"),
     "models and machines": ("models", "runtime"),
     "settings and kernels": ("batches", "config", "kernels"),
-    "ground": ("cameras", "errors", "images"),
+    "ground": ("cameras", "errors", "images", "reports"),
 }
 
 

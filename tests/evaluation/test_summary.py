@@ -12,12 +12,12 @@ from real3d_jax.errors import UserError
 from real3d_jax.evaluation.cases import choose_cases, difference, to_pixels
 from real3d_jax.evaluation.comparison import compare, paired
 from real3d_jax.evaluation.programs import through_jpeg
-from real3d_jax.evaluation.report import strip
 from real3d_jax.evaluation.results import Results, Row, load_rows
 from real3d_jax.evaluation.summary import fit_distances, set_metrics, summarise
 from real3d_jax.evaluation.tables import grid, markdown, ordered, write_csv
 from real3d_jax.metrics.bootstrap import confidence_interval
 from real3d_jax.metrics.frechet import fid
+from real3d_jax.reports.pictures import strip
 
 BOOTSTRAP = BootstrapConfig(level=0.9, resamples=500)
 NAN = math.nan

@@ -3,10 +3,8 @@
 Which ones depends on their names alone, so the same ones are shown however the work was cut up and interrupted.
 """
 
-import base64
 import collections
 import hashlib
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +18,7 @@ from real3d_jax.curation.backends.interfaces import SourceImage
 from real3d_jax.curation.instances import Box, Instance
 from real3d_jax.curation.rules.decisions import Decision
 from real3d_jax.curation.rules.evidence import OcclusionEvidence
+from real3d_jax.reports.pictures import encoded
 
 SHOWN = 12  # examples of each reason on the page
 _PARTS = 100  # that draw examples, of any number
@@ -133,7 +132,7 @@ def _pixels(evidence: OcclusionEvidence, window: Box, scale: float, size: tuple[
         x, y = ((getattr(evidence, name) - np.array(window[:2]) + 0.5) * scale).astype(int).T
         inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
         overlay[y[inside], x[inside]] = colour
-    return _base64(Image.fromarray(overlay), "PNG", optimize=True)
+    return encoded(Image.fromarray(overlay), "PNG", optimize=True)
 
 
 def _points(evidence: OcclusionEvidence, window: Box, scale: float) -> list[dict[str, Any]]:
@@ -173,10 +172,4 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _jpeg(image: Image.Image) -> str:
-    return _base64(image, "JPEG", quality=82)
-
-
-def _base64(image: Image.Image, kind: str, **options: Any) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return encoded(image, "JPEG", quality=82)

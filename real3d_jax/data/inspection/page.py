@@ -1,22 +1,23 @@
 """One self-contained HTML page of what was examined: it opens offline, in any browser."""
 
 import base64
-import html
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from real3d_jax.data.inspection import charts, verdict
+from real3d_jax.data.inspection import verdict
 from real3d_jax.data.inspection.examine import ItemReport, ViewReport
 from real3d_jax.data.inspection.mesh import HullMesh
 from real3d_jax.data.inspection.repairs import REPAIRS
 from real3d_jax.data.inspection.statistics import Statistics, remarks
 from real3d_jax.data.inspection.verdict import Verdict
+from real3d_jax.reports import charts
+from real3d_jax.reports.pages import render
 
-_ASSETS = pathlib.Path(__file__).parent / "assets"
+_TEMPLATES = pathlib.Path(__file__).parent / "templates"
 _MARKS = {verdict.AGREE: "✓", verdict.UNDECIDED: "?", verdict.UNCHECKED: "–"}  # the others: a cross
 _HEADLINES = {
     verdict.AGREE: "The cameras are right",
@@ -43,6 +44,7 @@ _GRAVEST_FIRST = (
     verdict.UNCHECKED,
 )
 _READINGS = 5  # other ways to read the cameras that are shown
+_BINS = 24
 _LOW_IOU = 0.97  # printed in red below
 
 
@@ -56,37 +58,34 @@ def page(title: str, total: int, items: Sequence[ItemReport], numbers: Statistic
       overall: the verdict on the data set.
     """
     graves = sorted(items, key=lambda item: _GRAVEST_FIRST.index(item.verdict.kind))
-    cards = "".join(_photographs(graves) if not len(numbers.fov_y) else map(_card, graves))
-    looked_at = f"all {total} items" if total == len(items) else f"{len(items)} of {total} items, evenly chosen"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title><style>{_asset("page.css")}</style></head><body><main>
-<header><h1>{html.escape(title)}</h1><p>{looked_at}, {len(numbers.area)} views</p></header>
-{_verdict(overall)}
-<ul class="remarks">{"".join(f"<li>{html.escape(remark)}</li>" for remark in remarks(numbers))}</ul>
-<section class="tiles">{_tiles(items, numbers)}</section>
-<section class="charts">{_charts(items, numbers)}</section>
-<h2 class="section">{"Objects" if len(numbers.fov_y) else "Photographs"}<small>the gravest first</small></h2>
-{cards}
-<footer>{_FOOTER}</footer>
-</main><script>{_asset("viewer.js")}</script></body></html>
-"""
-
-
-_FOOTER = """Each object is the visual hull of its masks under its cameras, coloured by its views. Hull IoU is the share
-of a mask that the hull fills; red dots are pixels that it leaves empty. Frames are
-<span class="key" style="background:#5fd791"></span>filled to <span class="key" style="background:#ff5555"></span>empty.
-Drag to turn, wheel to zoom, point at a picture to find its camera."""
-
-
-def _verdict(overall: Verdict) -> str:
-    return (
-        f'<section class="verdict {overall.kind}"><div class="mark">{_MARKS.get(overall.kind, "✕")}</div>'
-        f"<div><h2>{_HEADLINES[overall.kind]}</h2><p>{html.escape(overall.sentence)}</p></div></section>"
+    drawn = len(numbers.fov_y) > 0
+    if drawn:
+        cards = [_card(item) for item in graves]
+    else:
+        # Photographs have nothing but their pictures, so they share one card.
+        views = [view for item in graves for view in item.views]
+        cards = [{"kind": verdict.UNCHECKED, "heading": None, "views": _figures(views), "more": 0, "scene": None}]
+    return render(
+        _TEMPLATES,
+        "page.html",
+        title=title,
+        looked_at=f"all {total} items" if total == len(items) else f"{len(items)} of {total} items, evenly chosen",
+        views=len(numbers.area),
+        overall={
+            "kind": overall.kind,
+            "mark": _MARKS.get(overall.kind, "✕"),
+            "headline": _HEADLINES[overall.kind],
+            "sentence": overall.sentence,
+        },
+        remarks=remarks(numbers),
+        tiles=_tiles(items, numbers),
+        charts=_charts(items, numbers),
+        called="Objects" if drawn else "Photographs",
+        cards=cards,
     )
 
 
-def _tiles(items: Sequence[ItemReport], numbers: Statistics) -> str:
+def _tiles(items: Sequence[ItemReport], numbers: Statistics) -> list[tuple[str, str]]:
     tiles = [("items", f"{len(items)}"), ("views an item", _range(numbers.views, "{:.0f}"))]
     tiles.append(("image size", numbers.sizes[0] + (" …" if len(numbers.sizes) > 1 else "")))
     tiles.append(("of the image is mask", _range(100 * numbers.area, "{:.0f}") + " %"))
@@ -98,7 +97,7 @@ def _tiles(items: Sequence[ItemReport], numbers: Statistics) -> str:
     checked = [item.check.iou for item in items if item.check]
     if checked:
         tiles.append(("mean hull IoU", f"{np.mean(checked):.3f}"))
-    return "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for name, value in tiles)
+    return tiles
 
 
 def _range(values: np.ndarray, form: str) -> str:
@@ -106,62 +105,59 @@ def _range(values: np.ndarray, form: str) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def _charts(items: Sequence[ItemReport], numbers: Statistics) -> str:
-    drawn = [("Mask, share of the image", charts.histogram(numbers.area, low=0.0, high=1.0, unit=" %", scale=100.0))]
+def _charts(items: Sequence[ItemReport], numbers: Statistics) -> list[tuple[str, str]]:
+    drawn = [("Mask, share of the image", _histogram(numbers.area, 0.0, 1.0, unit=" %", scale=100.0))]
     if len(numbers.fov_y):
         far = float(numbers.distance.max()) * 1.25 or 1.0
         drawn = [
             ("Where the cameras are", charts.sky_map(numbers.azimuth, numbers.elevation)),
-            ("Elevation of the cameras", charts.histogram(numbers.elevation, low=-90.0, high=90.0, unit="°")),
-            ("Distance to the origin", charts.histogram(numbers.distance, low=0.0, high=far)),
+            ("Elevation of the cameras", _histogram(numbers.elevation, -90.0, 90.0, unit="°")),
+            ("Distance to the origin", _histogram(numbers.distance, 0.0, far)),
             *drawn,
         ]
     checks = [item.check for item in items if item.check]
     if checks:
-        rows = [("as stored", float(np.mean([check.stored.iou for check in checks])), "var(--agree)")]
+        rows = [("as stored", float(np.mean([check.stored.iou for check in checks])), "good")]
         for repair in REPAIRS:
             mean = float(np.mean([check.repaired[repair.name].iou for check in checks]))
-            rows.append((repair.name.replace("_", " "), mean, "var(--bar)"))
+            rows.append((repair.name.replace("_", " "), mean, charts.ALL))
         rows = [rows[0], *sorted(rows[1:], key=lambda row: -row[1])[:_READINGS]]
         drawn.append(("Hull IoU by reading", charts.bars(rows)))
-    return "".join(f'<div class="chart"><h3>{name}</h3>{svg}</div>' for name, svg in drawn)
+    return drawn
 
 
-def _card(item: ItemReport) -> str:
-    iou = f"hull IoU {item.check.iou:.3f}" if item.check else ""
-    shown = [(i, view) for i, view in enumerate(item.views) if view.picture]
-    left = len(item.views) - len(shown)
-    more = f'<p class="more">and {left} more views</p>' if left else ""
-    figures = "".join(_figure(i, view) for i, view in shown)
-    about = (
-        f'<div class="about"><h3>{html.escape(item.key)} <span class="badge">{_BADGES[item.verdict.kind]}</span>'
-        f'<span class="iou">{iou}</span></h3><p>{html.escape(item.verdict.sentence)}</p>'
-        f'<div class="views">{figures}</div>{more}</div>'
-    )
-    data = _scene(item)
-    scene = (
-        f'<div class="scene"><canvas></canvas><small>drag to turn</small><script type="application/json">'
-        f"{json.dumps(data, separators=(',', ':'), allow_nan=False)}</script></div>"
-    )
-    drawn = bool(data["cameras"])
-    classes = f"object {item.verdict.kind}" + (" has-cameras" if drawn else "")
-    return f'<article class="{classes}">{scene if drawn else ""}{about}</article>'
+def _histogram(values: Float[np.ndarray, "n"], low: float, high: float, **shown: Any) -> str:
+    counts, edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
+    return charts.histogram({charts.ALL: counts}, edges, **shown)
 
 
-def _photographs(items: Sequence[ItemReport]) -> list[str]:
-    """Photographs have nothing but their pictures, so they share one card."""
-    figures = "".join(_figure(i, view) for i, view in enumerate(view for item in items for view in item.views))
-    return [f'<article class="object unchecked"><div class="about"><div class="views">{figures}</div></div></article>']
+def _card(item: ItemReport) -> dict[str, Any]:
+    scene = _scene(item)
+    return {
+        "kind": item.verdict.kind,
+        "heading": item.key,
+        "badge": _BADGES[item.verdict.kind],
+        "iou": f"hull IoU {item.check.iou:.3f}" if item.check else "",
+        "sentence": item.verdict.sentence,
+        "views": _figures(item.views),
+        "more": sum(not view.picture for view in item.views),
+        "scene": scene if scene["cameras"] else None,
+    }
 
 
-def _figure(number: int, view: ViewReport) -> str:
-    name = html.escape(view.name)
-    low = ' class="low"' if view.iou is not None and view.iou < _LOW_IOU else ""
-    iou = f"<b{low}>{view.iou:.2f}</b>" if view.iou is not None else ""
-    return (
-        f'<figure data-view="{number}" title="{name}"><img src="{view.picture}" alt="{name}" loading="lazy">'
-        f"<figcaption><span>{name}</span>{iou}</figcaption></figure>"
-    )
+def _figures(views: Sequence[ViewReport]) -> list[dict[str, Any]]:
+    """The views that have a picture, each with its number among all."""
+    return [
+        {
+            "number": number,
+            "name": view.name,
+            "picture": view.picture,
+            "iou": "" if view.iou is None else f"{view.iou:.2f}",
+            "low": view.iou is not None and view.iou < _LOW_IOU,
+        }
+        for number, view in enumerate(views)
+        if view.picture
+    ]
 
 
 def _scene(item: ItemReport) -> dict[str, Any]:
@@ -198,7 +194,3 @@ def _base64(values: np.ndarray) -> str:
 
 def _rounded(values: np.ndarray) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
-
-
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")

@@ -1,12 +1,11 @@
 """Small pictures for a page, as data URIs."""
 
-import base64
-import io
-
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 from scipy import ndimage
+
+from real3d_jax.reports.pictures import data_uri
 
 SIDE = 160  # pixels of the longer side
 _OUTLINE = (255, 64, 160)
@@ -33,10 +32,4 @@ def thumbnail(
     for u, v in unfilled if unfilled is not None else ():
         x, y = u * size[0], v * size[1]
         draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=_UNFILLED)
-    return _data_uri(picture)
-
-
-def _data_uri(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=82)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_uri(picture, "WEBP", quality=82)
