@@ -5,7 +5,7 @@
 
 Needs a GPU; two H100s took 18 minutes (docs/mini.md). Every step draws new objects of the named families
 (docs/images/families.png) and of the abstract ones; none is seen twice. With 'furniture' every eighth object is one of
-the models in data/furniture, which docs/data.md makes; leave the word out to do without. Other objects of the named
+the models in data/furniture, which docs/own_data.md makes; leave the word out to do without. Other objects of the named
 families are scored on the way.
 """
 

@@ -4,7 +4,7 @@
     python launch/inspect_data.py --data data/mine --out page.html --json page.json --objects 0 --workers 4
 
 The page needs no network. It has pictures with their masks, the cameras in 3D, statistics, and the pose check: the
-visual hull of an object's masks must fill them again. docs/data.md says how to read it.
+visual hull of an object's masks must fill them again. docs/own_data.md says how to read it.
 """
 
 import argparse

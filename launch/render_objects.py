@@ -1,4 +1,4 @@
-"""Renders a folder of meshes into the `views` layout of docs/data.md. Killed, it goes on when it is run again.
+"""Renders a folder of meshes into the `views` layout of docs/own_data.md. Killed, it goes on when it is run again.
 
     python launch/render_objects.py --input meshes --out renders --views 24 --workers 8
     python launch/render_objects.py --input chair.glb --out renders --cameras ring --views 40 --image_size 512

@@ -1,4 +1,4 @@
-"""Writes the `views` layout that `docs/data.md` describes and `sources/views.py` reads."""
+"""Writes the `views` layout that `docs/own_data.md` describes and `sources/views.py` reads."""
 
 import json
 import pathlib

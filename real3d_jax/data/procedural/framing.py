@@ -6,6 +6,7 @@ and moves aside sees what such a crop shows, without its change of perspective.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from real3d_jax.cameras import Cameras
@@ -17,7 +18,7 @@ _SIZE = 64  # pixels per side of the outline's picture
 
 
 def frame_outline(
-    objects: ProceduralObject, cameras: Cameras, crop_ratio: Float[Array, "B"], **how
+    objects: ProceduralObject, cameras: Cameras, crop_ratio: Float[Array | np.ndarray, "B"], **how
 ) -> tuple[Float[Array, "B 4 4"], Float[Array, "B 3"]]:
     """Moves cameras so that the outline is in the middle and fills 1 / crop_ratio of the picture, as near as may be.
 

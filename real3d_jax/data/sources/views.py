@@ -1,4 +1,4 @@
-"""Views of one's own: the plain layout that `docs/data.md` describes and `launch/render_objects.py` writes."""
+"""Views of one's own: the plain layout that `docs/own_data.md` describes and `launch/render_objects.py` writes."""
 
 import dataclasses
 import pathlib
