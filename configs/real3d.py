@@ -2,8 +2,8 @@
 
     python launch/train.py --config configs/real3d.py
 
-Needs the data sets under `data/` (docs/public_data.md) and the result of `configs/finetune_tsr.py` as the start. To see the
-same run at its true size on the embedded data, from random weights and with nothing to download:
+Needs the data sets under `data/` (docs/public_data.md) and the result of `configs/finetune_tsr.py` as the start. To see
+the same run at its true size on the embedded data, from random weights and with nothing to download:
 
     python launch/train.py --config configs/real3d.py:embedded
 """

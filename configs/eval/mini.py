@@ -5,8 +5,8 @@
     python launch/evaluate.py --config configs/eval/mini.py:scans --checkpoint mini
 
 The word after the colon is the test set. 'procedural', the default, has other objects of the families it was trained
-on, made on the first run. 'furniture' are models made by hand; docs/own_data.md makes them. 'scans' are scanned things that
-you have rendered into data/scans in the same way.
+on, made on the first run. 'furniture' are models made by hand; docs/own_data.md makes them. 'scans' are scanned things
+that you have rendered into data/scans in the same way.
 The table has a row each for the model and for two pictures that need none. Other words: see configs/eval/mvimgnet.py.
 """
 

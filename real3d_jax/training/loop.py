@@ -19,7 +19,7 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config, OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
-from real3d_jax.runtime import compiler_options
+from real3d_jax.runtime import compiler_options, folders
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
@@ -190,7 +190,7 @@ def _finish(run: Run, batch: TrainBatch) -> None:
     if device is not None:
         summary["peak_device_gib"] = round(device, 3)
     if jax.process_index() == 0:
-        (run.workdir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+        folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
     if scores:
         say(
             f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {scores['psnr']:.2f} dB after; "

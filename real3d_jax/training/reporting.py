@@ -16,6 +16,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.folders import replace_text
 from real3d_jax.training.state import TrainState
 
 
@@ -164,5 +165,5 @@ def _reopen_metrics(path: Path, start: int) -> Any:
                 continue  # half a line, of a run that was killed
     if start == 0:
         kept = []
-    path.write_text("".join(kept))
+    replace_text(path, "".join(kept))
     return path.open("a")

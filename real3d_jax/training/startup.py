@@ -211,7 +211,7 @@ def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoi
         for change in check_same_run(saved, tree, workdir):
             say(f"changed    {change}")
     if jax.process_index() == 0:
-        path.write_text(json.dumps(tree, indent=1) + "\n")
+        folders.replace_text(path, json.dumps(tree, indent=1) + "\n")
 
 
 def _prepare_data(config: Config) -> None:
