@@ -183,6 +183,24 @@ def test_photographs_are_cropped_by_the_ratio(config):
         np.testing.assert_allclose(batch.real.cameras.c2w[0], cameras.canonical_c2w(2.4), atol=1e-6)
 
 
+def test_crop_ratios_fill_their_range(config):
+    """Appendix A's "random expanding ratio": of an object of 8 pixels, squares of 11 to 14."""
+    sides = [8 / np.sqrt((batch.real.mask / 255).mean((1, 2, 3))) for batch in take(config, 16)]
+    found, counts = np.unique(np.round(np.concatenate(sides)), return_counts=True)
+    assert set(found) == {11, 12, 13, 14}
+    assert counts.min() >= 5
+
+
+@pytest.mark.parametrize(("distance", "fov_y"), [(3.0, 39.6), (2.4, 39.6), (3.0, 52.0)])
+def test_photographs_are_seen_by_the_camera_that_their_set_assumes(config, distance, fov_y):
+    photographs = dataclasses.replace(config.data.real["photographs"], distance=distance, fov_y=fov_y)
+    (batch,) = take(with_data(config, real={"photographs": photographs}), 1)
+    focal = 0.5 / np.tan(np.radians(fov_y) / 2)
+    np.testing.assert_allclose(batch.real.cameras.intrinsics, [[focal, focal, 0.5, 0.5]] * 4, rtol=1e-6)
+    looking = [[0, 0, 1, distance], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+    np.testing.assert_allclose(batch.real.cameras.c2w, [looking] * 4, atol=1e-6)
+
+
 def test_only_needed_views_are_read(config, monkeypatch):
     data = RecordSet(pipeline.dataset_path(config.data.root, "objects"), "train")
     source, read = data._data, []
