@@ -16,7 +16,6 @@ from ml_collections import ConfigDict
 from configs.finetune_tsr import get_config as get_finetune_config
 from configs.mini import get_config as get_mini_config
 from configs.real3d import get_config as get_real3d_config
-from configs.real3d import set_length
 from configs.smoke import get_config as get_smoke_config
 from real3d_jax.ablation.rows import FULL, ROWS, SIZES, START, Row
 from real3d_jax.config.files import read_variant
@@ -112,7 +111,7 @@ def _small(name: str) -> ConfigDict:
 
 
 def _make_short(config: ConfigDict, steps: int) -> None:
-    set_length(config, steps)
+    config.schedule.steps = steps
     config.schedule.validate_every = 0
     config.schedule.validation_objects = 0  # the evaluation scores each row
     config.schedule.pictures_every = 0

@@ -13,7 +13,6 @@ some hundreds to thousands of photographs on one GPU.
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from configs.real3d import set_length
 from configs.smoke import get_config as get_smoke_config
 from real3d_jax.weights.boxed import MINI
 
@@ -32,11 +31,11 @@ def get_config(variant: str = "") -> ConfigDict:
     config.data.real = ConfigDict({"own": {**photograph, "path": folders[0], "weight": 0.0, "distance": 3.0}})
     if smoke:  # with the batch and the low rate of the smoke run
         config.data.embedded = ConfigDict({"objects": config.data.embedded.objects})
-        set_length(config, 32)
+        config.schedule.steps = 32
     else:
         config.batch = ConfigDict({"synthetic": 8, "real": 8, "micro_batches": 0})
         config.optimizer.learning_rate *= 0.25
-        set_length(config, 2000)
+        config.schedule.steps = 2000
     quarter = config.schedule.steps // 4
     config.schedule.update({"validate_every": quarter, "pictures_every": quarter, "checkpoint_every": quarter})
     return config

@@ -12,7 +12,6 @@ families are scored on the way.
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from configs.real3d import set_length
 from real3d_jax.models.presets import preset
 
 WORDS = ("fine", "furniture")
@@ -45,7 +44,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.ema_decay = 0.999
     config.batch = ConfigDict({"synthetic": 128, "real": 0, "micro_batches": 1})
 
-    set_length(config, 9500)
+    config.schedule.steps = 9500
     config.schedule.log_every = 50
     config.schedule.validate_every = 1000
     config.schedule.validation_objects = 130  # two of each family

@@ -10,6 +10,7 @@ the same run at its true size on the embedded data, from random weights and with
 
 from ml_collections import ConfigDict
 
+from configs.embedded_data import use_embedded_data
 from real3d_jax.models.presets import preset
 
 
@@ -62,7 +63,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.losses.cycle.curriculum.azimuth_end = 90.0
     config.losses.cycle.curriculum.elevation_start = 15.0
     config.losses.cycle.curriculum.elevation_end = 90.0
-    config.losses.cycle.curriculum.steps = 40_000  # Eq. 6: j_max
+    config.losses.cycle.curriculum.steps = 0  # Eq. 6: j_max is the length of the run
     config.losses.semantic = ConfigDict()
     config.losses.semantic.weight = 1.0  # lambda_sem
     config.losses.semantic.views = 4  # Section 5: m
@@ -112,16 +113,13 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.data.target_antialias = True
     config.data.workers = 8
     config.data.prefetch = 4
-    # Distance and field of view as the released code has them; the paper is silent (docs/conventions.md).
+    # Section 5: both renderings of Objaverse, each with its own field of view in its records. Distance and field of view
+    # as the released code has them; the paper is silent (docs/conventions.md).
+    renders = {"weight": 0.0, "distance": 2.4}
     config.data.synthetic = ConfigDict(
         {
-            "gobjaverse": {
-                "path": "gobjaverse",
-                "weight": 0.0,
-                "distance": 2.4,
-                "input_views": 25,
-                "replacement": True,
-            }
+            "gobjaverse": {**renders, "path": "gobjaverse", "input_views": 25, "replacement": True},
+            "zero123": {**renders, "path": "zero123", "input_views": 0, "replacement": False},
         }
     )
     config.data.streamed = ConfigDict()
@@ -140,76 +138,3 @@ def get_config(data: str = "paper") -> ConfigDict:
         )
     config.data.validation = ConfigDict({"gobjaverse": config.data.synthetic.gobjaverse.copy_and_resolve_references()})
     return use_embedded_data(config) if data == "embedded" else config
-
-
-def set_length(config: ConfigDict, steps: int) -> None:
-    """Steps of a run, with which the curriculum ends (Eq. 6)."""
-    config.schedule.steps = steps
-    config.losses.cycle.curriculum.steps = steps
-
-
-def use_embedded_data(config: ConfigDict) -> ConfigDict:
-    """Replaces data sets and pretrained weights by what the package makes itself (prepared on the first run).
-
-    Procedural family A is the synthetic domain; single views of family B, and a few photographs, are the real one.
-    """
-    config.name += "_embedded"
-    config.init_from = ""
-    config.perceptual.clip = "random"
-    config.perceptual.vgg = "random"
-    made = {
-        "kind": "procedural_views",
-        "objects": 512,
-        "held_out": 32,
-        "views": 12,
-        "image_size": 512,
-        "seed": 0,
-        "raw": 0.0,
-    }
-    config.data.embedded = ConfigDict(
-        {
-            "procedural_a": {**made, "path": "procedural_a", "family": "a"},
-            "procedural_b": {
-                **made,
-                "path": "procedural_b",
-                "family": "b",
-                "objects": 0,
-                "held_out": 32,
-                "seed": 1,
-            },
-            "procedural_b_single": {
-                **made,
-                "path": "procedural_b_single",
-                "kind": "procedural_single",
-                "family": "b",
-                "held_out": 0,
-                "views": 1,
-                "seed": 1,
-            },
-            "photographs": {
-                **made,
-                "path": "photographs",
-                "kind": "photographs",
-                "family": "",
-                "objects": 0,
-                "held_out": 0,
-                "views": 1,
-            },
-        }
-    )
-    multiview = {"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False}
-    photograph = {"weight": 0.0, "distance": 2.4, "fov_y": 39.6, "crop_ratio": (1.45, 1.7), "fraction": 1.0}
-    config.data.synthetic = ConfigDict({"procedural_a": {**multiview, "path": "procedural_a"}})
-    config.data.real = ConfigDict(
-        {
-            "procedural_b": {**photograph, "path": "procedural_b_single", "weight": 0.9},
-            "photographs": {**photograph, "path": "photographs", "weight": 0.1, "distance": 3.0},
-        }
-    )
-    config.data.validation = ConfigDict(
-        {
-            "procedural_a": {**multiview, "path": "procedural_a"},
-            "procedural_b": {**multiview, "path": "procedural_b"},
-        }
-    )
-    return config

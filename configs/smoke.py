@@ -10,8 +10,8 @@ left out, and the semantic loss asks a tiny random CLIP: it runs but means nothi
 
 from ml_collections import ConfigDict
 
+from configs.embedded_data import use_embedded_data
 from configs.real3d import get_config as get_real3d_config
-from configs.real3d import set_length, use_embedded_data
 from real3d_jax.models.presets import preset
 from real3d_jax.weights.boxed import MINI
 
@@ -62,7 +62,7 @@ def _mini(config: ConfigDict) -> None:
     config.optimizer.learning_rate = 5e-6
     config.optimizer.warmup_steps = 5
     config.batch = ConfigDict({"synthetic": 1, "real": 1, "micro_batches": 1})
-    set_length(config, 15)
+    config.schedule.steps = 15
     config.schedule.log_every = 5
     _at_thirds(config)
     config.schedule.validation_objects = 13
@@ -96,7 +96,7 @@ def _tiny_from_nothing(config: ConfigDict) -> None:
     config.optimizer.learning_rate = 1e-3
     config.optimizer.warmup_steps = 20
     config.batch = ConfigDict({"synthetic": 6, "real": 2, "micro_batches": 1})
-    set_length(config, 240)
+    config.schedule.steps = 240
     config.schedule.log_every = 10
     _at_thirds(config)
     config.schedule.validation_objects = 24

@@ -11,7 +11,7 @@ from pathlib import Path
 from real3d_jax.ablation.rows import FULL, ROWS, START, row_of, run_name
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
-from real3d_jax.config.training import Config
+from real3d_jax.config.training import Config, going_on
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.publish import SUMMARY
 from real3d_jax.runtime import folders
@@ -19,7 +19,7 @@ from real3d_jax.weights.networks import RANDOM
 
 # What may change between two calls of the command.
 MAY_DIFFER = ("config.data.workers", "config.data.prefetch", "config.data.root", "config.schedule.keep", "config.gate")
-_LENGTH = ("config.schedule.steps", "config.losses.cycle.curriculum.steps")
+_LENGTH = ("config.schedule.steps",)
 _SEED_STRIDE = 1000  # between the seeds of a stream in runs of seeds that follow one another
 
 
@@ -110,7 +110,7 @@ def _check_same(workdir: Path, config: Config, *, may_grow: bool) -> None:
     if not path.exists():
         return
     saved = folders.read_json(path, remedy=f"delete '{workdir}', and it is run again")
-    now = json.loads(json.dumps(config_files.to_tree(config)))
+    now = json.loads(json.dumps(config_files.to_tree(going_on(config, saved))))
     longer = may_grow and saved["schedule"]["steps"] < config.schedule.steps
     folders.check_same(
         saved,
@@ -159,13 +159,7 @@ def _with_seed(config: Config, seed: int | None) -> Config:
 
 
 def _with_steps(config: Config, steps: int | None) -> Config:
-    """The same with another length; the curriculum ends with the run, as in Eq. 6."""
+    """The same with another length."""
     if steps is None:
         return config
-    cycle = config.losses.cycle
-    cycle = dataclasses.replace(cycle, curriculum=dataclasses.replace(cycle.curriculum, steps=steps))
-    return dataclasses.replace(
-        config,
-        schedule=dataclasses.replace(config.schedule, steps=steps),
-        losses=dataclasses.replace(config.losses, cycle=cycle),
-    )
+    return dataclasses.replace(config, schedule=dataclasses.replace(config.schedule, steps=steps))

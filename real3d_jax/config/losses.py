@@ -29,7 +29,8 @@ class CurriculumConfig:
       azimuth_end: theta_max, degrees.
       elevation_start: phi_min, degrees.
       elevation_end: phi_max, degrees.
-      steps: j_max; from there on the range stays at its end.
+      steps: j_max; from there on the range stays at its end. 0 in a configuration is the length of the run
+        (`config.training.Config.curriculum`).
     """
 
     law: str

@@ -1,9 +1,11 @@
 """A training run: the whole configuration, and what belongs to no part of the method."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from real3d_jax.config.data import DataConfig
-from real3d_jax.config.losses import LossConfig, PerceptualConfig
+from real3d_jax.config.losses import CurriculumConfig, LossConfig, PerceptualConfig
 from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
 
 
@@ -133,6 +135,26 @@ class Config:
     mesh: MeshConfig
     schedule: ScheduleConfig
     gate: GateConfig
+
+    @property
+    def curriculum(self) -> CurriculumConfig:
+        """The curriculum with its j_max: the steps of this run, unless the configuration names another number."""
+        curriculum = self.losses.cycle.curriculum
+        return dataclasses.replace(curriculum, steps=curriculum.steps or self.schedule.steps)
+
+
+def going_on(config: Config, saved: Mapping[str, Any]) -> Config:
+    """`config` for a run that began with another one, whose tree (`config.files.to_tree`) is `saved`.
+
+    A curriculum that follows the run's length keeps the end that the run began with, if that was a number: older
+    versions wrote one, and the run goes on as it is.
+    """
+    began = saved.get("losses", {}).get("cycle", {}).get("curriculum", {}).get("steps", 0)
+    cycle = config.losses.cycle
+    if cycle.curriculum.steps or not began:
+        return config
+    cycle = dataclasses.replace(cycle, curriculum=dataclasses.replace(cycle.curriculum, steps=began))
+    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, cycle=cycle))
 
 
 def uses_lpips(config: Config) -> bool:

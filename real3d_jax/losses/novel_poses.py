@@ -56,7 +56,11 @@ def sample_novel_poses(
 
 
 def curriculum_range(step: Int[Array, ""] | int, config: CurriculumConfig) -> Float[Array, "2"]:
-    """theta_max^j and phi_max^j in degrees (Eq. 6); clamped at the end of the curriculum."""
+    """theta_max^j and phi_max^j in degrees (Eq. 6); clamped at the end of the curriculum, `config.steps` > 0."""
+    if config.steps < 1:
+        raise UserError(
+            f"config.losses.cycle.curriculum.steps must be 0 (the run's length) or above, not {config.steps}."
+        )
     progress = jnp.clip(jnp.asarray(step, jnp.float32) / config.steps, 0.0, 1.0)
     start = jnp.array([config.azimuth_start, config.elevation_start])
     end = jnp.array([config.azimuth_end, config.elevation_end])

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from real3d_jax.batches import TrainBatch
 from real3d_jax.config import files as config_files
-from real3d_jax.config.training import Config, uses_lpips
+from real3d_jax.config.training import Config, going_on, uses_lpips
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.data.procedural.streaming import draw_on_mesh
@@ -112,7 +112,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         prepare_workdir(workdir)
         checkpoints = Checkpoints(workdir, config.schedule.keep)
         stack.callback(checkpoints.close)
-        _check_and_write_config(config, workdir, checkpoints)
+        config = _check_and_write_config(config, workdir, checkpoints)
 
         rows = {"synthetic": config.batch.synthetic, "real": config.batch.real}
         say(describe_devices(micro_batches, rows, config.mesh.fsdp))
@@ -204,14 +204,19 @@ def _step_with_rate(state, batch, frozen, key, *, schedule, **settings):
     return state, metrics | {"learning_rate": rate}
 
 
-def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> None:
-    path, tree = workdir / "config.json", json.loads(json.dumps(config_files.to_tree(config)))
+def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> Config:
+    """The configuration that the run goes on with: what is given, compared with the workdir's and written there."""
+    path = workdir / "config.json"
+    saved = None
     if path.exists() and checkpoints.steps():
         saved = folders.read_json(path, remedy="restore it, or use another --workdir")
-        for change in check_same_run(saved, tree, workdir):
-            say(f"changed    {change}")
+        config = going_on(config, saved)
+    tree = json.loads(json.dumps(config_files.to_tree(config)))
+    for change in check_same_run(saved, tree, workdir) if saved is not None else ():
+        say(f"changed    {change}")
     if jax.process_index() == 0:
         folders.replace_text(path, json.dumps(tree, indent=1) + "\n")
+    return config
 
 
 def _prepare_data(config: Config) -> None:

@@ -77,7 +77,7 @@ def draw_poses(key: Key[Array, ""], step: Array, batch: SingleViewBatch, *, conf
         jax.random.fold_in(key, step),
         step,
         jnp.linalg.norm(batch.cameras.c2w[..., :3, 3], axis=-1),
-        curriculum=config.losses.cycle.curriculum,
+        curriculum=config.curriculum,
         semantic=config.losses.semantic,
     )
 

@@ -187,7 +187,7 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
     for more, message in (
         (
             ["--steps", "5"],
-            r"input_raw' was run with other settings \(config\.losses\.cycle\.curriculum\.steps: 4 -> 5",
+            r"input_raw' was run with other settings \(config\.schedule\.steps: 4 -> 5",
         ),
         (["--config.seed=7"], r"start' was run with other settings \(config\.seed: 42 -> 7\): choose another --out"),
         (["--start", "elsewhere"], r"was run with other settings \(config\.init_from"),

@@ -39,7 +39,6 @@ def training_tree(root: str, variant: str):
     tree.batch.synthetic, tree.batch.real = 2, min(2, tree.batch.real)
     tree.schedule.update(steps=4, log_every=1, validation_objects=0, checkpoint_every=1)
     tree.data.validation = {}
-    tree.losses.cycle.curriculum.steps = 4
     tree.data.root = root
     return tree
 

@@ -1,4 +1,4 @@
-"""The occlusion rule of Appendix B where its numbers show: the boundary's width, the drawn points, the offset, the vote.
+"""The occlusion rule of Appendix B where its numbers show: the boundary's width, the points, the offset, the vote.
 
 The instance judged stands left of one that touches it along a straight, vertical edge.
 """
@@ -68,7 +68,9 @@ def test_twenty_points_read_depth_at_a_twentieth_of_the_mean_side():
     for side, sign in ((evidence.inner, -1), (evidence.outer, 1)):
         np.testing.assert_allclose(side - evidence.points, sign * 0.05 * 120 * evidence.normals, atol=1e-4)
     straight = evidence.normals[:, 0] > 0.999
-    np.testing.assert_allclose(evidence.outer[straight] - evidence.points[straight], [[6, 0]] * straight.sum(), atol=0.1)
+    np.testing.assert_allclose(
+        evidence.outer[straight] - evidence.points[straight], [[6, 0]] * straight.sum(), atol=0.1
+    )
     assert straight.sum() > 10
 
 
