@@ -1,6 +1,9 @@
 """Data sets, and how they are mixed."""
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,3 +128,13 @@ class DataConfig:
     target_antialias: bool
     workers: int
     prefetch: int
+
+
+_NEW_VIEWS = MappingProxyType({"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False})
+_NEW_PHOTOGRAPHS = MappingProxyType(
+    {"weight": 0.0, "distance": 3.0, "fov_y": 39.6, "crop_ratio": (1.45, 1.7), "fraction": 1.0}
+)
+# What a data set has that the command line adds to a group of `DataConfig` by naming its `path`.
+ADDED_SETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"synthetic": _NEW_VIEWS, "validation": _NEW_VIEWS, "real": _NEW_PHOTOGRAPHS}
+)

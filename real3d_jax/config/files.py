@@ -1,13 +1,16 @@
 """Reads the Python files in `configs/`, with changes from the command line, and writes configurations back as JSON.
 
 A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word` passes the word to it. Changes are
-written `--config.schedule.steps=100`; they can set the keys that the file has, not add any. `parse` checks the result
-against the schema in `config/`: a mistyped, missing or ill-typed key is refused by name.
+written `--config.schedule.steps=100`; they can set the keys that the file has, not add any, but for data sets:
+`--config.data.synthetic.mine.path=FOLDER` adds one (with `config.data.ADDED_SETS`), and
+`--config.data.synthetic.zero123=none` takes one out. `parse` checks the result against the schema in `config/`: a
+mistyped, missing or ill-typed key is refused by name.
 """
 
 import ast
 import dataclasses
 import importlib.util
+import re
 import sys
 import types
 import typing
@@ -17,10 +20,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import ml_collections
 
+from real3d_jax.config.data import ADDED_SETS
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError, did_you_mean
 
+NO_SET = "none"  # in place of a data set on the command line
 EMBEDDED = "embedded"  # the argument of a config file for the data that the package makes itself
+_SETS = tuple(f"config.data.{kind}" for kind in ADDED_SETS)
 _T = TypeVar("_T")
 
 
@@ -41,7 +47,9 @@ def load_as(schema: type[_T], source: str, changes: Sequence[str] = ()) -> _T:
       UserError: the file cannot be used, or a key is unknown, missing or ill-typed.
     """
     tree = load_tree(source)
-    for key, value in _pairs(changes):
+    pairs = _pairs(changes)
+    _add_sets(tree, pairs)
+    for key, value in pairs:
         _set(tree, key, value)
     return build(schema, tree.to_dict(), "config")
 
@@ -237,6 +245,21 @@ def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
+def _add_sets(tree: ml_collections.ConfigDict, pairs: Sequence[tuple[str, str]]) -> None:
+    """Makes an entry for each data set whose `path` is given and whose name is new, whatever the order of the pairs."""
+    for key, _ in pairs:
+        match = re.fullmatch(r"data\.(\w+)\.([^.]*)\.path", key)
+        if match is None or match[1] not in ADDED_SETS or match[1] not in tree.get("data", {}):
+            continue
+        kind, name = match.groups()
+        if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+            raise UserError(
+                f"A data set cannot be called '{name}': begin with a letter, go on with letters, digits, _, -."
+            )
+        if name not in tree.data[kind]:
+            tree.data[kind][name] = ml_collections.ConfigDict({**ADDED_SETS[kind], "path": ""})
+
+
 def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:
     group, where = tree, "config"
     *parents, leaf = key.split(".")
@@ -246,6 +269,9 @@ def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:
         if not isinstance(group, ml_collections.ConfigDict):
             raise UserError(f"{where} is a value, not a group of keys: set it by --{where}=VALUE.")
     old = _child(group, leaf, where)
+    if text == NO_SET and where in _SETS:
+        del group[leaf]
+        return
     if isinstance(old, ml_collections.ConfigDict):
         example = next(iter(old.keys()), "KEY")
         raise UserError(
@@ -258,6 +284,8 @@ def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:
 def _child(group: ml_collections.ConfigDict, name: str, where: str) -> Any:
     if name not in group:
         hint = did_you_mean(name, group.keys()) if len(group) else "it is an empty group."
+        if where in _SETS:
+            hint += f" A new data set is added by its folder, --{where}.{name}.path=FOLDER."
         raise UserError(f"{where} has no key '{name}': {hint}")
     return group[name]
 

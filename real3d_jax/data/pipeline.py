@@ -120,6 +120,8 @@ def _counts(config: Config) -> dict[str, str]:
             data = _open(config, source, "test" if kind == "validation" else "train")
             if isinstance(source, MultiviewSourceConfig):
                 found[f"{kind} {name}"] = f"{len(data)} objects of {data.records} views"
+            elif data.records > len(data):
+                found[f"{kind} {name}"] = f"{len(data)} objects of {data.records} photographs"
             else:
                 found[f"{kind} {name}"] = f"{len(data)} photographs"
     if rows := streamed_rows(config):

@@ -48,7 +48,7 @@ class Photograph:
     """One cut-out object seen once.
 
     Attributes:
-      key: the photograph's name, unique in its data set.
+      key: the name of the photograph, or of the object where a data set has several of one.
       image: straight-alpha RGBA.
       provenance: where it comes from; any JSON value.
     """
@@ -74,7 +74,8 @@ class Item(NamedTuple):
 
     Attributes:
       key: unique in its data set.
-      records: its views or its photograph, or the bytes that `encode` made of them.
+      records: its views or its photograph, or the bytes that `encode` made of them. Several photographs of one object
+        are alternatives: training draws one of them each time.
       dropped: views that were left out, where a source can do without some.
     """
 

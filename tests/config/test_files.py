@@ -1,16 +1,21 @@
 """Config files and the command line: what works, and that every mistake is told in one sentence."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from real3d_jax.config import files as config_files
+from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.config.files import parse
+from real3d_jax.config.training import going_on
 from real3d_jax.errors import UserError
+from real3d_jax.losses.novel_poses import curriculum_range
 
 ROOT = Path(__file__).parents[2]
 PAPER = str(ROOT / "configs" / "real3d.py")
@@ -55,6 +60,74 @@ def test_a_wrong_change_is_named(changes, message):
     with pytest.raises(UserError) as error:
         config_files.load(PAPER, changes)
     assert message in str(error.value)
+
+
+def test_a_data_set_is_added_and_taken_out_on_the_command_line():
+    config = config_files.load(
+        PAPER,
+        [
+            "--config.data.synthetic.mine.input_views=3",  # in any order
+            "--config.data.synthetic.mine.path=renders/mine",
+            "--config.data.synthetic.zero123=none",
+            "--config.data.real.my-own.path=photographs",
+            "--config.data.validation.mine.path=renders/mine",
+        ],
+    )
+    views = MultiviewSourceConfig("renders/mine", weight=0.0, distance=2.4, input_views=3, replacement=False)
+    assert set(config.data.synthetic) == {"gobjaverse", "mine"}
+    assert config.data.synthetic["mine"] == views
+    assert config.data.validation["mine"] == dataclasses.replace(views, input_views=0)
+    assert config.data.real["my-own"] == SingleViewSourceConfig("photographs", 0.0, 3.0, 39.6, (1.45, 1.7), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "synthetic.gobjavers.weight=1",
+            "has no key 'gobjavers': did you mean 'gobjaverse'? A new data set is added by",
+        ),
+        ("real.mine.fraction=1", "A new data set is added by its folder, --config.data.real.mine.path=FOLDER."),
+        ("real.zero123=none", "config.data.real has no key 'zero123': valid names are"),
+        ("real.3d.path=x", "A data set cannot be called '3d': begin with a letter"),
+        ("real..path=x", "A data set cannot be called ''"),
+        ("reel.mine.path=x", "config.data has no key 'reel': did you mean 'real'?"),
+    ],
+)
+def test_a_data_set_of_a_wrong_name_is_told(change, message):
+    with pytest.raises(UserError) as error:
+        config_files.load(PAPER, [f"--config.data.{change}"])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_curriculum_ends_with_the_run_unless_told_otherwise():
+    """Eq. 6: j_max is the number of all iterations."""
+    change = "--config.schedule.steps=1000"
+    short = config_files.load(PAPER, [change])
+    assert short.curriculum.steps == short.schedule.steps == 1000
+    np.testing.assert_allclose(curriculum_range(1000, short.curriculum), [90, 90])
+    np.testing.assert_allclose(curriculum_range(500, short.curriculum), [52.5, 52.5])
+    assert config_files.load(PAPER, [change, "--config.losses.cycle.curriculum.steps=700"]).curriculum.steps == 700
+    assert config_files.load(PAPER).curriculum.steps == 40_000
+    assert parse(json.loads(json.dumps(config_files.to_tree(short)))).curriculum.steps == 1000
+
+
+def test_a_run_that_began_with_a_number_for_the_curriculum_keeps_it():
+    """Older versions wrote 40,000 whatever the run's length."""
+    config = config_files.load(PAPER, ["--config.schedule.steps=1000"])
+    saved = config_files.to_tree(config)
+    assert going_on(config, saved) == config
+    saved["losses"]["cycle"]["curriculum"]["steps"] = 40_000
+    assert going_on(config, saved).curriculum.steps == 40_000
+    told = config_files.load(PAPER, ["--config.losses.cycle.curriculum.steps=700"])
+    assert going_on(told, saved) == told
+    assert going_on(config, {"name": "older still"}) == config
+
+
+def test_a_curriculum_that_ends_before_it_begins_is_refused():
+    with pytest.raises(UserError, match=r"curriculum\.steps must be 0 \(the run's length\) or above, not -1"):
+        curriculum_range(0, config_files.load(PAPER, ["--config.losses.cycle.curriculum.steps=-1"]).curriculum)
 
 
 def test_a_missing_key_is_named():

@@ -11,8 +11,9 @@ from real3d_jax import cameras
 from real3d_jax.data import pipeline, record_writer
 from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet
+from real3d_jax.data.records import SINGLE_VIEW, Item, Photograph, Source
 from real3d_jax.errors import UserError
-from tests.data.samples import VIEWS, multiview_source, photograph_source, pose
+from tests.data.samples import VIEWS, multiview_source, photograph_source, picture, pose
 
 
 def with_data(config, **changes):
@@ -199,6 +200,26 @@ def test_photographs_are_seen_by_the_camera_that_their_set_assumes(config, dista
     np.testing.assert_allclose(batch.real.cameras.intrinsics, [[focal, focal, 0.5, 0.5]] * 4, rtol=1e-6)
     looking = [[0, 0, 1, distance], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
     np.testing.assert_allclose(batch.real.cameras.c2w, [looking] * 4, atol=1e-6)
+
+
+def test_of_several_photographs_of_an_object_each_epoch_draws_one(config, tmp_path):
+    """As the released code does with MVImgNet; an epoch still shows every object once."""
+
+    def items(split, chosen):
+        for i in chosen:
+            shots = tuple(Photograph(f"object{i}", picture(i, view), {}) for view in range(VIEWS))
+            yield Item(f"object{i}", shots)
+
+    source = Source(SINGLE_VIEW, 225, {"made by": "a test"}, {"train": 4, "test": 0}, items)
+    record_writer.write(tmp_path / "several", source, progress=False)
+    several = dataclasses.replace(config.data.real["photographs"], path=str(tmp_path / "several"))
+    config = with_data(config, real={"several": several})
+    batches = take(config, 20)
+    objects, views = map(np.stack, zip(*(identities(batch.real.rgb) for batch in batches), strict=True))
+    assert (np.sort(objects, axis=1) == [0, 1, 2, 3]).all()
+    assert set(views.ravel()) == set(range(VIEWS))
+    assert_equal(take(config, 3), batches[:3])
+    assert "real several: 4 objects of 24 photographs" in pipeline.describe(config)
 
 
 def test_only_needed_views_are_read(config, monkeypatch):

@@ -34,12 +34,15 @@ class MVImgNet:
         looked for in `masks` below the source and below each object, where version 2.0 has them.
       single_view: makes single-view records for self-training instead, of the first sound picture of each object. They
         need no cameras.
+      every_picture: of single views, keeps all sound pictures of an object; training draws one of them at random each
+        time, as the released code does.
       squares: how pictures become squares. Single-view records are not cropped so; `image_size` is their longer side.
     """
 
     source: pathlib.Path
     masks: pathlib.Path | None = None
     single_view: bool = False
+    every_picture: bool = False
     squares: Squares = dataclasses.field(default_factory=Squares)
 
     mask_threshold = PHOTOGRAPHS
@@ -53,7 +56,12 @@ class MVImgNet:
     def settings(self) -> Mapping[str, Any]:
         """See `Layout`."""
         how = {"image_size": self.squares.image_size} if self.single_view else self.squares.settings()
-        return {"dataset": "mvimgnet", "single_view": self.single_view, **how}
+        every = {"every_picture": True} if self.every_picture else {}
+        return {"dataset": "mvimgnet", "single_view": self.single_view, **every, **how}
+
+    def __post_init__(self) -> None:
+        if self.every_picture and not self.single_view:
+            raise UserError("Multi-view records have every picture: --every_picture belongs to --single_view.")
 
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
@@ -72,15 +80,15 @@ class MVImgNet:
 
     def read(self, key: str) -> Item:
         """See `Layout`. Views without a sound picture, mask or camera are dropped."""
-        return self._first(key) if self.single_view else self._views(key)
+        return self._photographs(key) if self.single_view else self._views(key)
 
     @property
     def _mask_root(self) -> pathlib.Path:
         return self.masks or self.source / "masks"
 
-    def _first(self, key: str) -> Item:
-        """The first sound picture."""
-        dropped = []
+    def _photographs(self, key: str) -> Item:
+        """The first sound picture, or every one."""
+        found, dropped = [], []
         for path in _pictures(self.source / key / "images"):
             try:
                 mask = captures.open_mask(self._mask(key, path.name))
@@ -88,10 +96,13 @@ class MVImgNet:
                 rgba = cut_out(np.asarray(captures.open_photograph(path)), np.asarray(mask), where=where)
                 file = path.relative_to(self.source).as_posix()
                 longest = self.squares.image_size
-                record = photograph(key, rgba, file=file, threshold=self.mask_threshold, longest=longest)
-                return Item(key, (record,), tuple(dropped))
+                found.append(photograph(key, rgba, file=file, threshold=self.mask_threshold, longest=longest))
             except Unusable as error:
                 dropped.append(Rejection(f"{key}/{path.stem}", str(error)))
+            if found and not self.every_picture:
+                break
+        if found:
+            return Item(key, tuple(found), tuple(dropped))
         why = f" ({dropped[0].reason})" if dropped else ""
         raise Unusable(f"'{key}' has no sound picture{why}")
 

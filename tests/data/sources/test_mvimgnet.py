@@ -16,6 +16,7 @@ from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import Rejection, Unusable
 from real3d_jax.data.sources.captures import Squares
 from real3d_jax.data.sources.mvimgnet import MVImgNet
+from real3d_jax.errors import UserError
 from tests.data import filming
 from tests.data.filming import BACKGROUND, OFFSET, Lens
 from tests.data.projection import POINTS, projected, seen
@@ -244,6 +245,20 @@ def test_single_views_pass_over_unsound_pictures(source):
     shutil.rmtree(source / KEY / "masks")
     with pytest.raises(Unusable, match=rf"'{KEY}' has no sound picture \('001.jpg.png' is missing\)"):
         MVImgNet(source, single_view=True).read(KEY)
+
+
+def test_every_picture_is_kept_where_that_is_asked(source):
+    (source / KEY / "images/002.jpg").write_bytes(b"")
+    layout = MVImgNet(source, single_view=True, every_picture=True)
+    item = layout.read(KEY)
+    files = [record.provenance["file"] for record in item.records]
+    pictures = sorted(path.name for path in (source / KEY / "images").glob("*.jpg"))
+    assert files == [f"{KEY}/images/{name}" for name in pictures if name != "002.jpg"] and len(files) > 3
+    assert {record.key for record in item.records} == {KEY}
+    assert [entry.key for entry in item.dropped] == [f"{KEY}/002"]
+    assert layout.settings()["every_picture"] is True
+    with pytest.raises(UserError, match="--every_picture belongs to --single_view"):
+        MVImgNet(source, every_picture=True)
 
 
 def test_single_views_are_made_smaller(source):
