@@ -113,8 +113,8 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.data.target_antialias = True
     config.data.workers = 8
     config.data.prefetch = 4
-    # Section 5: both renderings of Objaverse, each with its own field of view in its records. Distance and field of view
-    # as the released code has them; the paper is silent (docs/conventions.md).
+    # Section 5: two renderings of Objaverse, each with its own field of view in its records. Distance and field of
+    # view as the released code has them; the paper is silent (docs/conventions.md).
     renders = {"weight": 0.0, "distance": 2.4}
     config.data.synthetic = ConfigDict(
         {

@@ -7,7 +7,8 @@ Everything but the real images is as in `configs/real3d.py`: the paper gives no 
 run of this kind with its own numbers, those of `configs/real3d_released.py` for a shorter time, and a random picture of
 each object every time:
 
-    python launch/prepare_data.py --dataset mvimgnet --single_view --every_picture --source DIR --out data/mvimgnet_pictures
+    python launch/prepare_data.py --dataset mvimgnet --single_view --every_picture \\
+        --source DIR --out data/mvimgnet_pictures
     python launch/train.py --config configs/real3d_mvimgnet.py:released
 """
 

@@ -1,6 +1,7 @@
 """Real3D as the released code trains it, where its numbers differ from the paper's (`configs/real3d.py`).
 
-    python launch/prepare_data.py --dataset mvimgnet --single_view --every_picture --source DIR --out data/mvimgnet_pictures
+    python launch/prepare_data.py --dataset mvimgnet --single_view --every_picture \\
+        --source DIR --out data/mvimgnet_pictures
     python launch/train.py --config configs/finetune_tsr.py:released       # stage 0
     python launch/train.py --config configs/real3d_released.py
 

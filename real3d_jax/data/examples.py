@@ -120,7 +120,7 @@ class SingleViewExamples:
             )
 
     def __call__(self, item: int, rng: np.random.Generator) -> Example:
-        """The photograph, one at random where there are several of an object, cropped and seen by the assumed camera."""
+        """The photograph (any one of the object, if there are several), cropped, and seen by the assumed camera."""
         count = int(self.data.counts[item])
         photograph = self.data.read(item, int(rng.integers(count)) if count > 1 else 0)
         assert isinstance(photograph, Photograph)
