@@ -8,6 +8,7 @@ read without the optimiser's state, on any machine.
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,17 @@ from real3d_jax.checkpoints.run_folder import BEST, LATEST, first_line
 from real3d_jax.config.files import differences as config_differences
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.console import say
+from real3d_jax.training.checkpoint_damage import is_of_storage, proves_damage
 from real3d_jax.training.state import TrainState
 from real3d_jax.weights.loading import check_shapes
 
 _ARRAYS = ("params", "ema", "progress")
 _RECORDS = ("data", "config", "run")
+_WAITS = (1.0, 5.0, 20.0)  # seconds before a checkpoint that could not be read is tried again
+
+
+class _DamagedError(Exception):
+    """A checkpoint that is proved damaged; the message is why, in short."""
 
 
 def prepare_workdir(workdir: Path) -> None:
@@ -100,8 +107,10 @@ class Checkpoints:
           UserError: the checkpoint holds parameters of another model, or no averaged ones where they are wanted.
         """
         wanted = _arrays(abstract)
-        metadata = self._latest.item_metadata(step)
-        check_shapes(metadata["params"].tree, wanted["params"], where=f"The checkpoint '{self.path(step)}'")
+        saved = self._latest.item_metadata(step)["params"]
+        if saved is None:
+            raise FileNotFoundError(f"The metadata of '{self.path(step) / 'params'}' are missing.")
+        check_shapes(saved.tree, wanted["params"], where=f"The checkpoint '{self.path(step)}'")
         if "ema" in wanted and not (self.path(step) / "ema").is_dir():
             raise UserError(
                 f"The checkpoint {self.path(step)} has no averaged parameters: set optimizer.ema_decay to 0."
@@ -117,19 +126,17 @@ class Checkpoints:
     def restore_latest(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
         """The newest readable state and its records, or None where no step was ever saved.
 
-        A checkpoint that cannot be read is moved to `unreadable/`, with a warning, and the one before it is tried.
+        A checkpoint that is proved damaged is moved to `unreadable/`, with a warning, and the one before it is tried.
+        Errors of the storage may pass: reading is tried again, and then given up with everything left in its place.
 
         Raises:
-          UserError: there are checkpoints, but none can be read; or as `restore`.
+          UserError: there are checkpoints, but none can be read, or the storage does not answer; or as `restore`.
         """
         for step in reversed(self.steps()):
             try:
-                return self.restore(step, abstract), self.records(step)
-            except UserError:
-                raise
-            except Exception as error:
-                # Orbax passes on whatever its storage raises; which it is does not matter here.
-                say(f"warning: {self.path(step)} cannot be read ({first_line(error)}); trying the one before.")
+                return self._read(step, abstract)
+            except _DamagedError as error:
+                say(f"warning: {self.path(step)} cannot be read ({error}); trying the one before.")
                 self._set_aside(step)
         if (self.workdir / "unreadable").exists() and not self.steps():
             raise UserError(
@@ -161,6 +168,35 @@ class Checkpoints:
         self.wait()
         self._latest.close()
         self._best.close()
+
+    def _read(self, step: int, abstract: TrainState) -> tuple[TrainState, dict[str, Any]]:
+        """A step's state and records, read again after errors that may pass; damage counts once it is seen twice.
+
+        Raises:
+          _DamagedError: the checkpoint is damaged.
+          UserError: the storage does not answer; or as `restore`.
+        """
+        damaged = False
+        for wait in (*_WAITS, None):
+            try:
+                return self.restore(step, abstract), self.records(step)
+            except UserError:
+                raise
+            except Exception as error:  # Orbax passes on whatever its storage raises
+                if not is_of_storage(error):
+                    raise
+                reason, before = first_line(error), damaged
+                damaged = proves_damage(error, self.path(step))
+                if damaged and before:
+                    raise _DamagedError(reason) from error
+                if wait is None:
+                    raise UserError(
+                        f"The checkpoint '{self.path(step)}' cannot be read now ({reason}), which does not prove it "
+                        "damaged, so it stays: see that the storage answers, and run the same command again."
+                    ) from error
+            say(f"warning: {self.path(step)} cannot be read ({reason}); trying again in {wait:g} s.")
+            time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
 
     def _set_aside(self, step: int) -> None:
         if jax.process_index() == 0:

@@ -1,5 +1,8 @@
 """Checkpoints: what is saved comes back; other sizes, damage and unwritable folders are told."""
 
+import errno
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +33,11 @@ def abstract(state):
     return jax.tree.map(
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), state, state_shardings(state, MESH)
     )
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("real3d_jax.training.checkpoints._WAITS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -132,6 +140,127 @@ def test_if_all_are_damaged_the_run_does_not_silently_begin_anew(checkpoints, tm
     for _ in range(2):
         with pytest.raises(UserError, match=r"No checkpoint in .* can be read"):
             checkpoints.restore_latest(abstract(make_state()))
+
+
+def damage(step, how):
+    """Of a checkpoint's folder, what disks and killed copies leave."""
+    params, records = step / "params", step / "data" / "metadata"
+    data = [path for path in params.rglob("d/*") if path.is_file()]
+    if how == "cut":
+        for path in data:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif how == "flipped":
+        for path in data:
+            path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+    elif how == "lost data":
+        for path in data:
+            path.unlink()
+    elif how == "lost manifest":
+        (params / "manifest.ocdbt").unlink()
+    elif how == "lost metadata":
+        (params / "_METADATA").unlink()
+    elif how == "lost item":
+        shutil.rmtree(params)
+    elif how == "cut record":
+        records.write_text('{"a')
+    elif how == "lost record":
+        records.unlink()
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["cut", "flipped", "lost data", "lost manifest", "lost metadata", "lost item", "cut record", "lost record"],
+)
+def test_every_damage_is_proved_and_told(checkpoints, tmp_path, capsys, how):
+    for step in (1, 2):
+        checkpoints.save(make_state(step), RECORDS)
+    checkpoints.wait()
+    damage(tmp_path / "checkpoints" / "2", how)
+    restored, _ = checkpoints.restore_latest(abstract(make_state()))
+    assert_equal(restored, make_state(1))
+    assert (tmp_path / "unreadable" / "2").is_dir()
+    assert "checkpoints/2 cannot be read" in capsys.readouterr().out
+
+
+STORAGE = [
+    OSError(errno.EIO, "Input/output error"),
+    TimeoutError(errno.ETIMEDOUT, "Connection timed out"),
+    OSError(errno.ESTALE, "Stale file handle"),
+    PermissionError(errno.EACCES, "Permission denied"),
+    ValueError('UNKNOWN: Error opening "zarr" driver: Error reading local file [OS error 5: Input/output error]'),
+    ValueError("UNAVAILABLE: Error reading the bucket: HTTP response code: 503"),
+    ValueError("PERMISSION_DENIED: Error reading the bucket: HTTP response code: 403"),
+]
+
+
+@pytest.fixture
+def failing(checkpoints, monkeypatch):
+    """Makes the next reads of a checkpoint's items fail; the list of the errors to come."""
+    restore, errors = checkpoints._latest.restore, []
+
+    def failing_restore(*args, **kwargs):
+        if errors:
+            raise errors.pop(0)
+        return restore(*args, **kwargs)
+
+    monkeypatch.setattr(checkpoints._latest, "restore", failing_restore)
+    return errors
+
+
+@pytest.mark.parametrize("error", STORAGE, ids=lambda error: str(error)[:24])
+def test_an_error_of_the_storage_that_passes_costs_no_checkpoint(checkpoints, failing, error, tmp_path, capsys):
+    for step in (1, 2):
+        checkpoints.save(make_state(step), RECORDS)
+    checkpoints.wait()
+    failing += [error, error]
+    restored, _ = checkpoints.restore_latest(abstract(make_state()))
+    assert_equal(restored, make_state(2))
+    assert "trying again" in capsys.readouterr().out
+    assert not (tmp_path / "unreadable").exists()
+
+
+@pytest.mark.parametrize("error", STORAGE, ids=lambda error: str(error)[:24])
+def test_an_error_of_the_storage_that_stays_is_told_and_moves_nothing(checkpoints, failing, error, tmp_path):
+    for step in (1, 2):
+        checkpoints.save(make_state(step), RECORDS)
+    checkpoints.wait()
+    failing += [error] * 100
+    with pytest.raises(
+        UserError, match=r"checkpoints/2' cannot be read now \(.*so it stays.*run the same command again"
+    ):
+        checkpoints.restore_latest(abstract(make_state()))
+    assert checkpoints.steps() == [1, 2]
+    assert not (tmp_path / "unreadable").exists()
+
+
+@pytest.mark.parametrize("file", ["params/_METADATA", "data/metadata", "params/manifest.ocdbt"])
+def test_a_file_that_is_there_and_cannot_be_reached_is_not_missing(checkpoints, tmp_path, file):
+    """Libraries take the error of a look at it for "there is none"; a link to itself gives one (ELOOP)."""
+    checkpoints.save(make_state(2), RECORDS)
+    checkpoints.wait()
+    path = tmp_path / "checkpoints" / "2" / file
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(UserError, match="cannot be read now"):
+        checkpoints.restore_latest(abstract(make_state()))
+    assert checkpoints.steps() == [2]
+
+
+def test_damage_counts_once_it_is_seen_twice(checkpoints, failing, tmp_path):
+    checkpoints.save(make_state(2), RECORDS)
+    checkpoints.wait()
+    failing += [ValueError("NOT_FOUND: Error opening a file that the shared folder shows a moment later")]
+    assert_equal(checkpoints.restore_latest(abstract(make_state()))[0], make_state(2))
+    assert not (tmp_path / "unreadable").exists()
+
+
+def test_an_error_of_the_program_is_passed_on(checkpoints, failing, tmp_path):
+    checkpoints.save(make_state(2), RECORDS)
+    checkpoints.wait()
+    failing += [TypeError("this is a defect")]
+    with pytest.raises(TypeError, match="this is a defect"):
+        checkpoints.restore_latest(abstract(make_state()))
+    assert checkpoints.steps() == [2]
 
 
 def test_half_a_checkpoint_is_no_checkpoint(checkpoints, tmp_path):
