@@ -7,7 +7,7 @@
 
 The released code counts micro-iterations; ten of them, on eight GPUs with 1 + 1 examples each, make an optimiser step
 here. Its colour losses are twice the paper's and have mask terms, its cycle loss is four times as strong with LPIPS.
-docs/conventions.md has every difference.
+docs/reproduction.md has every difference.
 """
 
 from ml_collections import ConfigDict
