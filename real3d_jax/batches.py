@@ -4,7 +4,7 @@ Images are channels last. On the host they are numpy arrays of uint8, and become
 (`as_float`), so that a batch crosses the bus in a quarter of the bytes; both forms have the same shapes.
 """
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, no_type_check
 
 import flax.struct
 import jax
@@ -16,6 +16,7 @@ from real3d_jax.cameras import Cameras
 _Batch = TypeVar("_Batch")
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class MultiviewBatch:
     """Synthetic objects with known views (Eq. 1). View 0 is the input view.
@@ -33,6 +34,7 @@ class MultiviewBatch:
     cameras: Cameras
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class SingleViewBatch:
     """Photographs of one object each (Eq. 2-10): the input image and its own view as the only target.
@@ -46,6 +48,7 @@ class SingleViewBatch:
     cameras: Cameras
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class TrainBatch:
     """One optimiser step's examples. A part is None when its share of the batch is zero.

@@ -47,3 +47,13 @@ def lpips_params():
     from real3d_jax.weights.networks import load_lpips
 
     return load_lpips("random")
+
+
+@pytest.fixture
+def unchecked_annotations():
+    """Lets a test give what annotations forbid, to see what the package itself says of it."""
+    import jaxtyping
+
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

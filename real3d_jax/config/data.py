@@ -119,12 +119,12 @@ class DataConfig:
     """
 
     root: str
-    embedded: dict[str, EmbeddedSourceConfig]
-    synthetic: dict[str, MultiviewSourceConfig]
-    streamed: dict[str, StreamedSourceConfig]
+    embedded: Mapping[str, EmbeddedSourceConfig]
+    synthetic: Mapping[str, MultiviewSourceConfig]
+    streamed: Mapping[str, StreamedSourceConfig]
     streamed_share: float
-    real: dict[str, SingleViewSourceConfig]
-    validation: dict[str, MultiviewSourceConfig]
+    real: Mapping[str, SingleViewSourceConfig]
+    validation: Mapping[str, MultiviewSourceConfig]
     target_antialias: bool
     workers: int
     prefetch: int

@@ -4,6 +4,7 @@ No field has a default: every number that shapes a result stands in the config f
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 from real3d_jax.config.data import EmbeddedSourceConfig
 from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
@@ -30,7 +31,7 @@ class TestSetConfig:
     path: str
     split: str
     limit: int
-    embedded: dict[str, EmbeddedSourceConfig]
+    embedded: Mapping[str, EmbeddedSourceConfig]
     workers: int
 
 

@@ -178,7 +178,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, where)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is dict:
+    if origin is Mapping:
         if not isinstance(value, Mapping):
             raise UserError(f"{where} must be a group of named entries, but is {value!r}.")
         return types.MappingProxyType({k: _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})

@@ -142,6 +142,13 @@ class _Contents:
     dropped: list[Rejection]
 
 
+def _read_contents(shard: pathlib.Path) -> _Contents:
+    """What `_write_shard` has written beside a shard; JSON has lists where there were tuples."""
+    found = json.loads(_items_file(shard).read_text())
+    left_out = {kind: [Rejection(*entry) for entry in found[kind]] for kind in _LEFT_OUT}
+    return _Contents([(key, count) for key, count in found["items"]], **left_out)
+
+
 def _items_file(shard: pathlib.Path) -> pathlib.Path:
     return shard.with_name(shard.name.replace(".array_record-", ".items-") + ".json")
 
@@ -161,10 +168,10 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
         paths = [folder / shard_name(source.schema, *shard[:3]) for shard in shards if shard[0] == split]
         if not paths:
             continue
-        listed = [_Contents(**json.loads(_items_file(path).read_text())) for path in paths]
+        listed = [_read_contents(path) for path in paths]
         items = [item for contents in listed for item in contents.items]
         folders.replace_text(folder / index_name(split), json.dumps(items))
-        left_out = [[Rejection(*pair) for part in listed for pair in getattr(part, kind)] for kind in _LEFT_OUT]
+        left_out = [[entry for part in listed for entry in getattr(part, kind)] for kind in _LEFT_OUT]
         reports.append(rejections.Report(split, count, items, *left_out))
         splits.append(
             tfds.core.SplitInfo(

@@ -14,6 +14,7 @@ import math
 import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.kernels import pallas
@@ -34,7 +35,7 @@ def add_and_norm_fused(
     bias: Float[Array, "C"],
     *,
     epsilon: float,
-    dtype: jnp.dtype,
+    dtype: DTypeLike,
     interpret: bool = False,
 ) -> tuple[Float[Array, "B N C"], Float[Array, "B N C"]]:
     """`x + added` (or `x`), float32, and its LayerNorm, of type `dtype`."""
@@ -47,8 +48,8 @@ def add_and_norm_fused(
 
 
 def value_times_gelu_fused(
-    product: Float[Array, "B N 2*C"], bias: Float[Array, "2*C"], *, interpret: bool = False
-) -> Float[Array, "B N C"]:
+    product: Float[Array, "B N C"], bias: Float[Array, "C"], *, interpret: bool = False
+) -> Float[Array, "B N C//2"]:
     """value * gelu(gate) of `product + bias`, the first half of which is the value and the second the gate."""
     function = functools.partial(_value_times_gelu, interpret)
     return pallas.over_devices(function, batch=product.shape[0], batched=(True, False))(product, bias)

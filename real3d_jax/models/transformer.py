@@ -102,7 +102,7 @@ class _ProductAndBias(nn.Module):
 
 
 @jax.custom_vjp
-def _value_times_gelu(projected: Float[Array, "B N 2*C"]) -> Float[Array, "B N C"]:
+def _value_times_gelu(projected: Float[Array, "B N C"]) -> Float[Array, "B N C//2"]:
     value, gate = jnp.split(projected, 2, axis=-1)
     return value * jax.nn.gelu(gate, approximate=False)
 

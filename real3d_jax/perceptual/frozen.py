@@ -1,5 +1,7 @@
 """Frozen networks with their parameters, as the losses and the metrics use them."""
 
+from typing import no_type_check
+
 import flax.struct
 import jax
 import numpy as np
@@ -11,6 +13,7 @@ from real3d_jax.perceptual.inception import inception_features
 _features = jax.jit(inception_features)
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class FrozenNetworks:
     """What the losses judge images with. Parameters are leaves, so it goes through `jit` as an argument.
@@ -31,6 +34,7 @@ class FrozenNetworks:
         return embed(self.encoder, images)
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class Inception:
     """FID's InceptionV3 with its parameters, which are the only leaves: it goes through `jit` as an argument.

@@ -1,5 +1,7 @@
 """Images to embeddings, whose scalar products say how alike the images are: by CLIP, or by what stands in for it."""
 
+from typing import no_type_check
+
 import flax.linen as nn
 import flax.struct
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ from jaxtyping import Array, Float
 from real3d_jax.images import resize_bilinear
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class ImageEncoder:
     """A frozen network with its parameters, which are the only leaves.

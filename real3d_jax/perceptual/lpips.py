@@ -19,7 +19,9 @@ _LEAST_SIDE = {"vgg": 16, "alex": 31}  # smaller images leave nothing after the 
 _BLOCKS = 5
 
 
-def lpips(params: dict, a: Float[Array, "B H W 3"], b: Float[Array, "B H W 3"]) -> Float[Array, "B"]:
+def lpips(
+    params: dict, a: Float[Array | np.ndarray, "B H W 3"], b: Float[Array | np.ndarray, "B H W 3"]
+) -> Float[Array, "B"]:
     """The perceptual distance of image pairs.
 
     Each block's features are scaled to unit length at every pixel; their squared difference is weighted per channel by
@@ -36,7 +38,7 @@ def lpips(params: dict, a: Float[Array, "B H W 3"], b: Float[Array, "B H W 3"]) 
     return lpips_between(params, lpips_features(params, a), lpips_features(params, b))
 
 
-def lpips_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[Array, "B h w C"]]:
+def lpips_features(params: dict, images: Float[Array | np.ndarray, "B H W 3"]) -> list[Float[Array, "B _h _w _C"]]:
     """What LPIPS compares: the features of each block, of unit length at every pixel. Errors as of `lpips`."""
     (network,) = params.keys() - {"heads"}
     height, width = images.shape[1:3]
@@ -49,7 +51,7 @@ def lpips_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[
 
 
 def lpips_between(
-    params: dict, features_of_a: list[Float[Array, "B h w C"]], features_of_b: list[Float[Array, "B h w C"]]
+    params: dict, features_of_a: list[Float[Array, "B _h _w _C"]], features_of_b: list[Float[Array, "B _h _w _C"]]
 ) -> Float[Array, "B"]:
     """`lpips` of image pairs whose `lpips_features` are at hand."""
     distance = jnp.zeros(features_of_a[0].shape[0])
@@ -59,7 +61,7 @@ def lpips_between(
     return distance
 
 
-def published_heads(network: str = "vgg") -> list[Float[Array, "C"]]:
+def published_heads(network: str = "vgg") -> list[Float[Array, "_C"]]:
     """The published linear heads of 'vgg' or 'alex', one per block; shipped with the package."""
     check_network(network)
     path = importlib.resources.files("real3d_jax.perceptual") / "assets" / f"lpips_{network}_heads.npz"
@@ -73,7 +75,7 @@ def check_network(network: str) -> None:
         raise UserError(f"LPIPS has no network '{network}': {did_you_mean(network, _BACKBONES)}")
 
 
-def _scale(images: Float[Array, "B H W 3"]) -> Float[Array, "B H W 3"]:
+def _scale(images: Float[Array | np.ndarray, "B H W 3"]) -> Float[Array, "B H W 3"]:
     return (2 * images - 1 - _SHIFT) / _SCALE
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, no_type_check
 
 import flax.struct
 import jax
@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from real3d_jax.runtime.sharding import state_shardings
 
 
+@no_type_check  # JAX rebuilds it around placeholders
 @flax.struct.dataclass
 class TrainState:
     """Everything that a step changes. Random numbers come from (seed, step), so no key is kept.

@@ -174,6 +174,7 @@ def test_pickles_without_open_files(data_root):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(data)).read(1, 1).image, picture(1, 1))
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_images_of_another_kind_are_refused(tmp_path):
     source = photograph_source(1)
 

@@ -82,7 +82,7 @@ def occlude(image: _Image, silhouette: Bool[np.ndarray, "H W"], *, wanted: float
     return np.where(nearest[..., None], np.uint8(0), image)
 
 
-def truncate(image: _Image, *, wanted: float, side: int) -> _Image:
+def truncate(image: _Image, *, wanted: float, side: int) -> UInt8[np.ndarray, "h w 4"]:
     """Cuts the image on one side so that about a share of the object is lost.
 
     Args:

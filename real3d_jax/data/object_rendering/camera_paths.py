@@ -1,7 +1,7 @@
 """Where the cameras of an object stand. They look at the origin, +z is up in their pictures."""
 
 import dataclasses
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from real3d_jax.errors import UserError
 _NEAREST, _FARTHEST = 0.9, 5.6
 
 
+@runtime_checkable
 class CameraPath(Protocol):
     """A way to place the cameras of an object. Its fields are what tells one path from another.
 

@@ -8,7 +8,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -23,6 +23,7 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import RENDERS, check_mask
 
 
+@runtime_checkable
 class ColourRenderer(Protocol):
     """Makes the RGBA pictures of a mesh."""
 

@@ -7,7 +7,7 @@ which.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ _SHADOW_STEPS = 6
 _FAR = 10.0
 
 
+@runtime_checkable
 class Field(Protocol):
     """An object, or several side by side, whose parts can be asked one after another."""
 

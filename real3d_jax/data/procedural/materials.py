@@ -9,7 +9,7 @@ import numpy as np
 from real3d_jax.data.procedural.chance import between, maybe, pick
 from real3d_jax.data.procedural.parts import Paint
 
-Colour = Sequence[float]  # red, green, blue in [0, 1]
+Colour = Sequence[float] | np.ndarray  # red, green, blue in [0, 1]
 
 
 def colour(h: float, s: float, v: float) -> Colour:

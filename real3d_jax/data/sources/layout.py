@@ -6,7 +6,7 @@ them alone, in any process; `preparation.py` does the rest (splits, worker proce
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -21,6 +21,7 @@ PHOTOGRAPHS = 225
 _MARGIN = 4  # pixels kept around the object of a photograph
 
 
+@runtime_checkable
 class Layout(Protocol):
     """The files of one data set: a frozen dataclass of a folder and options, so that it can be sent to workers.
 
@@ -97,7 +98,7 @@ def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
 
 
 def cut_out(
-    rgb: UInt8[np.ndarray, "H W 3"], alpha: UInt8[np.ndarray, "H W"], *, where: str
+    rgb: UInt8[np.ndarray, "H W 3"], alpha: UInt8[np.ndarray, "h w"], *, where: str
 ) -> UInt8[np.ndarray, "H W 4"]:
     """RGBA of an image and its mask.
 

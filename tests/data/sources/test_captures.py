@@ -287,6 +287,7 @@ def test_an_object_beside_the_square_drops_its_view(case, tmp_path):
     ]
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
