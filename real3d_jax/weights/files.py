@@ -1,9 +1,9 @@
-"""Reads other programs' checkpoints: safetensors, PyTorch's pickles without running what is in them, Keras's VGG16."""
+"""Reads other programs' checkpoints: safetensors, PyTorch's files without running what is in them, Keras's VGG16."""
 
 import contextlib
+import functools
 import pathlib
 import struct
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 import safetensors
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights import keras_vgg
+from real3d_jax.weights import keras_vgg, torch_zip
 
 # What a folder is searched for: these names first, then whatever else has one of the endings.
 _USUAL_NAMES = ("model.safetensors", "model.ckpt", "pytorch_model.bin")
 _ENDINGS = (".safetensors", ".ckpt", ".pth", ".pth.tar", ".pt", ".bin")
+_NESTED = 4  # how often a state_dict may lie in a state_dict
 # Files of our own format (`converted.py`). The second has what a model does not use, kept for the way back.
 PARAMS, UNUSED = "params.safetensors", "unused.safetensors"
 
@@ -81,8 +82,10 @@ def read_tensors(path: pathlib.Path) -> Tensors:
         raise UserError(f"'{path}' is empty: get the file again.")
     if start[8:] == b"{":  # first, because the length before it may begin like the others
         tensors = read_safetensors(path)
-    elif start[:2] == b"PK" or start[0] == 0x80:
-        tensors = _read_torch(path)
+    elif start[:2] == b"PK":
+        tensors = _read_torch_zip(path)
+    elif start[0] == 0x80:
+        tensors = _read_torch_pickle(path)
     elif start.startswith(keras_vgg.MAGIC):
         names = keras_vgg.read_keras_vgg(path)
         tensors = Tensors({name: name for name in names}, names.__getitem__)
@@ -112,30 +115,50 @@ def read_safetensors(path: pathlib.Path) -> Tensors:
     return Tensors({name: name for name in names}, opened.get_tensor)
 
 
-def _read_torch(path: pathlib.Path) -> Tensors:
-    torch = import_torch(f"'{path}' is a PyTorch file")
+def _read_torch_zip(path: pathlib.Path) -> Tensors:
     try:
-        # torch.load believes the ending .safetensors, but not that of an open file; it can map only a named file.
-        misnamed = path.suffix == ".safetensors"
-        mapped = not misnamed and zipfile.is_zipfile(path)
-        with _numpy_scalars(torch), path.open("rb") as file:
-            content = torch.load(file if misnamed else path, map_location="cpu", weights_only=True, mmap=mapped)
+        content = torch_zip.read(path)
+    except torch_zip.Refused as error:
+        raise _refusal(path, str(error)) from error
+    except torch_zip.Damaged as error:
+        raise _damage(path, str(error)) from error
+    return Tensors(_named(path, content, torch_zip.Tensor), lambda tensor: tensor.array())
+
+
+def _read_torch_pickle(path: pathlib.Path) -> Tensors:
+    """Files of PyTorch before 1.6, which only PyTorch reads."""
+    torch = import_torch(f"'{path}' is in PyTorch's format from before version 1.6, which only PyTorch reads,")
+    try:
+        with _numpy_scalars(torch), path.open("rb") as file:  # torch.load believes the ending of a named file
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can fail in any way
         refused = str(error).partition("GLOBAL ")[2].split(" ")[0]
         if refused:
-            raise UserError(
-                f"'{path}' holds {refused}, which could run code when read: save its tensors alone, as safetensors."
-            ) from error
-        reason = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
-        raise UserError(f"'{path}' is damaged or cut short ({reason}): get the file again.") from error
-    while isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+            raise _refusal(path, refused) from error
+        raise _damage(path, (str(error) or type(error).__name__).splitlines()[0]) from error
+    return Tensors(_named(path, content, torch.Tensor), functools.partial(_to_numpy, torch))
+
+
+def _named(path: pathlib.Path, content: Any, kind: type) -> Mapping[str, Any]:
+    """The tensors by name in what a PyTorch file holds. Raises UserError if something else is among them."""
+    for _ in range(_NESTED):
+        if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+            content = content["state_dict"]
     if not isinstance(content, Mapping):
         raise UserError(f"'{path}' holds a {type(content).__name__}, not tensors by name: save the state_dict.")
     for name, value in content.items():
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(name, str) or not isinstance(value, kind):
             raise UserError(f"'{path}' holds '{name}', which is no tensor: save the model's state_dict alone.")
-    return Tensors(content, lambda tensor: _to_numpy(torch, tensor))
+    return content
+
+
+def _refusal(path: pathlib.Path, name: str) -> UserError:
+    return UserError(f"'{path}' holds {name}, which could run code when read: save its tensors alone, as safetensors.")
+
+
+def _damage(path: pathlib.Path, reason: str) -> UserError:
+    reason = reason.split(". ")[0].rstrip(".")
+    return UserError(f"'{path}' is damaged or cut short ({reason}): get the file again.")
 
 
 def import_torch(why: str) -> Any:

@@ -34,10 +34,10 @@ def test_safetensors_whose_length_begins_like_another_format(tmp_path, length):
     np.testing.assert_array_equal(read_tensors(tmp_path / "weights")["a"], np.ones(2))
 
 
-def test_a_torch_file_without_torch_names_the_extra(tmp_path, monkeypatch):
+def test_an_old_torch_file_without_torch_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    (tmp_path / "model.ckpt").write_bytes(b"PK\x03\x04 and so on")
-    with pytest.raises(UserError, match=r"pip install 'real3d-jax\[torch\]'"):
+    (tmp_path / "model.ckpt").write_bytes(b"\x80\x02 and so on")
+    with pytest.raises(UserError, match=r"from before version 1\.6.*pip install 'real3d-jax\[torch\]'"):
         read_tensors(tmp_path / "model.ckpt")
 
 
