@@ -1,5 +1,10 @@
-"""Installs the package; every setting is in pyproject.toml."""
+"""Installs the package, and the config files with it; every other setting is in pyproject.toml.
 
-from setuptools import setup
+`configs/` becomes `real3d_jax/shipped/configs`, where `real3d_jax.config.places` finds it.
+"""
 
-setup()
+from setuptools import find_packages, setup
+
+CONFIGS = {"real3d_jax.shipped.configs": "configs", "real3d_jax.shipped.configs.eval": "configs/eval"}
+
+setup(packages=[*find_packages(include=["real3d_jax*"]), *CONFIGS], package_dir=CONFIGS)

@@ -1,106 +1,10 @@
 """Converts other programs' weights, or those of a training run, to ours, and ours back to TripoSR's.
 
-    python launch/convert_weights.py --input model.ckpt --output weights/triposr
-    python launch/convert_weights.py --input runs/mini --output weights/mini --precision int8 --ema
-    python launch/convert_weights.py --input runs/real3d --to tsr --output model.ckpt
-
-The input is TripoSR's `model.ckpt`, a checkpoint of Real3D, a folder of transformers' DINO ViT or CLIP, torchvision's
-or timm's VGG16, torchvision's AlexNet, pytorch-fid's InceptionV3, weights converted before, or a training workdir;
-which of these, is found from the content. Weights of a training run carry their model and what their field means to a
-renderer, so that no config need say it.
+`python launch/convert_weights.py --help` has examples and options; `real3d convert-weights` is the same.
 """
 
-import argparse
-import pathlib
-
-from real3d_jax.errors import UserError
+from real3d_jax.commands.convert_weights import main
 from real3d_jax.runtime.cli import run
-from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_tsr
-from real3d_jax.weights.converted import Weights, is_converted, load_unused, load_weights, save_weights
-from real3d_jax.weights.files import PARAMS, find_file
-from real3d_jax.weights.mapping import flatten
-from real3d_jax.weights.precision import PRECISIONS
-from real3d_jax.weights.trained import INPUT, of_run, with_training
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--input", required=True, type=pathlib.Path, help="file or folder to read")
-    parser.add_argument("--output", required=True, type=pathlib.Path, help="folder to write (a file with --to tsr)")
-    parser.add_argument("--to", choices=["real3d_jax", "tsr"], default="real3d_jax", help="format to write")
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="of what is stored; it is read as float32. int8 takes a quarter of the space (default: float32)",
-    )
-    parser.add_argument("--ema", action="store_true", help="the averaged parameters of a training run")
-    for name in INPUT:
-        parser.add_argument(f"--{name}", type=float, help="of a training run's inputs (default: what its data say)")
-    parser.add_argument(
-        "--allow-other-depth",
-        action="store_true",
-        help="accept fewer layers than TripoSR's in a file of its widths (normally a file cut short)",
-    )
-    args = parser.parse_args()
-
-    weights, source, notes = _read(args)
-    output = args.output
-    if args.to == "tsr":
-        if weights.kind != "lrm":
-            raise UserError(f"'{args.input}' is of kind '{weights.kind}', but a TripoSR file holds a whole model.")
-        if args.precision != "float32":
-            raise UserError(f"A TripoSR file has float32 numbers: leave out --precision {args.precision}.")
-        output = write_tsr(output, weights.params, weights.unused)
-    else:
-        error = save_weights(output, weights, precision=args.precision)
-        if error:
-            notes.append(f"{args.precision} has changed the parameters by {100 * error:.3f} % (root mean square)")
-        notes.append(f"{PARAMS} has {(output / PARAMS).stat().st_size:,} bytes")
-
-    tensors = flatten(weights.params).values()
-    print(f"read     {args.input} ({source})")
-    print(f"kind     {weights.kind}: {len(tensors)} tensors, {sum(x.size for x in tensors):,} parameters")
-    if weights.unused:
-        count = sum(x.size for x in weights.unused.values())
-        print(f"unused   {len(weights.unused)} tensors, {count:,} numbers, kept for the way back")
-    if weights.trained:
-        said = ", ".join(f"{name} {value:g}" for name, value in weights.trained["input"].items())
-        print(f"trained  {weights.trained['step']} steps; input camera: {said or 'not known'}")
-    for note in notes:
-        print(f"note     {note}")
-    print(f"written  {output}")
-
-
-def _read(args: argparse.Namespace) -> tuple[Weights, str, list[str]]:
-    """The weights that the command line names, what was found there, and remarks for the user."""
-    path, run_options = args.input, ["ema"] if args.ema else []
-    run_options += [name for name in INPUT if getattr(args, name) is not None]
-    if not is_converted(path) and find_file(path) is None:
-        return _read_run(args), "training workdir", []
-    if run_options:
-        raise UserError(f"'{path}' is no training workdir: leave out --{run_options[0]}.")
-    if is_converted(path):
-        return load_weights(path), "converted weights", []
-    conversion = convert_checkpoint(path, allow_other_depth=args.allow_other_depth)
-    upcast = f"{conversion.upcast} tensors of half precision became float32, exactly"
-    return conversion.weights, conversion.source, [upcast] if conversion.upcast else []
-
-
-def _read_run(args: argparse.Namespace) -> Weights:
-    from real3d_jax.checkpoints.run_folder import load_config_tree, load_params, step_folder
-
-    path = args.input
-    params = load_params(path, ema=args.ema)
-    folder = next((folder for folder in (path, *path.parents[:2]) if load_unused(folder)), path)
-    weights = weights_from_params(params, load_unused(folder), where=f"'{path}'")
-    step = step_folder(path)
-    if args.to == "tsr" or step is None:
-        return weights
-    config = load_config_tree(path)
-    inputs = {name: getattr(args, name) for name in INPUT}
-    return with_training(weights, config, of_run(config, step=int(step.resolve().name), inputs=inputs))
-
 
 if __name__ == "__main__":
     run(main)

@@ -1,49 +1,10 @@
-"""Trains a model: `python launch/train.py --config configs/smoke.py [--workdir runs/smoke] [--config.KEY=VALUE ...]`.
+"""Trains a model.
 
-The same command goes on where a stopped run left off. Exit codes: 0 finished, 2 something to put right (one sentence
-says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
+`python launch/train.py --help` has examples and options; `real3d train` is the same.
 """
 
-import argparse
-from pathlib import Path
-
-from real3d_jax.config import files as config_files
-from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import cli, hosts
-
-
-def main() -> int:
-    """Reads the command line and trains."""
-    parser = argparse.ArgumentParser(
-        description="Trains a model. The same command goes on where a stopped run left off.",
-        epilog="Any key of the config can be set: --config.schedule.steps=100",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--config", required=True, help="config file, such as configs/real3d.py or configs/real3d.py:embedded"
-    )
-    parser.add_argument("--workdir", type=Path, help="folder of the run (default: runs/ and the config's name)")
-    parser.add_argument(
-        "--multihost",
-        action="store_true",
-        help="one process a host, on a TPU pod or under Slurm or MPI; JAX finds the others (docs/scaling.md)",
-    )
-    arguments, changes = parser.parse_known_args()
-    if arguments.multihost:
-        hosts.join()
-    config = config_files.load(arguments.config, changes)
-
-    from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
-
-    try:
-        return train(config, arguments.workdir or Path("runs") / config.name)
-    except MissingDataError as error:
-        variant = config_files.embedded_variant(arguments.config)
-        if variant is None:
-            raise
-        hint = f"or train on data that are made on the way, with --config {variant}"
-        raise UserError(f"{str(error).rstrip('.')}, {hint}.") from error
-
+from real3d_jax.commands.train import main
+from real3d_jax.runtime.cli import run
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

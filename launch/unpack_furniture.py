@@ -1,36 +1,10 @@
 """Unpacks Sweet Home 3D's furniture libraries into meshes that launch/render_objects.py reads.
 
-    apt-get download sweethome3d-furniture && dpkg -x sweethome3d-furniture_*.deb downloads
-    python launch/unpack_furniture.py --source downloads/usr/share/sweethome3d/furniture --out meshes/furniture
-
-Doors, windows, flat and thin things and models of the same shape as another are left out: `left_out.tsv` says which.
-`test.txt` has the names for `prepare_data.py --test_list`, and `credits.md` the authors, whom most licences want named.
-Needs the extra: pip install -e '.[render]'
+`python launch/unpack_furniture.py --help` has examples and options; `real3d unpack-furniture` is the same.
 """
 
-import argparse
-import pathlib
-
-from real3d_jax.data.object_rendering import sweet_home
+from real3d_jax.commands.unpack_furniture import main
 from real3d_jax.runtime.cli import run
-
-
-def main() -> None:
-    """Reads the command line, unpacks, and says what was kept."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--source", required=True, type=pathlib.Path, help="folder of .sh3f files")
-    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to make")
-    parser.add_argument("--held_out", type=int, default=100, help="about so many models are for the test (default 100)")
-    options = parser.parse_args()
-    kept, left_out = sweet_home.unpack(options.source, options.out)
-    held_out = sweet_home.held_out(kept, options.held_out)
-    (options.out / "test.txt").write_text("".join(f"{name}\n" for name in held_out))
-    (options.out / "left_out.tsv").write_text("".join(f"{key}\t{reason}\n" for key, reason in left_out))
-    (options.out / "credits.md").write_text(sweet_home.credits(kept))
-    print(f"{options.out}: {len(kept)} models ({len(held_out)} for the test), {len(left_out)} left out")
-
 
 if __name__ == "__main__":
     run(main)

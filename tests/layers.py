@@ -4,6 +4,7 @@
 """
 
 LAYERS = {
+    "command lines": ("commands",),
     "studies": ("ablation", "benchmarks"),
     "programs": ("curation", "evaluation", "inference", "training"),
     "trained models": ("checkpoints",),

@@ -67,8 +67,8 @@ class Sizes:
 
 SIZES = {
     "full": Sizes(
-        config="configs/real3d.py:embedded",
-        released="configs/real3d_released.py:embedded",
+        config="real3d:embedded",
+        released="real3d_released:embedded",
         encode_batches=(1, 4, 16),
         gradient_batches=(1, 8),
         views=(1, 4, 16),
@@ -77,12 +77,12 @@ SIZES = {
         preview_resolution=224,
         grid=256,
         step_batches=(1, 4, 8),
-        evaluation="configs/eval/co3d.py",
+        evaluation="eval/co3d",
         evaluation_batches=(4, 8, 16),
         drawn_views=512,
     ),
     "small": Sizes(
-        config="configs/smoke.py:scratch",
+        config="smoke:scratch",
         released="",
         encode_batches=(1, 4),
         gradient_batches=(4,),
@@ -92,7 +92,7 @@ SIZES = {
         preview_resolution=32,
         grid=32,
         step_batches=(1, 2),
-        evaluation="configs/eval/smoke.py:scratch",
+        evaluation="eval/smoke:scratch",
         evaluation_batches=(2,),
         drawn_views=8,
     ),

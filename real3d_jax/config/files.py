@@ -1,10 +1,10 @@
-"""Reads the Python files in `configs/`, with changes from the command line, and writes configurations back as JSON.
+"""Reads config files (Python), with changes from the command line, and writes configurations back as JSON.
 
-A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word` passes the word to it. Changes are
-written `--config.schedule.steps=100`; they can set the keys that the file has, not add any, but for data sets:
-`--config.data.synthetic.mine.path=FOLDER` adds one (with `config.data.ADDED_SETS`), and
-`--config.data.synthetic.zero123=none` takes one out. `parse` checks the result against the schema in `config/`: a
-mistyped, missing or ill-typed key is refused by name.
+A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word` passes the word to it; `real3d:word`
+means the package's own `configs/real3d.py` (`places`). Changes are written `--config.schedule.steps=100`; they can set
+the keys that the file has, not add any, but for data sets: `--config.data.synthetic.mine.path=FOLDER` adds one (with
+`config.data.ADDED_SETS`), and `--config.data.synthetic.zero123=none` takes one out. `parse` checks the result against
+the schema in `config/`: a mistyped, missing or ill-typed key is refused by name.
 """
 
 import ast
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import ml_collections
 
+from real3d_jax.config import places
 from real3d_jax.config.data import ADDED_SETS
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError, did_you_mean
@@ -40,7 +41,8 @@ def load_as(schema: type[_T], source: str, changes: Sequence[str] = ()) -> _T:
 
     Args:
       schema: what the file must hold.
-      source: path of the file, and after a colon the argument of its `get_config`, if it takes one.
+      source: path of the file or name of one of the package's own, and after a colon the argument of its `get_config`,
+        if it takes one.
       changes: the command line's `--config.KEY=VALUE` (or `--config.KEY VALUE`, as two entries).
 
     Raises:
@@ -57,7 +59,7 @@ def load_as(schema: type[_T], source: str, changes: Sequence[str] = ()) -> _T:
 def load_tree(source: str) -> ml_collections.ConfigDict:
     """What `get_config` of a config file returns; `source` as in `load`."""
     path, _, argument = source.partition(":")
-    get_config = _import_get_config(Path(path))
+    get_config = _import_get_config(places.find(path))
     try:
         tree = get_config(argument) if argument else get_config()
     except UserError:
@@ -198,15 +200,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _import_get_config(path: Path) -> Any:
-    if path.suffix != ".py":
-        raise UserError(f"--config must be a Python file (.py) with a get_config function, but is '{path}'.")
-    if not path.is_file():
-        siblings = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, siblings) if siblings else f"'{path.parent}' holds no config file."
-        raise UserError(f"There is no config file '{path}': {hint}")
-    # Config files take from one another by `from configs.real3d import ...`.
+    # Config files take from one another by `from configs.real3d import ...`: first from those beside them.
     above = next((parent.parent for parent in path.resolve().parents if parent.name == "configs"), None)
-    for folder in (str(Path.cwd()), str(above or path.resolve().parent.parent)):
+    for folder in map(str, (above or path.resolve().parent.parent, Path.cwd(), places.own_folder().parent)):
         if folder not in sys.path:
             sys.path.append(folder)
     spec = importlib.util.spec_from_file_location(f"config_file_{path.stem}", path)

@@ -1,11 +1,13 @@
-"""What every command line in `launch/` shares: how an error of the user's reads, and the exit code."""
+"""What every command line shares: how an error of the user's reads, the exit code, and examples as it is called."""
 
+import re
 import sys
 from collections.abc import Callable
 
 from real3d_jax.errors import UserError
 
 USER_ERROR = 2
+PROGRAM = "real3d"
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -22,3 +24,15 @@ def run(main: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code or 0)
+
+
+def as_called(text: str | None) -> str:
+    """A text with examples such as `python launch/prepare_data.py`, which are `real3d prepare-data` where that runs.
+
+    There a config of the package has its name alone, since its file is not at hand.
+    """
+    text = text or ""
+    if not sys.argv[0].startswith(f"{PROGRAM} "):
+        return text
+    text = re.sub(r"(?:python )?launch/(\w+)\.py", lambda found: f"{PROGRAM} {found[1].replace('_', '-')}", text)
+    return re.sub(r"\bconfigs/([\w/]+)\.py", r"\1", text)

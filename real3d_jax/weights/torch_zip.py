@@ -115,7 +115,7 @@ class _Parts:
     def storage(self, key: str, kind: str, count: int) -> tuple[str, np.ndarray]:
         """The kind of number and the numbers of a storage, each storage once."""
         if key not in self._found:
-            dtype = np.dtype("u2" if kind == _BFLOAT16 else kind).newbyteorder(self._order)
+            dtype = np.dtype(self._order + ("u2" if kind == _BFLOAT16 else kind))
             content = self._bytes(f"{self._folder}data/{key}")
             if content.size // dtype.itemsize != count:
                 raise Damaged(f"storage {key} has {content.size:,} bytes for {count:,} numbers of {dtype.itemsize}")
@@ -215,7 +215,7 @@ def _numpy_kind(code: str, align: bool = False, copy: bool = True) -> _NumpyKind
 
 def _numpy_scalar(kind: _NumpyKind, content: bytes) -> Any:
     """A numpy number, as training programs save beside the weights (best scores)."""
-    return np.frombuffer(content, np.dtype(kind.code).newbyteorder(kind.order), count=1)[0]
+    return np.frombuffer(content, np.dtype(kind.order + kind.code), count=1)[0]
 
 
 def _encode(text: str, encoding: str) -> bytes:

@@ -1,0 +1,87 @@
+"""Runs the rows of the paper's Table 5 (or Figure 5) one after another, scores them, and writes the table.
+
+    python launch/ablate.py --config configs/ablation.py --size tiny
+    python launch/ablate.py --config configs/ablation.py --size small --rows base,clip,full --out runs/mine
+    python launch/ablate.py --config configs/ablation.py --size tiny --rows figure_5
+    python launch/ablate.py --config configs/ablation.py --size small --seeds 0 1 2
+
+Stage 0 is trained first, and every row begins there, with the same seeds and one budget; not, however, from a stage 0
+that knows too little of shape (config.gate). The same command goes on where a
+stopped one left off; finished rows are kept. Exit codes: 0 finished, 2 something to put right (one sentence says what)
+or a row that failed, 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
+"""
+
+import argparse
+from pathlib import Path
+
+from real3d_jax.ablation.rows import SIZES, read_rows
+from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime import cli
+
+
+def main() -> int:
+    """Reads the command line and runs the rows."""
+    parser = argparse.ArgumentParser(
+        description=cli.as_called(__doc__),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Any key of the training configs can be set, for all rows: --config.seed=7",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", required=True, help="config file, or name, whose argument is ROW,SIZE: ablation")
+    parser.add_argument("--evaluation", help="config of the evaluation (default: eval/ beside --config, same name)")
+    parser.add_argument(
+        "--rows", default="", help="names with commas, table_5 (default) or figure_5; see real3d_jax/ablation/rows.py"
+    )
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--out", type=Path, help="folder of everything (default: runs/ablation_SIZE)")
+    parser.add_argument("--steps", type=int, help="of every row (default: the config's)")
+    parser.add_argument("--start", type=Path, help="checkpoint to begin with, instead of training stage 0")
+    parser.add_argument("--start_steps", type=int, help="of stage 0 (default: the config's)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[], help="repeats the rows (default: config.seed, once)"
+    )
+    parser.add_argument("--no_gate", action="store_true", help="begins rows whatever stage 0 knows: config.gate is 0")
+    arguments, changes = parser.parse_known_args()
+    rows = read_rows(arguments.rows)
+    for option in ("steps", "start_steps"):
+        number = getattr(arguments, option)
+        if number is not None and number < 1:
+            raise UserError(f"--{option} must be at least 1, not {number}.")
+    if arguments.start and arguments.start_steps:
+        raise UserError("--start_steps is of stage 0, which --start replaces: leave out one of them.")
+
+    _check_seeds(arguments.seeds, changes)
+    if arguments.no_gate:
+        changes += ["--config.gate.input_psnr=0", "--config.gate.iou=0"]
+
+    from real3d_jax.ablation.plan import plan
+    from real3d_jax.ablation.run import run  # takes seconds to import: a mistyped row is told before
+
+    config = Path(arguments.config)
+    ablation = plan(
+        arguments.config,
+        arguments.evaluation or str(config.parent / "eval" / config.name),
+        rows=rows,
+        size=arguments.size,
+        out=arguments.out or Path("runs") / f"ablation_{arguments.size}",
+        steps=arguments.steps,
+        start=arguments.start,
+        start_steps=arguments.start_steps,
+        seeds=arguments.seeds,
+        changes=changes,
+    )
+    try:
+        return run(ablation)
+    except MissingDataError as error:
+        if arguments.size != "paper":
+            raise
+        raise UserError(
+            f"{str(error).rstrip('.')}, or run on data that are made on the way, with --size tiny."
+        ) from error
+
+
+def _check_seeds(seeds: list[int], changes: list[str]) -> None:
+    if seeds and (min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+        raise UserError(f"--seeds must be different numbers from 0 on, not {' '.join(map(str, seeds))}.")
+    if seeds and any(word.partition("=")[0] == "--config.seed" for word in changes):
+        raise UserError("--config.seed is of stage 0 and all rows, which --seeds gives others: leave out one of them.")

@@ -1,0 +1,118 @@
+"""Measures what encoding, rendering, meshes, training steps, evaluation and reading cost on this machine.
+
+    python launch/benchmark.py
+    python launch/benchmark.py --suites encode,render --runs 20 --json benchmarks/mine.json
+
+On an accelerator at the paper's sizes, on a CPU at small ones. Weights and images are random.
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from real3d_jax.benchmarks import measuring, reading, scoring, suites
+from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
+from real3d_jax.config.training import Config
+from real3d_jax.errors import UserError
+from real3d_jax.runtime import cli
+
+_SUITES = (*suites.SUITES, "data")
+
+
+def main() -> None:
+    """Reads the command line, measures, prints a line for each case and writes the JSON file after each."""
+    parser = argparse.ArgumentParser(
+        description=cli.as_called(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--suites", default=",".join(_SUITES), help=f"which ones (default: {','.join(_SUITES)})")
+    parser.add_argument("--size", choices=["auto", *suites.SIZES], default="auto", help="the paper's, or a CPU's")
+    parser.add_argument("--runs", type=int, default=10, help="timed runs of each case")
+    parser.add_argument("--jobs", type=int, default=1, help="cases compiled at a time")
+    parser.add_argument("--json", type=Path, help="file to write; suites of this machine that it has already are kept")
+    options = parser.parse_args()
+    chosen = options.suites.split(",")
+    measuring.check_suites(chosen, _SUITES)
+    if options.runs < 2 or options.jobs < 1:
+        raise UserError("--runs must be at least 2 and --jobs at least 1.")
+    size = options.size if options.size != "auto" else "small" if jax.default_backend() == "cpu" else "full"
+    sizes = suites.SIZES[size]
+    config = config_files.load(sizes.config)
+
+    matrix_tflops = measuring.matrix_rate(config.compute.dtype)
+    report = {
+        "device": measuring.device(),
+        "versions": measuring.versions(),
+        "matrix_tflops": matrix_tflops,
+        "results": [],
+    }
+    report["results"] += _others(options.json, report, chosen)
+    _write(options.json, report)
+    print(f"device     {report['device']}")
+    print(f"versions   {report['versions']}")
+    print(f"peak       {matrix_tflops:.1f} TFLOP/s in a large {config.compute.dtype} matrix product")
+    print("           median +- interquartile range; peak memory of the program; counted work over time, share of peak")
+    with jax.default_matmul_precision(config.compute.matmul_precision):
+        for case, result in _programs(chosen, config, sizes, options, matrix_tflops):
+            if isinstance(result, Exception):
+                print(f"{case.title():90s} cannot run here: {str(result).splitlines()[0]}")
+                continue
+            _tell(case.title(), result)
+            report["results"].append(dataclasses.asdict(result))
+            _write(options.json, report)
+    if "data" in chosen:
+        for result in reading.measure_reading(config, runs=options.runs):
+            _tell(f"data: {result.name}, {result.sizes} [{result.backend}]", result)
+            report["results"].append(dataclasses.asdict(result))
+            _write(options.json, report)
+
+
+def _programs(
+    chosen: Sequence[str], config: Config, sizes: suites.Sizes, options: argparse.Namespace, matrix_tflops: float
+) -> Iterator[tuple[measuring.Case, Any]]:
+    """All but reading: each case with its measurement, or its error."""
+    cases = [case for suite in suites.SUITES if suite in chosen for case in suites.make_cases(suite, config, sizes)]
+    yield from measuring.measure(cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops)
+    if "evaluate" in chosen:
+        evaluation = config_files.load_as(EvaluationConfig, sizes.evaluation)
+        yield from scoring.measure_scorer(
+            evaluation, sizes.evaluation_batches, runs=options.runs, matrix_tflops=matrix_tflops
+        )
+
+
+def _tell(title: str, result: measuring.Measurement) -> None:
+    objects = result.sizes.get("objects")
+    rate = f"  {1e3 * objects / result.median_ms:7.1f} objects/s" if objects else ""
+    print(
+        f"{title:90s} {result.median_ms:9.2f} +- {result.spread_ms:.2f} ms  {result.peak_gib:6.2f} GiB  "
+        f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}{rate}",
+        flush=True,
+    )
+
+
+def _others(path: Path | None, report: dict, chosen: list[str]) -> list[dict]:
+    """What the file has of suites that are not measured now, on the same machine and versions."""
+    if path is None or not path.exists():
+        return []
+    try:
+        earlier = json.loads(path.read_text())
+        if any(earlier[key] != report[key] for key in ("device", "versions")):
+            return []
+        return [result for result in earlier["results"] if result["suite"] not in chosen]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--json {path} is there and holds no measurements ({error}): name another file.") from error
+
+
+def _write(path: Path | None, report: dict) -> None:
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"--json {path} cannot be written ({error.strerror}): name another file.") from error

@@ -1,0 +1,60 @@
+"""Reconstructs photographs: for each an animation once around the object, a strip of views, and a mesh.
+
+    python launch/reconstruct.py --input docs/images/cup.png --out out
+    python launch/reconstruct.py --config configs/reconstruct.py:triposr --checkpoint weights/triposr \\
+        --input 'photos/*.jpg' --out out --cut_out
+    python launch/reconstruct.py --config configs/reconstruct.py:base --checkpoint runs/real3d --input a.png --out out
+
+Without --checkpoint it is the small model that comes with the package.
+The object must be cut out (a transparent background), or rembg does it (--cut_out). The same command goes on where a
+stopped one left off. Exit codes: 0 finished, 2 a photograph or a setting cannot be used (one sentence says why; the
+others are done), 143 or 130 stopped by SIGTERM or Ctrl-C.
+"""
+
+import argparse
+from pathlib import Path
+
+from real3d_jax.config import files as config_files
+from real3d_jax.runtime import cli
+
+_CONFIG = "reconstruct"
+_NETWORK = "u2net"
+
+
+def main() -> int:
+    """Reads the command line and reconstructs."""
+    parser = argparse.ArgumentParser(
+        description=cli.as_called(__doc__),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Any key of the config can be set: --config.surface.resolution=512",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", default=_CONFIG, help=f"config file, or a name (default: {_CONFIG})")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="training workdir, one of its steps, weights, a hub name, or 'mini', the package's own (default)",
+    )
+    parser.add_argument("--ema", action="store_true", help="the averaged parameters of a run")
+    parser.add_argument("--input", required=True, help="a photograph, a folder of them, or a pattern in quotes")
+    parser.add_argument(
+        "--cut_out",
+        nargs="?",
+        const=_NETWORK,
+        default="",
+        metavar="NETWORK",
+        help=f"find the object with rembg, by one of its networks (default: {_NETWORK}); needs '.[cut_out]'",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of results: a folder for each photograph")
+    arguments, changes = parser.parse_known_args()
+
+    from real3d_jax.config.reconstruction import ReconstructionConfig
+
+    config = config_files.load_as(ReconstructionConfig, arguments.config, changes)
+
+    from real3d_jax.checkpoints.trained_model import find_model
+    from real3d_jax.inference.run import reconstruct_all  # takes seconds to import: a mistyped config is told before
+    from real3d_jax.weights.boxed import default_checkpoint
+
+    model = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
+    return reconstruct_all(config, model, arguments.input, arguments.out, cut_out=arguments.cut_out)

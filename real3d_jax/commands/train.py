@@ -1,0 +1,50 @@
+"""Trains a model: `python launch/train.py --config configs/smoke.py [--workdir runs/smoke] [--config.KEY=VALUE ...]`.
+
+The same command goes on where a stopped run left off. Exit codes: 0 finished, 2 something to put right (one sentence
+says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
+"""
+
+import argparse
+from pathlib import Path
+
+from real3d_jax.config import files as config_files
+from real3d_jax.config.printing import as_file
+from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime import hosts
+
+
+def main() -> int:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(
+        description="Trains a model. The same command goes on where a stopped run left off.",
+        epilog="Any key of the config can be set: --config.schedule.steps=100",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", required=True, help="config file, or a name: real3d or real3d:embedded")
+    parser.add_argument("--workdir", type=Path, help="folder of the run (default: runs/ and the config's name)")
+    parser.add_argument(
+        "--multihost",
+        action="store_true",
+        help="one process a host, on a TPU pod or under Slurm or MPI; JAX finds the others (docs/scaling.md)",
+    )
+    parser.add_argument(
+        "--print_config", action="store_true", help="print the config, with all changes, as a file, and do no more"
+    )
+    arguments, changes = parser.parse_known_args()
+    if arguments.multihost:
+        hosts.join()
+    config = config_files.load(arguments.config, changes)
+    if arguments.print_config:
+        print(as_file(config, source=" ".join([arguments.config, *changes])), end="")
+        return 0
+
+    from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
+
+    try:
+        return train(config, arguments.workdir or Path("runs") / config.name)
+    except MissingDataError as error:
+        variant = config_files.embedded_variant(arguments.config)
+        if variant is None:
+            raise
+        hint = f"or train on data that are made on the way, with --config {variant}"
+        raise UserError(f"{str(error).rstrip('.')}, {hint}.") from error
