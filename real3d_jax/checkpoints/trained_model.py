@@ -17,13 +17,13 @@ from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import abstract_params, make_model
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.weights import hub
+from real3d_jax.weights import hub, published
 from real3d_jax.weights.boxed import NAMES, find_checkpoint
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import CONFIG, PARAMS, is_converted, load_trained, load_weights
 from real3d_jax.weights.files import find_file
 from real3d_jax.weights.loading import check_shapes, params_for
-from real3d_jax.weights.trained import FIELD
+from real3d_jax.weights.trained import FIELD, camera_of_photographs
 
 # What a repository of the hub may hold: converted weights, or a foreign file.
 _HUB_FILES = ((CONFIG, PARAMS), ("model.safetensors",), ("model.ckpt",), ("pytorch_model.bin",))
@@ -67,8 +67,10 @@ class TrainedModel:
 
     @property
     def input_camera(self) -> Mapping[str, float]:
-        """What is known of the input camera of weights converted from a run: `weights.trained.INPUT`."""
-        return {} if self.step is not None else self.config.get("input", {})
+        """What is known of the input camera of a run, or of weights converted from one: `weights.trained.INPUT`."""
+        if self.step is None or "data" not in self.config:
+            return self.config.get("input", {})
+        return camera_of_photographs(self.config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +180,8 @@ def _from_hub(source: str) -> Path:
     """The folder of what a name of the hub stands for. A path whose first folder is there is not taken for one."""
     reason = ""
     if hub.is_hub_name(source) and not Path(source).parent.exists():
+        if source in published.PUBLISHED:
+            return published.fetch(source)
         try:
             return hub.fetch(source, _HUB_FILES)
         except hub.HubError as error:

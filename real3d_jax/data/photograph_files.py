@@ -70,7 +70,12 @@ def read(folder: pathlib.Path, photograph: PhotographFile) -> UInt8[np.ndarray, 
 
 def open_upright(folder: pathlib.Path, photograph: PhotographFile) -> Image.Image:
     """The photograph in its file's mode, upright as its EXIF orientation says; errors as of `read`."""
-    return ImageOps.exif_transpose(open_image(folder / photograph.file, modes=_MODES))
+    return open_file(folder / photograph.file)
+
+
+def open_file(path: pathlib.Path) -> Image.Image:
+    """`open_upright` of a file by its path."""
+    return ImageOps.exif_transpose(open_image(path, modes=_MODES))
 
 
 def _split(source: str) -> tuple[pathlib.Path, str]:

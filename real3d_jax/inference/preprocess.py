@@ -31,12 +31,15 @@ def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: 
     return composite(premultiply(crop), size=size, background=GREY)
 
 
-def with_mask(photograph: Image.Image, cut_out: CutOut | None) -> UInt8[np.ndarray, "H W 4"]:
+def with_mask(
+    photograph: Image.Image, cut_out: CutOut | None, *, option: str = "add --cut_out"
+) -> UInt8[np.ndarray, "H W 4"]:
     """A photograph with its object cut out.
 
     Args:
       photograph: of any mode; a transparent background is taken as it is.
       cut_out: finds the object of a photograph without one.
+      option: how the user asks for that, as the message says it.
 
     Raises:
       Unusable: the background is not transparent, and nothing cuts the object out.
@@ -44,7 +47,7 @@ def with_mask(photograph: Image.Image, cut_out: CutOut | None) -> UInt8[np.ndarr
     rgba = photograph.convert("RGBA")
     if np.asarray(rgba.getchannel("A")).min() == 255:
         if cut_out is None:
-            raise Unusable("its background is not transparent: cut the object out and save a PNG, or add --cut_out")
+            raise Unusable(f"its background is not transparent: cut the object out and save a PNG, or {option}")
         rgba.putalpha(cut_out(rgba.convert("RGB")))
     return np.asarray(rgba)
 
@@ -58,7 +61,10 @@ def load_rembg(network: str) -> CutOut:
     try:
         import rembg
     except ImportError as error:
-        raise UserError(f"--cut_out needs rembg ({error}): pip install -e '.[cut_out]'.") from error
+        raise UserError(
+            f"Cutting out needs rembg ({error}): pip install 'real3d-jax[cut_out]', in a checkout "
+            "pip install -e '.[cut_out]'."
+        ) from error
     try:
         session = rembg.new_session(network)
     except Exception as error:  # downloads and onnxruntime raise what they like

@@ -1,4 +1,4 @@
-"""The public door to a trained model: an image in, a field out, and views and meshes of it.
+"""A trained model's programs: an image in, a field out, and views and meshes of it. `model.py` is the door to it.
 
 config, checkpoint = load(Path("runs/real3d"), config)
 reconstructor = Reconstructor(config, checkpoint.params)
@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
-from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig
+from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import Mesh, extract_mesh
 from real3d_jax.images import as_bytes
@@ -61,12 +61,13 @@ class Reconstructor:
         model = make_model(config.model, config.compute)
         self._params = jax.jit(model.cast_weights)(dict(params))
         self._encode = jax.jit(functools.partial(reconstruct, model=model))
-        sizes = {"config": config.render, "resolution": config.orbit.resolution}
-        self._render = jax.jit(functools.partial(render_views, **sizes))
+        self._render = jax.jit(functools.partial(render_views, config=config.render), static_argnames="resolution")
         self._find_occupied = jax.jit(
             functools.partial(occupied_cells, config=config.render, least_density=config.orbit.least_density)
         )
-        self._render_occupied = jax.jit(functools.partial(render_views_sparse, **sizes))
+        self._render_occupied = jax.jit(
+            functools.partial(render_views_sparse, config=config.render), static_argnames="resolution"
+        )
 
     def input_image(self, rgba: UInt8[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "S S 3"]:
         """What the model sees of a photograph with its object cut out; errors as of `model_input`."""
@@ -78,37 +79,54 @@ class Reconstructor:
         Raises:
           UserError: it is not finite, so the weights are broken.
         """
+        return self.fields(np.asarray(image)[None])[0]
+
+    def fields(self, images: UInt8[np.ndarray, "B S S 3"]) -> list[TriplaneField]:
+        """The field of each image (batches of one), encoded together; errors as of `field`."""
         with self._precision():
-            field = self._encode(self._params, as_float(jnp.asarray(image)[None]))
+            field = self._encode(self._params, as_float(jnp.asarray(images)))
         if not bool(jnp.isfinite(field.planes).all()):
             raise UserError("The model's planes are not finite numbers: its weights are broken, so use other ones.")
-        return field
+        return [field.replace(planes=field.planes[i : i + 1]) for i in range(len(images))]
 
-    def orbit(self, field: TriplaneField) -> UInt8[np.ndarray, "F r r 3"]:
-        """Views around the object of one field."""
-        cameras = orbit_cameras(self.config.orbit)
-        at_once = max(1, self.config.orbit.frames_at_once)
-        frames: list[Float[np.ndarray, "F r r 3"]] = []
+    def orbit(self, field: TriplaneField, config: OrbitConfig | None = None) -> UInt8[np.ndarray, "F r r 3"]:
+        """Views around the object of one field; the configuration's way, or another one."""
+        config = config or self.config.orbit
+        return self.views(field, orbit_cameras(config), config)
+
+    def views(
+        self, field: TriplaneField, cameras: Cameras, config: OrbitConfig | None = None
+    ) -> UInt8[np.ndarray, "F r r 3"]:
+        """Views of one field.
+
+        Args:
+          field: a batch of one.
+          cameras: of leading shape (F,).
+          config: resolution, and how many are rendered together; that of the reconstructor if None.
+        """
+        config = config or self.config.orbit
+        count, at_once = cameras.c2w.shape[0], max(1, config.frames_at_once)
+        views: list[Float[np.ndarray, "F r r 3"]] = []
         with self._precision():
             occupied = self._find_occupied(field) if self.config.orbit.least_density else None
-            for start in range(0, self.config.orbit.frames, at_once):
-                places = np.minimum(np.arange(start, start + at_once), self.config.orbit.frames - 1)
-                rgb = self._views(field, occupied, jax.tree.map(lambda x, places=places: x[places], cameras))
-                frames.append(np.asarray(rgb, np.float32))
-        return as_bytes(np.concatenate(frames)[: self.config.orbit.frames])
+            for start in range(0, count, at_once):
+                places = np.minimum(np.arange(start, start + at_once), count - 1)
+                chosen = jax.tree.map(lambda x, places=places: x[places], cameras)
+                views.append(np.asarray(self._some_views(field, occupied, chosen, config.resolution), np.float32))
+        return as_bytes(np.concatenate(views)[:count])
 
-    def surface(self, field: TriplaneField) -> Mesh:
+    def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
         """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""
-        surface = self.config.surface
+        config = config or self.config.surface
         with self._precision():
-            return extract_mesh(field, self.config.render, resolution=surface.resolution, threshold=surface.threshold)
+            return extract_mesh(field, self.config.render, resolution=config.resolution, threshold=config.threshold)
 
-    def _views(
-        self, field: TriplaneField, occupied: Bool[Array, "x y z"] | None, cameras: Cameras
+    def _some_views(
+        self, field: TriplaneField, occupied: Bool[Array, "x y z"] | None, cameras: Cameras, resolution: int
     ) -> Float[Array, "F r r 3"]:
         if occupied is not None:
-            return self._render_occupied(field, occupied, cameras)[0]
-        return self._render(field, jax.tree.map(lambda x: x[None], cameras))[0][0]
+            return self._render_occupied(field, occupied, cameras, resolution=resolution)[0]
+        return self._render(field, jax.tree.map(lambda x: x[None], cameras), resolution=resolution)[0][0]
 
     def _precision(self):
         return compiler_options.matmul_precision(self.config.compute.matmul_precision)

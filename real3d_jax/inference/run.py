@@ -19,10 +19,12 @@ from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data import photograph_files
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
-from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.export.mesh_files import FORMATS, save_mesh
-from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
-from real3d_jax.inference.reconstructor import Reconstructor
+from real3d_jax.errors import UserError
+from real3d_jax.export.mesh_files import save_mesh
+from real3d_jax.inference.checks import check
+from real3d_jax.inference.model import Model
+from real3d_jax.inference.preprocess import CutOut, load_rembg
+from real3d_jax.inference.views import save_animation, save_strip
 from real3d_jax.runtime import folders
 from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
@@ -30,18 +32,17 @@ from real3d_jax.runtime.stopping import StopRequest
 
 SETTINGS, INPUT, ORBIT, VIEWS, MESH = "settings.json", "input.png", "orbit.gif", "views.png", "mesh"
 _UNFINISHED = ".unfinished-"
-_STRIP = 8  # views of the still picture
 _MAY_DIFFER = ("config.orbit.frames_at_once", "checkpoint.path")
 
 
 def reconstruct_all(
-    config: ReconstructionConfig, model: TrainedModel, source: str, out: Path, *, cut_out: str = ""
+    config: ReconstructionConfig, trained: TrainedModel, source: str, out: Path, *, cut_out: str = ""
 ) -> int:
     """Reconstructs photographs, or goes on where a stopped run stood.
 
     Args:
       config: sizes; its model is that of foreign weights.
-      model: as `find_model` gives it.
+      trained: as `find_model` gives it.
       source: a photograph, a folder of them, or a glob pattern.
       out: folder of the results: `NAME/` for each photograph.
       cut_out: the network of rembg that finds the object where the background is not transparent; '' for none.
@@ -53,21 +54,21 @@ def reconstruct_all(
       UserError: something has to be put right first.
     """
     with StopRequest() as stop:
-        _check(config)
+        check(config)
         folder, found = photograph_files.find(source)
-        config = as_trained(model, config)
-        loaded = load_checkpoint(model, config)
+        config = as_trained(trained, config)
+        loaded = load_checkpoint(trained, config)
         find_object = load_rembg(cut_out) if cut_out else None
         _begin(out, config, loaded, cut_out=cut_out)
-        reconstructor = Reconstructor(config, loaded.params)
-        _describe(config, model, loaded, found, out)
+        model = Model(config, loaded)
+        _describe(config, trained, loaded, found, out)
         stop.begin()
         todo = [photograph for photograph in found if not (out / photograph.key / INPUT).exists()]
         failed: dict[str, str] = {}
         with tqdm(total=len(found), initial=len(found) - len(todo), unit="photograph", dynamic_ncols=True) as bar:
             for number, photograph in enumerate(todo, 1):
                 try:
-                    _reconstruct_one(reconstructor, folder, photograph, out, find_object)
+                    _reconstruct_one(model, folder, photograph, out, find_object)
                 except Unusable as error:
                     failed[photograph.file] = str(error)
                     say(f"left out   {photograph.file}: {error}")
@@ -82,28 +83,28 @@ def reconstruct_all(
 
 
 def _reconstruct_one(
-    reconstructor: Reconstructor, folder: Path, photograph: PhotographFile, out: Path, find_object: CutOut | None
+    model: Model, folder: Path, photograph: PhotographFile, out: Path, find_object: CutOut | None
 ) -> None:
     """One photograph's folder, whole or not at all.
 
     Raises:
       Unusable: it is damaged, or shows no object.
     """
-    image = reconstructor.input_image(with_mask(photograph_files.open_upright(folder, photograph), find_object))
-    field, surface = reconstructor.field(image), reconstructor.config.surface
-    frames = reconstructor.orbit(field)
+    result = model.reconstruct(photograph_files.open_upright(folder, photograph), find_object)
+    surface = model.config.surface
+    views = result.orbit()
     goal = out / photograph.key
     goal.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=out) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        _save_views(made, frames, reconstructor.config.orbit.frames_per_second)
+        _save_views(made, views.rgb, views.frames_per_second)
         if surface.format:
             try:
-                save_mesh(made / f"{MESH}.{surface.format}", reconstructor.surface(field))
+                save_mesh(made / f"{MESH}.{surface.format}", result.mesh())
             except UserError as error:
                 say(f"no mesh    {photograph.file}: {error}")
-        Image.fromarray(image).save(made / INPUT)
+        Image.fromarray(result.image).save(made / INPUT)
         if goal.exists():
             # Other photographs lie below this one's folder. What tells that it is finished comes last.
             for path in sorted(made.iterdir(), key=lambda path: path.name == INPUT):
@@ -113,30 +114,8 @@ def _reconstruct_one(
 
 
 def _save_views(folder: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
-    first, *others = (Image.fromarray(frame) for frame in frames)
-    first.save(folder / ORBIT, save_all=True, append_images=others, duration=1000 / frames_per_second, loop=0)
-    chosen = np.unique(np.arange(_STRIP) * len(frames) // _STRIP)
-    Image.fromarray(np.concatenate(list(frames[chosen]), axis=1)).save(folder / VIEWS)
-
-
-def _check(config: ReconstructionConfig) -> None:
-    orbit, surface = config.orbit, config.surface
-    if surface.format and surface.format not in FORMATS:
-        raise UserError(
-            f"config.surface.format has no value '{surface.format}': {did_you_mean(surface.format, FORMATS)}"
-        )
-    if surface.resolution < 4 or surface.resolution % 4:
-        raise UserError(f"config.surface.resolution is {surface.resolution}: set it to a multiple of 4.")
-    if surface.threshold <= 0:
-        raise UserError(f"config.surface.threshold is {surface.threshold:g}: set it above 0, the density of nothing.")
-    if orbit.frames < 1 or orbit.resolution < 1 or orbit.frames_per_second <= 0:
-        raise UserError("config.orbit.frames, resolution and frames_per_second must be above 0.")
-    if orbit.least_density < 0:
-        raise UserError(f"config.orbit.least_density is {orbit.least_density:g}: set it to 0 or more.")
-    if orbit.distance <= 0 or not 0 < orbit.fov_y < 180:
-        raise UserError("config.orbit.distance must be above 0, and fov_y between 0 and 180 degrees.")
-    if config.input.crop_ratio <= 0:
-        raise UserError(f"config.input.crop_ratio is {config.input.crop_ratio:g}: the paper has 1.6.")
+    save_animation(folder / ORBIT, frames, frames_per_second)
+    save_strip(folder / VIEWS, frames)
 
 
 def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, cut_out: str) -> None:

@@ -24,16 +24,29 @@ def of_run(config: Mapping[str, Any], *, step: int, inputs: Mapping[str, float |
       'render' has the fields of `RenderConfig` in `FIELD`; 'input' those of `INPUT` that are known: distance in world
       units, field of view in degrees, and the side of the square crop relative to the longer side of the object's box.
     """
-    sources = [source for kind in ("synthetic", "streamed", "real") for source in config["data"].get(kind, {}).values()]
-    said = {name: next((x[name] for x in sources if name in x), None) for name in INPUT}
-    if said["crop_ratio"] is not None:
-        said["crop_ratio"] = sum(said["crop_ratio"]) / 2
+    said = _first_said(config, ("synthetic", "streamed", "real"))
     said |= {name: value for name, value in inputs.items() if value is not None}
     return {
         "step": step,
         "render": {name: config["render"][name] for name in FIELD},
-        "input": {name: value for name, value in said.items() if value is not None},
+        "input": said,
     }
+
+
+def camera_of_photographs(config: Mapping[str, Any]) -> dict[str, float]:
+    """The group 'input' of a run as its photographs have it, which may be seen from farther away than its renders.
+
+    Where it has none it is that of its renders; `config` as of `of_run`.
+    """
+    return _first_said(config, ("real", "streamed", "synthetic"))
+
+
+def _first_said(config: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[str, float]:
+    sources = [source for kind in kinds for source in config["data"].get(kind, {}).values()]
+    said = {name: next((x[name] for x in sources if name in x), None) for name in INPUT}
+    if said["crop_ratio"] is not None:
+        said["crop_ratio"] = sum(said["crop_ratio"]) / 2
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def with_training(weights: Weights, config: Mapping[str, Any], trained: Mapping[str, Any]) -> Weights:

@@ -1,7 +1,5 @@
 """PyTorch's files read without PyTorch: values, views, and that nothing else in a file is believed or run."""
 
-import io
-import pickle
 import sys
 import zipfile
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from real3d_jax.weights import torch_zip
 from real3d_jax.weights.torch_zip import Damaged, Refused, Tensor
+from tests.weights.torch_files import Name, Stored, save, stored, tensor, write
 
 DATA = Path(__file__).parent / "data"
 LINE = np.arange(24, dtype=np.float32)
@@ -30,63 +29,6 @@ EXPECTED = {
 @pytest.fixture
 def without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-
-
-class _Name:
-    """Pickled as a call of the global of this name."""
-
-    def __init__(self, module, name, *arguments):
-        self.module, self.name, self.arguments = module, name, arguments
-
-
-class _Kind(_Name):
-    """A kind of storage, which is named and not called."""
-
-
-class _Stored:
-    """A storage, pickled as its persistent id."""
-
-    def __init__(self, *pid):
-        self.pid = pid
-
-
-class _Pickler(pickle._Pickler):  # the one in Python, whose globals can be any
-    def save(self, obj, save_persistent_id=True):
-        if isinstance(obj, _Name):
-            self.write(f"c{obj.module}\n{obj.name}\n".encode())
-            if not isinstance(obj, _Kind):
-                self.save(obj.arguments)
-                self.write(pickle.REDUCE)
-        elif isinstance(obj, _Stored):
-            self.save(obj.pid)
-            self.write(pickle.BINPERSID)
-        else:
-            super().save(obj, save_persistent_id)
-
-
-def _pickled(content) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer, 2).dump(content)
-    return buffer.getvalue()
-
-
-def stored(count=6, key="0", kind="FloatStorage"):
-    return _Stored("storage", _Kind("torch", kind), key, "cpu", count)
-
-
-def tensor(storage, offset=0, shape=(6,), strides=(1,)):
-    return _Name("torch._utils", "_rebuild_tensor_v2", storage, offset, shape, strides, False, {})
-
-
-def write(path, content, *, order=None, data=None, compression=zipfile.ZIP_STORED):
-    data = {"0": np.arange(6, dtype="<f4").tobytes()} if data is None else data
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("archive/data.pkl", content if isinstance(content, bytes) else _pickled(content))
-        if order is not None:
-            archive.writestr("archive/byteorder", order)
-        for key, value in data.items():
-            archive.writestr(f"archive/data/{key}", value)
-    return path
 
 
 def test_every_type_and_view(without_torch):
@@ -133,7 +75,7 @@ def test_byte_orders(tmp_path, order, sign, kind, dtype):
 )  # fmt: skip
 def test_other_names_are_refused_and_never_imported(tmp_path, module, name):
     path = tmp_path / "ran"
-    content = {"a": tensor(stored()), "b": _Name(module, name, f"touch {path}")}
+    content = {"a": tensor(stored()), "b": Name(module, name, f"touch {path}")}
     with pytest.raises(Refused, match=rf"^{module}\.{name}$"):
         torch_zip.read(write(tmp_path / "x", content))
     assert not path.exists()
@@ -149,7 +91,7 @@ def test_other_ways_to_name_code_are_refused(tmp_path, opcodes):
 
 @pytest.mark.parametrize("code", ["O", "O8", "V8", "S4", "M8", "c8"])
 def test_numbers_of_numpy_alone_are_made(tmp_path, code):
-    content = {"a": _Name("numpy._core.multiarray", "scalar", _Name("numpy", "dtype", code, False, True), b"12345678")}
+    content = {"a": Name("numpy._core.multiarray", "scalar", Name("numpy", "dtype", code, False, True), b"12345678")}
     with pytest.raises(Refused, match=rf"^numpy\.dtype\('{code}'\)$"):
         torch_zip.read(write(tmp_path / "x", content))
 
@@ -172,8 +114,8 @@ def test_numbers_of_numpy_alone_are_made(tmp_path, code):
         ([tensor(stored()), tensor(stored(kind="IntStorage"))], "of two kinds"),
         (tensor(stored(key="1")), "part archive/data/1 is missing"),
         (tensor(stored(key="../data.pkl")), "is missing"),
-        (tensor(_Stored("file", 3)), "storage of an unknown form"),
-        (_Name("torch._utils", "_rebuild_parameter", 3, True, {}), "a parameter is no tensor"),
+        (tensor(Stored("file", 3)), "storage of an unknown form"),
+        (Name("torch._utils", "_rebuild_parameter", 3, True, {}), "a parameter is no tensor"),
     ],
 )
 def test_parts_that_do_not_fit_together(tmp_path, content, said):
@@ -204,6 +146,15 @@ def test_cut_short(tmp_path, share):
     (tmp_path / "x").write_bytes(content[: int(share * len(content))])
     with pytest.raises(Damaged):
         torch_zip.read(tmp_path / "x")
+
+
+@pytest.mark.torch
+def test_files_written_without_torch_are_torchs(tmp_path):
+    torch = pytest.importorskip("torch")
+    save(tmp_path / "x", {"a": EXPECTED["shared"].reshape(2, 3, 4), "b": EXPECTED["scalar"]})
+    for name, value in torch.load(tmp_path / "x", weights_only=True).items():
+        np.testing.assert_array_equal(value.numpy(), torch_zip.read(tmp_path / "x")[name].array())
+        assert value.shape == {"a": (2, 3, 4), "b": ()}[name]
 
 
 @pytest.mark.torch

@@ -1,0 +1,339 @@
+"""The public door to a trained model: photographs in, reconstructions out, and views and meshes of them.
+
+    model = real3d_jax.load("runs/real3d")
+    result = model("chair.png")
+    result.mesh(resolution=256).save("chair.glb")
+    result.orbit(frames=60).save("chair.gif")
+
+`run.py`, which `launch/reconstruct.py` calls, uses the same `Model`. Numbers that are not given are those of
+`configs/reconstruct.py`, which comes with the package, but for the camera and the crop that a checkpoint was trained
+with. Angles are degrees here, lengths world units (the object lies in the cube of half-size 0.87).
+"""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
+from real3d_jax.checkpoints.trained_model import Checkpoint, TrainedModel, as_trained, find_model, load_checkpoint
+from real3d_jax.config import files as config_files
+from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.data.records import Unusable
+from real3d_jax.errors import UserError
+from real3d_jax.export.isosurface import Mesh
+from real3d_jax.inference import checks
+from real3d_jax.inference.photographs import Photograph, name_of, opened
+from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
+from real3d_jax.inference.reconstructor import Reconstructor
+from real3d_jax.inference.views import Views
+from real3d_jax.models.presets import PRESETS
+from real3d_jax.rendering import TriplaneField
+from real3d_jax.weights.boxed import MINI
+from real3d_jax.weights.published import PUBLISHED
+
+_NETWORK = "u2net"  # of rembg
+_AT_ONCE = 4  # photographs that are encoded together
+
+_T = TypeVar("_T")
+
+if TYPE_CHECKING:
+    Whole = int | np.integer
+    Number = float | np.number
+    Numbers = Number | Sequence[float] | np.ndarray | jax.Array
+else:  # what users give is checked with a sentence, not against annotations
+    Whole = Number = Numbers = Any
+
+
+def load(
+    source: str | os.PathLike = MINI,
+    *,
+    variant: str | None = None,
+    ema: bool = False,
+    cut_out: bool | str = False,
+    distance: Number | None = None,
+    fov_y: Number | None = None,
+    crop_ratio: Number | None = None,
+    background: Number | None = None,
+) -> "Model":
+    """A trained model, on the first device.
+
+    Args:
+      source: a training workdir (its latest step), its `best` or one of its steps; a folder of converted weights;
+        TripoSR's `model.ckpt` or a checkpoint of Real3D; 'mini', the small model that comes with the package; or a name
+        of the hub. `stabilityai/TripoSR` and `hwjiang/Real3D` are converted once into the user's cache
+        (`$REAL3D_JAX_CACHE`, `$XDG_CACHE_HOME/real3d_jax` or `~/.cache/real3d_jax`).
+      variant: of `configs/reconstruct.py`: 'mini', 'base' (the paper's size), 'triposr' (that with TripoSR's camera and
+        crop), 'small' or 'tiny'. A run, and weights converted from one, tell it; a file of another program is taken for
+        'base', unless it is the hub's TripoSR.
+      ema: takes the averaged parameters of a run.
+      cut_out: finds the object of photographs without a transparent background, with rembg's network u2net, or the one
+        named (needs `pip install 'real3d-jax[cut_out]'`).
+      distance: of the cameras from the object's centre. This and the next two are what the checkpoint says of its
+        training, or else the variant's.
+      fov_y: their vertical field of view.
+      crop_ratio: side of the square that a photograph is cropped to, relative to the longer side of the object's box.
+      background: grey value behind rendered objects, from 0 (black) to 1; the training's.
+
+    Raises:
+      UserError: there is no such model, it cannot be read or downloaded, it is of another size than the variant, or a
+        number is out of range.
+    """
+    found = find_model(os.fspath(source), ema=ema)
+    name = variant or _variant(found)
+    config = as_trained(found, config_files.load_as(ReconstructionConfig, f"reconstruct:{name}"))
+    camera = {**found.input_camera, **_given(distance=distance, fov_y=fov_y, crop_ratio=crop_ratio)}
+    crop = camera.pop("crop_ratio", None)
+    config = dataclasses.replace(
+        config,
+        input=_changed(config.input, "load", crop_ratio=crop),
+        orbit=_changed(config.orbit, "load", **camera),
+        render=_changed(config.render, "load", background=background),
+    )
+    checks.check_input(config.input)
+    checks.check_orbit(config.orbit)
+    if not 0 <= config.render.background <= 1:
+        raise UserError(f"background is {config.render.background:g}: set it between 0 (black) and 1 (white).")
+    trained = dataclasses.replace(config, render=as_trained(found, config).render)  # of which a background is part
+    return Model(config, load_checkpoint(found, trained), cut_out=cut_out)
+
+
+class Model:
+    """A trained model: called with photographs, it reconstructs them.
+
+    Args:
+      config: sizes of everything, which calls may change for one result.
+      checkpoint: its parameters.
+      cut_out: as of `load`.
+    """
+
+    def __init__(self, config: ReconstructionConfig, checkpoint: Checkpoint, *, cut_out: bool | str = False):
+        self.config = config
+        self.title = checkpoint.title
+        self._cut_out = cut_out
+        self._reconstructor = Reconstructor(config, checkpoint.params)
+
+    @overload
+    def __call__(self, photographs: Photograph, *, cut_out: bool | str | None = None) -> "Reconstruction": ...
+    @overload
+    def __call__(
+        self, photographs: Sequence[Photograph], *, cut_out: bool | str | None = None
+    ) -> "list[Reconstruction]": ...
+    def __call__(self, photographs: Any, *, cut_out: bool | str | None = None) -> Any:
+        """Reconstructs a photograph, or each of a list.
+
+        Args:
+          photographs: a path; an image of Pillow; an array (H, W, 4), or (H, W, 3) to be cut out, of bytes or of
+            numbers in [0, 1]; or a list of these, which are encoded four at a time. Alpha says where the object is.
+            Pictures are turned upright as their EXIF orientation says.
+          cut_out: as of `load`, which says it for all calls.
+
+        Returns:
+          A `Reconstruction`; a list of them for a list.
+
+        Raises:
+          UserError: a photograph cannot be read, shows no object, or has no transparent background and nothing cuts the
+            object out. No result is given then, not of the others either.
+        """
+        find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
+        if not isinstance(photographs, (list, tuple)):
+            return self._all([photographs], ["the photograph"], find_object)[0]
+        return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object)
+
+    def reconstruct(self, photograph: Image.Image, find_object: CutOut | None = None) -> "Reconstruction":
+        """The reconstruction of one image that is upright.
+
+        Args:
+          photograph: of any mode; a transparent background is taken as it is.
+          find_object: finds the object of a photograph without one.
+
+        Raises:
+          Unusable: it shows no object, or no background.
+        """
+        image = self._reconstructor.input_image(with_mask(photograph, find_object))
+        return Reconstruction(image, self._reconstructor.field(image), self._reconstructor)
+
+    def cameras(
+        self,
+        azimuth: Numbers,
+        elevation: Numbers = 0.0,
+        *,
+        distance: Number | None = None,
+        fov_y: Number | None = None,
+    ) -> Cameras:
+        """Cameras that look at the object's centre, for `Reconstruction.render`.
+
+        Args:
+          azimuth: degrees, one or several (F,); 0 is the input camera's place, and from there on it goes to its right.
+          elevation: degrees, one or as many; positive is above.
+          distance: from the object's centre, and
+          fov_y: vertical field of view, degrees; the model's own if they are not given.
+
+        Raises:
+          UserError: a distance or a field of view is out of range, or their numbers differ.
+        """
+        orbit = _changed(self.config.orbit, "cameras", distance=distance, fov_y=fov_y)
+        checks.check_orbit(orbit)
+        try:
+            azimuth, elevation = np.broadcast_arrays(np.atleast_1d(np.asarray(azimuth, float)), elevation)
+        except ValueError as error:
+            raise UserError(f"azimuth and elevation do not belong together ({error}): give one, or as many.") from error
+        c2w = spherical_c2w(np.radians(azimuth), np.radians(elevation), orbit.distance)
+        fov = jnp.full(azimuth.shape, np.radians(orbit.fov_y), jnp.float32)
+        return Cameras(c2w, intrinsics_from_fov(fov))
+
+    def __repr__(self) -> str:
+        orbit, size = self.config.orbit, self.config.model.image_size
+        return (
+            f"Model({self.title!r}: {size} x {size} pixels, distance {orbit.distance:g}, fov_y {orbit.fov_y:g}, "
+            f"crop_ratio {self.config.input.crop_ratio:g})"
+        )
+
+    def _all(
+        self, photographs: Sequence[Photograph], names: Sequence[str], find_object: CutOut | None
+    ) -> "list[Reconstruction]":
+        option = "give cut_out=True"
+        images = []
+        for photograph, name in zip(photographs, names, strict=True):
+            where = name_of(photograph, name)
+            try:
+                rgba = with_mask(opened(photograph, where), find_object, option=option)
+                images.append(self._reconstructor.input_image(rgba))
+            except Unusable as error:
+                raise UserError(f"{where} cannot be used: {error}.") from error
+        fields = [
+            field
+            for start in range(0, len(images), _AT_ONCE)
+            for field in self._reconstructor.fields(np.stack(images[start : start + _AT_ONCE]))
+        ]
+        return [Reconstruction(image, field, self._reconstructor) for image, field in zip(images, fields, strict=True)]
+
+    @staticmethod
+    def _find_object(cut_out: bool | str) -> CutOut | None:
+        return _rembg(_NETWORK if cut_out is True else cut_out) if cut_out else None
+
+
+class Reconstruction:
+    """What a model made of one photograph.
+
+    Attributes:
+      image: what the model saw, (S, S, 3) bytes: look here first.
+      field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
+    """
+
+    def __init__(self, image: UInt8[np.ndarray, "S S 3"], field: TriplaneField, reconstructor: Reconstructor):
+        self.image = image
+        self.field = field
+        self._reconstructor = reconstructor
+
+    def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:
+        """The surface with vertex colours, in world coordinates (z up, the input camera on the positive x axis).
+
+        Args:
+          resolution: grid points per side of the box, a multiple of 4; twice as many take eight times the memory.
+          threshold: density of the surface. Lower where "the field is empty", higher where there is fog.
+
+        Raises:
+          UserError: the field is empty at this threshold, or a number is out of range.
+        """
+        surface = _changed(self._config.surface, "mesh", resolution=resolution, threshold=threshold)
+        checks.check_surface(surface)
+        return self._reconstructor.surface(self.field, surface)
+
+    def render(self, cameras: Cameras, *, resolution: Whole | None = None) -> Views:
+        """Views from any cameras.
+
+        Args:
+          cameras: poses and intrinsics of F cameras (or of one, without that axis), as `Model.cameras` makes them.
+          resolution: pixels per side.
+
+        Raises:
+          UserError: the cameras have other shapes, or the resolution is out of range.
+        """
+        orbit = _changed(self._config.orbit, "render", resolution=resolution)
+        checks.check_orbit(orbit)
+        c2w, intrinsics = (jnp.asarray(x, jnp.float32) for x in (cameras.c2w, cameras.intrinsics))
+        c2w = c2w[None] if c2w.ndim == 2 else c2w
+        if c2w.ndim != 3 or c2w.shape[1:] != (4, 4) or intrinsics.shape not in ((4,), (len(c2w), 4)) or not len(c2w):
+            raise UserError(
+                f"cameras have poses of shape {tuple(cameras.c2w.shape)} and intrinsics of {tuple(intrinsics.shape)}: "
+                "give (F, 4, 4) and (F, 4)."
+            )
+        cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
+        return Views(self._reconstructor.views(self.field, cameras, orbit), orbit.frames_per_second)
+
+    def orbit(
+        self,
+        frames: Whole | None = None,
+        *,
+        elevation: Number | None = None,
+        distance: Number | None = None,
+        fov_y: Number | None = None,
+        resolution: Whole | None = None,
+        frames_per_second: Number | None = None,
+    ) -> Views:
+        """Views once around the object, from the input camera's place to its right.
+
+        Args:
+          frames: how many.
+          elevation: of the cameras, degrees; positive is above.
+          distance: of the cameras from the object's centre.
+          fov_y: their vertical field of view, degrees.
+          resolution: pixels per side.
+          frames_per_second: of the animation that `Views.save` writes.
+
+        Raises:
+          UserError: a number is out of range.
+        """
+        given = _given(
+            frames=frames,
+            elevation=elevation,
+            distance=distance,
+            fov_y=fov_y,
+            resolution=resolution,
+            frames_per_second=frames_per_second,
+        )
+        orbit = _changed(self._config.orbit, "orbit", **given)
+        checks.check_orbit(orbit)
+        return Views(self._reconstructor.orbit(self.field, orbit), orbit.frames_per_second)
+
+    @property
+    def _config(self) -> ReconstructionConfig:
+        return self._reconstructor.config
+
+    def __repr__(self) -> str:
+        return f"Reconstruction(image {self.image.shape}, planes {tuple(self.field.planes.shape[1:])})"
+
+
+@functools.lru_cache(maxsize=4)
+def _rembg(network: str) -> CutOut:
+    return load_rembg(network)
+
+
+def _variant(found: TrainedModel) -> str:
+    """Which of `configs/reconstruct.py` is meant for a model."""
+    if str(found.source) in PUBLISHED:
+        return PUBLISHED[str(found.source)].variant
+    return MINI if found.config.get("model") == config_files.to_tree(PRESETS[MINI]) else "base"
+
+
+def _given(**numbers: Any) -> dict[str, Any]:
+    """Those that are given, numpy's and JAX's scalars as numbers of Python."""
+    return {
+        name: value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
+        for name, value in numbers.items()
+        if value is not None
+    }
+
+
+def _changed(group: _T, where: str, **numbers: Any) -> _T:
+    """A group of a configuration with the numbers that are given, checked against its schema."""
+    tree = {field.name: getattr(group, field.name) for field in dataclasses.fields(group)}  # type: ignore[arg-type]
+    return config_files.build(type(group), {**tree, **_given(**numbers)}, where)
