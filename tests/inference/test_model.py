@@ -76,7 +76,9 @@ def test_numbers_come_from_the_checkpoint_and_may_be_given(model, weights):
 
 def test_the_background_that_is_given_is_seen(weights):
     dark = real3d_jax.load(weights, background=0.0)(photograph())
-    away = dark.render(real3d_jax.Cameras(cameras.spherical_c2w(0.0, 0.0, 2.2), jnp.array([9.0, 9.0, 9.0, 0.5])))
+    away = dark.render(
+        real3d_jax.Cameras(cameras.spherical_c2w(0.0, 0.0, 2.2), jnp.array([9.0, 9.0, 9.0, 0.5])), resolution=4
+    )
     assert away.rgb.max() == 0
 
 
@@ -285,12 +287,11 @@ def test_names_of_the_hub_have_their_cameras(name, file, camera, tiny, params, t
     monkeypatch.chdir(tmp_path)
     model = real3d_jax.load(name)
     assert (model.config.orbit.distance, model.config.orbit.fov_y) == camera
+    if name == "hwjiang/Real3D":
+        return
     local = real3d_jax.load(tmp_path / file, variant="triposr")  # the same file by its path
     assert local.config.orbit.distance == 1.9
-    result, again = model(photograph()), local(photograph())
-    assert len(result.mesh(16, threshold=LOW).faces) > 10
-    if name == "stabilityai/TripoSR":
-        np.testing.assert_array_equal(again.field.planes, result.field.planes)
+    np.testing.assert_array_equal(local(photograph()).field.planes, model(photograph()).field.planes)
 
 
 def test_the_default_is_the_model_in_the_box(weights, monkeypatch, tmp_path):
