@@ -120,7 +120,7 @@ def load_inception(path: str | os.PathLike) -> Inception:
     """Reads FID's InceptionV3.
 
     Args:
-      path: pytorch-fid's `pt_inception-2015-12-05-6726825d.pth` (which needs torch), a safetensors file of the same
+      path: pytorch-fid's `pt_inception-2015-12-05-6726825d.pth`, a safetensors file of the same
         names, or weights converted before.
 
     Raises:
