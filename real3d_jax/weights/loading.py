@@ -56,5 +56,5 @@ def check_shapes(params: Mapping, expected: Mapping, *, where: str) -> None:
     if problems:
         raise UserError(
             f"{where} belongs to a model of another size, with parameters {problems}: "
-            "match config.model to it, or give other weights."
+            "name its size (config.model; the variant of real3d_jax.load), or give other weights."
         )

@@ -48,11 +48,11 @@ def test_a_verb_passes_its_words_and_its_exit_code_on(verb, monkeypatch):
     assert seen == [[f"real3d {verb}", "--out", "a b"]]
 
 
-@pytest.mark.parametrize("verb", ["train", "prepare-data", "inspect-data"])
+@pytest.mark.parametrize("verb", ["evaluate", "prepare-data", "inspect-data"])
 def test_help_speaks_of_the_program_that_was_called(verb, monkeypatch, capsys):
     assert called(monkeypatch, verb, "--help") == 0
     said = capsys.readouterr().out
-    assert f"real3d {verb}" in said
+    assert f"\n    real3d {verb} --" in said
     assert "launch/" not in said and "configs/" not in said
 
 
