@@ -13,6 +13,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import pallas as pl
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
@@ -31,8 +32,8 @@ _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 def add_and_norm_fused(
     x: Float[Array, "B N C"],
     added: Float[Array, "B N C"] | None,
-    scale: Float[Array, "C"],
-    bias: Float[Array, "C"],
+    scale: Float[Array | np.ndarray, "C"],
+    bias: Float[Array | np.ndarray, "C"],
     *,
     epsilon: float,
     dtype: DTypeLike,
@@ -48,7 +49,7 @@ def add_and_norm_fused(
 
 
 def value_times_gelu_fused(
-    product: Float[Array, "B N C"], bias: Float[Array, "C"], *, interpret: bool = False
+    product: Float[Array, "B N C"], bias: Float[Array | np.ndarray, "C"], *, interpret: bool = False
 ) -> Float[Array, "B N C//2"]:
     """value * gelu(gate) of `product + bias`, the first half of which is the value and the second the gate."""
     function = functools.partial(_value_times_gelu, interpret)

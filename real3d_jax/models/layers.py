@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -114,7 +115,7 @@ class _NormParameters(nn.Module):
     """Those of a LayerNorm, under the same names."""
 
     @nn.compact
-    def __call__(self, width: int) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
+    def __call__(self, width: int) -> tuple[Float[Array | np.ndarray, "C"], Float[Array | np.ndarray, "C"]]:
         return (
             self.param("scale", nn.initializers.ones, (width,)),
             self.param("bias", nn.initializers.zeros, (width,)),

@@ -5,6 +5,7 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -95,7 +96,7 @@ class _ProductAndBias(nn.Module):
     dtype: DTypeLike
 
     @nn.compact
-    def __call__(self, x: Float[Array, "B N K"]) -> tuple[Float[Array, "B N C"], Float[Array, "C"]]:
+    def __call__(self, x: Float[Array, "B N K"]) -> tuple[Float[Array, "B N C"], Float[Array | np.ndarray, "C"]]:
         kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         return jnp.matmul(x.astype(self.dtype), kernel.astype(self.dtype)), bias

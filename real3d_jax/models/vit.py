@@ -139,7 +139,9 @@ class _Mlp(nn.Module):
         return nn.Dense(x.shape[-1], dtype=self.dtype, name="down")(_ACTIVATIONS[self.activation](hidden))
 
 
-def interpolate_positions(table: Float[Array, "1 positions C"], rows: int, columns: int) -> Float[Array, "1 tokens C"]:
+def interpolate_positions(
+    table: Float[Array | np.ndarray, "1 positions C"], rows: int, columns: int
+) -> Float[Array | np.ndarray, "1 tokens C"]:
     """The position table at another patch grid, as the published code resizes it.
 
     A constant linear map, so that the gradient of a 32x32 grid reaches the 14x14 table. The class token's entry stays.
