@@ -5,7 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 UNREACHED = 255  # ssh's own exit code
@@ -69,11 +69,11 @@ class Slice:
     project: str | None = None
     dry: bool = False
     assumed: str = "ABSENT"
-    _where: list[str] = field(init=False)
 
-    def __post_init__(self):
-        self._where = [f"--zone={self.zone}"] if self.zone else []
-        self._where += [f"--project={self.project}"] if self.project else []
+    @property
+    def _where(self) -> list[str]:
+        zone = [f"--zone={self.zone}"] if self.zone else []
+        return zone + ([f"--project={self.project}"] if self.project else [])
 
     def check(self) -> None:
         """Raises LaunchError unless gcloud is there, signed in, and knows a project and a zone."""
@@ -89,7 +89,7 @@ class Slice:
             known = given or self._gcloud("config", "get-value", key).strip()
             if not known or known == "(unset)":
                 raise LaunchError(f"No {what} is set: give --{what}, or run 'gcloud config set {key} ...'.")
-            setattr(self, what, known)
+            setattr(self, what, known)  # for good: a watch must not follow a change of gcloud's configuration
 
     def state(self) -> str:
         """ABSENT, READY, or Google's word; see `is_lost`."""

@@ -8,7 +8,8 @@
     delete  gives the slice back
 
 What follows `--` goes to launch/train.py, or with --program evaluate to launch/evaluate.py. --dry-run prints every
-command and runs none (of `watch`, those of a slice that is not there yet and is not taken away). Exit codes: 0 done, 1 failed for now, 2 something to put right (one sentence says what).
+command and runs none; of `watch`, those for a slice that is not there yet and is not taken away. Exit codes: 0 done, 1
+failed for now, 2 something to put right (one sentence says what).
 Needs Python 3.11 and gcloud, and nothing else of the package.
 """
 
