@@ -72,17 +72,22 @@ start() {
   shift
   [ "$(state_of_run)" != running ] || fail "a run is going on on $(hostname) already."
   mkdir -p "$notes"
-  rm -f "$notes/exit"
+  rm -f "$notes/exit" "$notes/pid"
   if [ "$key" != "$(cat "$notes/key" 2>/dev/null)" ]; then rm -f "$notes/log"; fi  # another run's
   echo "$key" > "$notes/key"
   setsid nohup bash "$checkout/launch/tpu/worker.sh" attend "$@" < /dev/null >> "$notes/log" 2>&1 &
-  echo $! > "$notes/pid"
+  for _ in $(seq 100); do
+    if [ -s "$notes/pid" ]; then return; fi  # from here on it is on its own
+    sleep 0.1
+  done
+  fail "the run did not start on $(hostname): $(tail -n 1 "$notes/log")"
 }
 
 attend() {
   local folder run=$2 program=$3 logs copier code=0 run_option
   folder=$(folder_of "$1")
   shift 3
+  echo $$ > "$notes/pid"
   case $program in train) run_option=--workdir ;; *) run_option=--checkpoint ;; esac
   logs=$folder/logs/$run
   mkdir -p "$logs"
