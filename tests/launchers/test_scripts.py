@@ -37,14 +37,26 @@ def test_the_pods_jax_and_python_are_in_the_packages_range():
 
 
 class Slurm:
-    """Stand-ins for srun, which obeys SIGTERM by exiting with 143 after a while, and scontrol, which writes down."""
+    """Stand-ins for Slurm's commands, which write down how they were called.
+
+    The tasks of `srun` save for half a second when `scancel` signals them. A SIGTERM to `srun` itself kills them, as
+    Slurm's does.
+    """
 
     def __init__(self, folder: Path):
         self._folder = folder
         self.called = folder / "called"
         self.called.write_text("")
         tools = {
-            "srun": 'trap "sleep 0.5; exit 143" TERM\n[ -z "$CODE" ] || exit "$CODE"\nsleep 100 & wait $!',
+            "srun": f"""
+                [ -z "$CODE" ] || exit "$CODE"
+                trap "exit 137" TERM
+                until [ -e {folder}/told ]; do sleep 0.1; done
+                sleep 0.5
+                exit 143
+            """,
+            "scancel": f"touch {folder}/told",
+            "squeue": 'echo "${STATE:-RUNNING}"',
             "scontrol": "",
             "python": "",
         }
@@ -74,11 +86,18 @@ def slurm(tmp_path) -> Slurm:
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
-def test_a_warning_stops_the_step_and_requeues(slurm, number):
+def test_a_warning_lets_the_tasks_save_and_requeues(slurm, number):
     assert slurm.stopped(number).returncode == 0
     called = slurm.called.read_text().splitlines()
     assert "srun python -u launch/train.py --multihost --config a b.py" in called
+    assert "scancel --signal=TERM 7" in called
     assert called[-1] == "scontrol requeue 7"
+
+
+@pytest.mark.parametrize("state", ["COMPLETING", "CANCELLED", ""])
+def test_a_job_that_is_being_ended_is_not_brought_back(slurm, state):
+    assert slurm.start(CODE="143", STATE=state or " ").wait(timeout=30) == 143
+    assert "requeue" not in slurm.called.read_text()
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
