@@ -6,7 +6,7 @@ node      state of the slice, or null
 refusals  what the next `create`s say on their way out (null: they work)
 ssh       exit codes of the next ssh and scp calls (255: ssh itself failed); 0 when used up
 runs      what the workers say at the next looks, the last one for good: a list of states, a string that is a state
-          of the slice instead ('PREEMPTED'), or null for a machine that has none
+          of the slice instead ('PREEMPTED'), or an empty list for workers that say nothing
 key       of the run that was started last; `started` counts the starts
 log       what a worker's log says
 """
@@ -85,7 +85,7 @@ def on_workers(state: dict, command: str) -> int:
             if state["queue"]:
                 state["queue"] = "SUSPENDED"
             return refuse("ssh: connect to host 10.0.0.1 port 22: Connection timed out", 255)
-        for number in range(2):
+        for number in range(0 if now == [] else 2):
             said = now[number] if now and state["key"] else "none"
             print(f"worker t1v-w-{number} {state['key'] or '-'} {said}")
     elif "worker.sh log" in command:

@@ -223,9 +223,9 @@ def test_watch_gives_up_after_failures_in_a_row(cloud):
 
 
 def test_watch_forgets_failures_once_a_run_goes_on(cloud):
-    cloud.set(runs=[*([["143", "143"]] * 3 + [GOING] * 10) * 3, DONE])
+    cloud.set(runs=[*([["143", "143"]] * 3 + [GOING] * 10) * 2, DONE])
     cloud.pod(*WATCH, *WORDS)
-    assert cloud["started"] == 10
+    assert cloud["started"] == 7
 
 
 def test_watch_gets_over_passing_ssh_failures(cloud):
@@ -239,6 +239,12 @@ def test_watch_replaces_a_slice_that_does_not_answer(cloud):
     done = cloud.pod(*WATCH, *WORDS)
     assert "did not answer 3 times" in done.stderr
     assert len(cloud.calls("tpu-vm", "create")) == 2 and cloud["started"] == 2
+
+
+def test_watch_does_not_start_a_run_on_workers_that_say_nothing(cloud):
+    cloud.set(runs=[GOING, [], GOING, DONE])
+    done = cloud.pod(*WATCH, *WORDS)
+    assert "say nothing" in done.stderr and cloud["started"] == 1
 
 
 def test_watch_replaces_a_slice_of_which_only_a_part_goes_on(cloud):

@@ -1,6 +1,5 @@
 """The shell scripts without a finding, pins that fit the package, and the batch script with a stub srun."""
 
-import os
 import re
 import shutil
 import signal
@@ -68,7 +67,7 @@ class Slurm:
         path = f"{self._folder}:/usr/bin:/bin"
         job = {"PATH": path, "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "7", "CODE": "", **environment}
         words = ["bash", str(BATCH), "--config", "a b.py"]
-        return subprocess.Popen(words, env={**os.environ, **job}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.Popen(words, env=job, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def stopped(self, number: int, **environment) -> subprocess.Popen:
         job = self.start(**environment)
