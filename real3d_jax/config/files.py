@@ -243,17 +243,18 @@ def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:
 
 def _add_sets(tree: ml_collections.ConfigDict, pairs: Sequence[tuple[str, str]]) -> None:
     """Makes an entry for each data set whose `path` is given and whose name is new, whatever the order of the pairs."""
+    data: Any = tree.get("data", {})
     for key, _ in pairs:
         match = re.fullmatch(r"data\.(\w+)\.([^.]*)\.path", key)
-        if match is None or match[1] not in ADDED_SETS or match[1] not in tree.get("data", {}):
+        if match is None or match[1] not in ADDED_SETS or match[1] not in data:
             continue
         kind, name = match.groups()
         if not re.fullmatch(r"[A-Za-z][\w-]*", name):
             raise UserError(
                 f"A data set cannot be called '{name}': begin with a letter, go on with letters, digits, _, -."
             )
-        if name not in tree.data[kind]:
-            tree.data[kind][name] = ml_collections.ConfigDict({**ADDED_SETS[kind], "path": ""})
+        if name not in data[kind]:
+            data[kind][name] = ml_collections.ConfigDict({**ADDED_SETS[kind], "path": ""})
 
 
 def _set(tree: ml_collections.ConfigDict, key: str, text: str) -> None:

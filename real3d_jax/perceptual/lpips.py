@@ -76,7 +76,7 @@ def check_network(network: str) -> None:
 
 
 def _scale(images: Float[Array | np.ndarray, "B H W 3"]) -> Float[Array, "B H W 3"]:
-    return (2 * images - 1 - _SHIFT) / _SCALE
+    return (2 * jnp.asarray(images) - 1 - _SHIFT) / _SCALE
 
 
 def unit_length(features: Float[Array, "B h w C"]) -> Float[Array, "B h w C"]:
