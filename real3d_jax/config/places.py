@@ -19,9 +19,10 @@ def own_folder() -> Path:
 
 
 def own_names() -> list[str]:
-    """The names of the package's own: 'real3d', 'eval/smoke', ..."""
+    """The names of the package's own: 'real3d', 'eval/smoke', ... Files that only help others are none."""
     folder = own_folder()
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob(f"*{_SUFFIX}"))
+    files = [path for path in folder.rglob(f"*{_SUFFIX}") if "\ndef get_config(" in path.read_text()]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
 
 
 def find(source: str) -> Path:

@@ -83,7 +83,11 @@ def write_summary(path: Path, metrics: Mapping[str, Metric], about: Mapping[str,
 def load_metrics(path: Path) -> dict[str, Metric]:
     """The metrics of a `summary.json`."""
     tree = json.loads(path.read_text())
-    return {name: Metric(**values) for name, values in tree.items() if name != "about"}
+    return {
+        name: Metric(**values | {"interval": values["interval"] and tuple(values["interval"])})
+        for name, values in tree.items()
+        if name != "about"
+    }
 
 
 def markdown(

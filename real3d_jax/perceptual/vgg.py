@@ -30,7 +30,7 @@ def vgg_features(params: dict, images: Float[Array, "B H W 3"]) -> list[Float[Ar
             x = pool_max(x, size=2, stride=2)
         for conv in range(len(convolutions)):
             weights = params[conv_name(block, conv)]
-            x = jax.nn.relu(_convolve(x, weights["kernel"]) + weights["bias"])
+            x = jax.nn.relu(_convolve(x, jnp.asarray(weights["kernel"])) + weights["bias"])
         features.append(x)
     return features
 

@@ -24,7 +24,7 @@ def data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
     return f"data:image/{kind.lower()};base64,{encoded(picture, kind, **options)}"
 
 
-def strip(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "h W 3"]:
+def strip(images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "H W 3"]:
     """Images side by side on white, their upper edges in line."""
     height = max(image.shape[0] for image in images)
     width = sum(image.shape[1] + _GAP for image in images) - _GAP

@@ -185,7 +185,7 @@ class _NumpyKind:
 
 
 def _tensor(
-    storage: _Storage, offset: int, shape: tuple, strides: tuple, requires_grad: bool, hooks: Any, metadata: Any = None
+    storage: Any, offset: Any, shape: Any, strides: Any, requires_grad: Any, hooks: Any, metadata: Any = None
 ) -> Tensor:
     """PyTorch's `_rebuild_tensor_v2`: a view of a storage, which must lie within it."""
     if not isinstance(storage, _Storage):
@@ -200,7 +200,7 @@ def _tensor(
     return Tensor(storage.numbers, storage.kind == _BFLOAT16, offset if count else 0, tuple(shape), tuple(strides))
 
 
-def _parameter(tensor: Tensor, requires_grad: bool, hooks: Any) -> Tensor:
+def _parameter(tensor: Any, requires_grad: Any, hooks: Any) -> Tensor:
     """PyTorch's `_rebuild_parameter`."""
     if not isinstance(tensor, Tensor):
         raise Damaged("a parameter is no tensor")

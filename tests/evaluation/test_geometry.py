@@ -34,6 +34,7 @@ def config(tmp_path):
     return dataclasses.replace(make_tiny_evaluation(tmp_path).geometry, meshes=str(tmp_path), points=5000)
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_the_right_surface_in_the_right_frame_scores_best(config, monkeypatch, tiny):
     monkeypatch.setattr(geometry, "extract_mesh", lambda *_, **__: blob())
     found = geometry.field_scores(None, "object", TO_INPUT, config=config, render=tiny.render, seed=0)
@@ -47,6 +48,7 @@ def test_the_right_surface_in_the_right_frame_scores_best(config, monkeypatch, t
     assert wrong["chamfer_l1_aligned"][0] < 0.03
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 def test_a_field_without_a_surface_is_not_finite(config, monkeypatch, tiny):
     def nothing(*_, **__):
         raise UserError("no surface")

@@ -73,6 +73,7 @@ def test_distances_are_fitted_for_each_object_or_for_all():
     ]
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("table", "first"),
     [(1, "semantic_clip"), (2, "semantic_clip"), (3, "psnr"), (4, "psnr")],

@@ -30,6 +30,7 @@ class _Clock:
         return now
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize("log_every", [1, 2])
 def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, capsys, log_every):
     """With a step that returns when it is over, as on a GPU: the metrics of each are fetched a step late."""
@@ -60,6 +61,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
     assert capsys.readouterr().out.count("20.00 s/step") == len(rates)
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("skip_norm", "reason"),
     [
