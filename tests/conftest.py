@@ -30,17 +30,6 @@ def smoke_config():
     return parse(get_config("scratch"))
 
 
-@pytest.fixture(scope="module")
-def cache_compilations(tmp_path_factory):
-    """Keeps what is compiled, for tests that compile the same programs again and again."""
-    import jax
-
-    former = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    yield
-    jax.config.update("jax_compilation_cache_dir", former)
-
-
 @pytest.fixture(scope="session")
 def lpips_params():
     """LPIPS on a random VGG16."""

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from real3d_jax.ablation.pooling import Scored, pooled_differences
+from real3d_jax.ablation.pooling import Scored, pooled_differences, shared_seeds
 from real3d_jax.ablation.rows import BASE, FULL
 from real3d_jax.config.evaluation import BootstrapConfig
 from real3d_jax.evaluation.comparison import Difference
@@ -49,6 +49,5 @@ def claim_results(scored: Mapping[str, Sequence[Scored]], bootstrap: BootstrapCo
         runs, others = scored.get(claim.better, ()), scored.get(claim.worse, ())
         differences = pooled_differences(runs, others, bootstrap)
         if differences:
-            shared = {run.config.seed for run in runs if run.config} & {run.config.seed for run in others if run.config}
-            found.append(ClaimResult(claim, differences, len(shared)))
+            found.append(ClaimResult(claim, differences, len(shared_seeds(runs, others))))
     return found

@@ -68,7 +68,7 @@ def pooled_differences(
       base: the base's. Only seeds and objects that both have count.
       bootstrap: of the intervals.
     """
-    pairs = [(_by_name(run), _by_name(other)) for run, other in _pairs(runs, base)]
+    pairs = [(_by_name(run), _by_name(other)) for run, other in shared_seeds(runs, base)]
     if not pairs:
         return {}
     settings = {"level": bootstrap.level, "resamples": bootstrap.resamples}
@@ -89,8 +89,8 @@ def pooled_differences(
     return found
 
 
-def _pairs(runs: Sequence[Scored], base: Sequence[Scored]) -> list[tuple[Scored, Scored]]:
-    """A row's runs with the base's of the same seed."""
+def shared_seeds(runs: Sequence[Scored], base: Sequence[Scored]) -> list[tuple[Scored, Scored]]:
+    """A row's runs with another row's of the same seed."""
     of_seed = {run.config.seed: run for run in base if run.config is not None}
     return [(run, of_seed[run.config.seed]) for run in runs if run.config is not None and run.config.seed in of_seed]
 

@@ -17,8 +17,6 @@ from real3d_jax.evaluation.results import load_rows
 from tests.ablation.tiny_ablation import EVALUATION, TRAINING, write_config_files
 from tests.commands import STOPPED, call, stop_at
 
-pytestmark = pytest.mark.usefixtures("cache_compilations")  # rows compile much the same programs
-
 COMMAND = Path(__file__).parents[2] / "launch" / "ablate.py"
 
 ablate = functools.partial(call, COMMAND)

@@ -16,8 +16,6 @@ from real3d_jax.training.initialization import initial_state
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.weights.converted import Weights, save_weights
 
-pytestmark = pytest.mark.usefixtures("cache_compilations")
-
 
 @pytest.fixture(scope="module")
 def config():

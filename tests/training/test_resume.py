@@ -19,8 +19,6 @@ from real3d_jax.training.state import apply_gradients
 from real3d_jax.training.validation import SCORES
 from tests.commands import STOPPED, stop_at
 
-pytestmark = pytest.mark.usefixtures("cache_compilations")  # these tests compile one program again and again
-
 
 def metrics(workdir):
     volatile = ("steps_per_second",)
