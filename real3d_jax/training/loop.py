@@ -157,12 +157,17 @@ def _save(run: Run) -> None:
     run.checkpoints.save(run.state, run.records())
 
 
-def _draw(run: Run, step: int, batch: TrainBatch) -> Path:
-    """Writes a grid of pictures: held-out objects (if any), and photographs of the current batch with their cycle."""
+def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
+    """Writes a grid of pictures: held-out objects (if any), and photographs of the current batch with their cycle.
+
+    None is drawn of a batch without photographs whose objects are all streamed, when no held-out object stands in.
+    """
     synthetic, real = jax.tree.map(lambda x: np.asarray(x[:_PICTURE_ROWS]), (batch.synthetic, batch.real))
     if run.validator is not None and run.config.batch.synthetic:
         synthetic = run.validator.some_objects(_PICTURE_ROWS)
     rows = TrainBatch(synthetic, real)
+    if not any(len(part) for part in jax.tree.leaves(rows)):
+        return None
     if jax.process_count() > 1:
         rows = multihost_utils.broadcast_one_to_all(rows)
     strips = run.preview_fn(run.state.params, put_same(rows, replicated(run.mesh)), run.key, run.state.step)
@@ -203,7 +208,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
     peaks = describe_peak_memory(summary["peak_rss_gib"], device)
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
     say(f"checkpoint {run.checkpoints.path(step)}")
-    say(f"picture    {picture}")
+    if picture is not None:
+        say(f"picture    {picture}")
 
 
 def _summarize_scores(results: Mapping[str, Any], after: Mapping[str, float]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The loop's clock: when a step ended, however late its metrics are fetched."""
+"""The loop: when a step ended, however late its metrics are fetched, and what it tells and draws."""
 
 import itertools
 import threading
@@ -6,8 +6,10 @@ import types
 from concurrent.futures import Future
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
+from real3d_jax.batches import TrainBatch
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training import loop, reporting
@@ -79,3 +81,12 @@ def test_too_many_skipped_updates_are_told_with_every_possible_reason(skip_norm,
     loop._report(run, [(7, {"skipped_in_a_row": jnp.asarray(2)}, ended)])
     with pytest.raises(UserError, match=rf"3 updates in a row were skipped up to step 8, {reason}"):
         loop._report(run, [(8, {"skipped_in_a_row": jnp.asarray(3)}, ended)])
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("synthetic", [None, np.zeros((0, 2, 4, 4, 3))])
+def test_nothing_is_drawn_where_neither_photographs_nor_held_out_objects_are(tmp_path, synthetic):
+    """All objects of the batch are streamed: the host has no picture of them."""
+    run = types.SimpleNamespace(validator=None, config=types.SimpleNamespace(batch={"synthetic": 2}), workdir=tmp_path)
+    assert loop._draw(run, 1, TrainBatch(synthetic, None, streamed=object())) is None
+    assert not list(tmp_path.iterdir())
