@@ -24,7 +24,7 @@ def of_run(config: Mapping[str, Any], *, step: int, inputs: Mapping[str, float |
       'render' has the fields of `RenderConfig` in `FIELD`; 'input' those of `INPUT` that are known: distance in world
       units, field of view in degrees, and the side of the square crop relative to the longer side of the object's box.
     """
-    said = _first_said(config, ("synthetic", "streamed", "real"))
+    said = camera_of_photographs(config)
     said |= {name: value for name, value in inputs.items() if value is not None}
     return {
         "step": step,
@@ -38,10 +38,7 @@ def camera_of_photographs(config: Mapping[str, Any]) -> dict[str, float]:
 
     Where it has none it is that of its renders; `config` as of `of_run`.
     """
-    return _first_said(config, ("real", "streamed", "synthetic"))
-
-
-def _first_said(config: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[str, float]:
+    kinds = ("real", "streamed", "synthetic")
     sources = [source for kind in kinds for source in config["data"].get(kind, {}).values()]
     said = {name: next((x[name] for x in sources if name in x), None) for name in INPUT}
     if said["crop_ratio"] is not None:

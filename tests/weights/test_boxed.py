@@ -86,7 +86,7 @@ def test_weights_of_a_run_carry_what_shapes_do_not_tell(config, run, weights):
     assert read.trained == {
         "step": 3,
         "render": {"radius": 0.5, "density_bias": -2.0, "background": 1.0},
-        "input": {"distance": 2.4, "fov_y": 39.6, "crop_ratio": 1.3},
+        "input": {"distance": 3.0, "fov_y": 39.6, "crop_ratio": 1.3},
     }
     assert {float(x) for leaf in jax.tree.leaves(read.params) for x in np.unique(leaf)} == {2.0}
     assert json.loads((weights / "config.json").read_text())["precision"] == "float16"
@@ -108,7 +108,7 @@ def test_the_word_is_taken_wherever_a_checkpoint_is(config, box, run, tmp_path):
     assert found.model == config.model
     checkpoint = load_checkpoint(find_model(Path("mini")), found)
     assert checkpoint.title == "mini"
-    assert find_model("mini").input_camera == {"distance": 2.4, "fov_y": 39.6, "crop_ratio": 1.3}
+    assert find_model("mini").input_camera == {"distance": 3.0, "fov_y": 39.6, "crop_ratio": 1.3}
     begun = dataclasses.replace(config, init_from="mini")
     mesh = make_mesh(MeshConfig(1), 1)
     model, optimizer = make_model(config.model, config.compute), make_optimizer(config.optimizer, 10)
@@ -146,5 +146,5 @@ def test_converted_again_they_keep_what_they_carry_and_their_card(weights, tmp_p
     assert load_weights(tmp_path / "w").trained == load_weights(weights).trained
     assert (tmp_path / "w" / "README.md").read_text() == "about them"
     told = capsys.readouterr().out
-    assert "trained  3 steps; input camera: distance 2.4, fov_y 39.6, crop_ratio 1.3" in told
+    assert "trained  3 steps; input camera: distance 3, fov_y 39.6, crop_ratio 1.3" in told
     assert f"params.safetensors has {(tmp_path / 'w' / 'params.safetensors').stat().st_size:,} bytes" in told
