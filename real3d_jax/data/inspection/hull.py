@@ -49,11 +49,11 @@ def misfits(
     result = np.empty(directions.shape[:2], np.float32)
     for view in range(len(c2w)):
         others = np.delete(np.arange(len(c2w)), view)
-        worst = _worst(outlines.distance[others], to_views[others])
+        seen = outlines.distance[others], to_views[others]
 
-        def along(t, view=view, worst=worst):
+        def along(t, view=view, seen=seen):
             points = origins[view] + t[..., None] * directions[view][:, None]
-            return worst(points.reshape(-1, 3)).reshape(t.shape)
+            return _worst(points.reshape(-1, 3), *seen).reshape(t.shape)
 
         coarse = near[view][:, None] + span[view][:, None] * (np.arange(steps, dtype=np.float32) + 0.5) / steps
         found = along(coarse)
@@ -64,22 +64,19 @@ def misfits(
     return result
 
 
-def _worst(distance: Float[np.ndarray, "views h w"], to_views: Float[np.ndarray, "views 3 4"]):
-    """A function that gives, for points, the distance to the mask that is farthest."""
+def _worst(
+    points: Float[np.ndarray, "n 3"], distance: Float[np.ndarray, "views h w"], to_views: Float[np.ndarray, "views 3 4"]
+) -> Float[np.ndarray, "n"]:
+    """The distance of points to the mask that is farthest."""
     views, height, width = distance.shape
-    flat = distance.reshape(-1)
     first = (np.arange(views) * height * width)[:, None]
-
-    def worst(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
-        u, v, depth = np.moveaxis(to_views[..., :3] @ points.T + to_views[..., 3:], 1, 0)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            column = np.clip(u / depth * width, 0, width - 1)
-            row = np.clip(v / depth * height, 0, height - 1)
-        before = depth > 0
-        at = first + np.where(before, row, 0).astype(np.int32) * width + np.where(before, column, 0).astype(np.int32)
-        return np.where(before, flat[at], FAR).max(0)
-
-    return worst
+    u, v, depth = np.moveaxis(to_views[..., :3] @ points.T + to_views[..., 3:], 1, 0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        column = np.clip(u / depth * width, 0, width - 1)
+        row = np.clip(v / depth * height, 0, height - 1)
+    before = depth > 0
+    at = first + np.where(before, row, 0).astype(np.int32) * width + np.where(before, column, 0).astype(np.int32)
+    return np.where(before, distance.reshape(-1)[at], FAR).max(0)
 
 
 def projections(c2w, intrinsics) -> Float[np.ndarray, "views 3 4"]:

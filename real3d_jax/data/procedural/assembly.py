@@ -1,5 +1,6 @@
 """Puts the parts of one object together."""
 
+import functools
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -110,12 +111,7 @@ class Assembly:
         count = len(self._parts)
         assert count <= slots, f"{count} solids do not fit into {slots}"
         solids, at, paints, rotations, mirrors, radial = zip(*self._parts, strict=True) if count else ((),) * 6
-
-        def filled(values, *shape: int) -> np.ndarray:
-            out = np.zeros((slots, *shape))
-            out[:count] = np.array(values, float).reshape(count, *shape)
-            return out
-
+        filled = functools.partial(_filled, slots)
         k = Solids(
             rotation=filled(rotations, 3, 3),
             centre=filled(at, 3),
@@ -155,3 +151,10 @@ class Assembly:
         o, factor = normalised(o, directions=directions, tapers=True)
         o = o._replace(textures=o.textures._replace(frequency=o.textures.frequency / factor))
         return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), o)
+
+
+def _filled(slots: int, values: Sequence | np.ndarray, *shape: int) -> np.ndarray:
+    """The values, each of a shape, in the first of so many slots, and zeros in the others."""
+    out = np.zeros((slots, *shape))
+    out[: len(values)] = np.array(values, float).reshape(len(values), *shape)
+    return out
