@@ -21,6 +21,8 @@ QUOTA = """ERROR: (gcloud.compute.tpus.tpu-vm.create) {
   "message": "Quota limit 'TPUV5sLitepodPerProjectPerZone' has been exceeded. Limit: 0 in zone us-west4-a."
 }"""
 NO_ROOM = 'ERROR: {"code": 8, "message": "There is no more capacity in the zone \\"us-west4-a\\"; try another zone"}'
+# The copies of the commit that nobody unpacks: of 40 megabytes, which take git a second to compress.
+UNPACKED = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "tar.tar.gz.command", "GIT_CONFIG_VALUE_0": "/bin/cat"}
 DONE = ["0", "0"]
 GOING = ["running", "running"]
 
@@ -48,7 +50,7 @@ class Cloud:
         return json.loads(self._file.read_text())[key]
 
     def pod(self, *words: str, code: int = 0) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "PATH": str(self._folder / "bin"), "GCLOUD_STUB": str(self._file)}
+        environment = {**os.environ, "PATH": str(self._folder / "bin"), "GCLOUD_STUB": str(self._file), **UNPACKED}
         command = [sys.executable, "-S", "-E", str(POD), *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == code, done.stdout + done.stderr
