@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-from small_model import FLOAT32, SMALL
+from small_model import FLOAT32, SMALL, initialized
 
 from configs.reconstruct import get_config
 from real3d_jax.checkpoints import trained_model
@@ -14,7 +14,6 @@ from real3d_jax.checkpoints.trained_model import as_trained, find_model, load_ch
 from real3d_jax.config.files import build
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.errors import UserError
-from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.weights import tsr
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
@@ -31,7 +30,7 @@ def config():
 
 @pytest.fixture(scope="module")
 def params(config):
-    return jax.tree.map(np.asarray, init_params(make_model(config.model, config.compute), jax.random.key(0)))
+    return jax.tree.map(np.asarray, initialized(config.model, config.compute))
 
 
 def test_a_foreign_file_and_converted_weights_are_the_same_model(config, params, tmp_path):

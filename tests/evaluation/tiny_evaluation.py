@@ -7,8 +7,8 @@ import jax
 from real3d_jax.checkpoints.trained_model import Described
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
-from real3d_jax.models.lrm import init_params, make_model
 from tests.miniature import shrink_model
+from tests.small_model import initialized
 
 SMOKE = Path(__file__).parents[2] / "configs" / "eval" / "smoke.py"
 OBJECTS = 5
@@ -44,5 +44,4 @@ def make_tiny_evaluation(root: Path, variant: str = "", **changes) -> Evaluation
 
 def random_params(config: Described, seed: int = 0) -> dict:
     """Parameters of a model that sees something: random ones, with a density bias that shows."""
-    params = init_params(make_model(config.model, config.compute), jax.random.key(seed))
-    return jax.tree.map(lambda x: 2.0 * x, params)
+    return jax.tree.map(lambda x: 2.0 * x, initialized(config.model, config.compute, seed))

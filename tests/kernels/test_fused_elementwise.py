@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_model import FLOAT32, SMALL
+from small_model import FLOAT32, SMALL, initialized
 
 from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_elementwise
@@ -116,13 +116,14 @@ def test_gelu_is_as_near_as_bfloat16_can_tell_also_below_zero():
 
 def test_the_whole_model_and_its_gradients():
     sizes = dataclasses.replace(SMALL, token_width=64, heads=2)
-    params = init_params(make_model(sizes, FLOAT32), jax.random.key(0))
+    params = initialized(sizes)
     images = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3))
 
     def run(elementwise):
         model = make_model(sizes, dataclasses.replace(FLOAT32, elementwise=elementwise, remat="dots"))
-        assert jax.tree.structure(init_params(model, jax.random.key(0))) == jax.tree.structure(params)
-        return jax.value_and_grad(lambda p: jnp.mean(jnp.square(model.apply({"params": p}, images))))(params)
+        own = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
+        assert jax.tree.structure(own) == jax.tree.structure(params)
+        return jax.jit(jax.value_and_grad(lambda p: jnp.mean(jnp.square(model.apply({"params": p}, images)))))(params)
 
     (fused, d_fused), (plain, d_plain) = run("pallas"), run("xla")
     np.testing.assert_allclose(fused, plain, rtol=TOLERANCE)

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_model import FLOAT32, SMALL
+from small_model import FLOAT32, SMALL, initialized
 
 from real3d_jax.cameras import canonical_c2w, intrinsics_from_fov, invert_rigid
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import align_positions, check_position_start
-from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.models.lrm import make_model
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.models.vit import interpolate_positions
 from real3d_jax.rendering.plane_query import query_planes
@@ -127,9 +127,10 @@ def test_without_interpolation_the_settings_are_those_that_were_measured():
 
 def test_a_random_start_is_as_before_and_an_aligned_one_changes_two_tables_only():
     model, key = make_model(SMALL, FLOAT32), jax.random.key(3)
-    before = init_params(model, key)
-    jax.tree.map(np.testing.assert_array_equal, random_params(model, "random", key), before)
-    aligned = jax.jit(lambda key: random_params(model, "aligned", key))(key)
+    before = initialized(SMALL, seed=3)
+    start = jax.jit(random_params, static_argnums=(0, 1))
+    jax.tree.map(np.testing.assert_array_equal, start(model, "random", key), before)
+    aligned = start(model, "aligned", key)
     flat, treedef = jax.tree_util.tree_flatten_with_path(before)
     assert treedef == jax.tree.structure(aligned)
     changed = {

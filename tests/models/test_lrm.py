@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_model import FLOAT32, SMALL
+from small_model import FLOAT32, SMALL, initialized
 
 from real3d_jax.errors import UserError
 from real3d_jax.models.layers import Attention, choose_attention, pad_tokens
@@ -17,7 +17,7 @@ from real3d_jax.models.transformer import TriplaneTransformer, _Block
 
 @pytest.fixture(scope="module")
 def params():
-    return init_params(make_model(SMALL, FLOAT32), jax.random.key(0))
+    return initialized(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,13 @@ def test_remat_changes_nothing(params, images, remat):
 
 
 def test_bfloat16_is_near_float32_with_float32_parameters_and_planes(params, images):
-    exact = make_model(SMALL, FLOAT32).apply({"params": params}, images)
+    exact = jax.jit(make_model(SMALL, FLOAT32).apply)({"params": params}, images)
     model = make_model(SMALL, dataclasses.replace(FLOAT32, dtype="bfloat16"))
-    planes = model.apply({"params": params}, images)
+    planes = jax.jit(model.apply)({"params": params}, images)
     assert planes.dtype == jnp.float32
     error = jnp.linalg.norm(planes - exact) / jnp.linalg.norm(exact)
     assert 1e-5 < error < 2e-2
-    own = init_params(model, jax.random.key(0))
+    own = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
     assert {x.dtype for x in jax.tree.leaves(own)} == {jnp.dtype("float32")}
 
 
@@ -70,7 +70,7 @@ def test_scanned_blocks_equal_blocks_one_after_another(params, images):
     tokens = jax.random.normal(jax.random.key(2), (2, 48, 32))
     image_tokens = jax.random.normal(jax.random.key(3), (2, 17, 32))
     backbone = TriplaneTransformer(layers=2, heads=2, dtype=jnp.float32, remat="none", attention="xla", unroll=1)
-    scanned = backbone.apply({"params": params["backbone"]}, tokens, image_tokens)
+    scanned = jax.jit(backbone.apply)({"params": params["backbone"]}, tokens, image_tokens)
 
     def linear(part, x):
         return x @ part["kernel"] + part["bias"]
@@ -83,7 +83,7 @@ def test_scanned_blocks_equal_blocks_one_after_another(params, images):
     block = _Block(heads=2, dtype=jnp.float32, attention="xla", image_tokens=image_tokens.shape[1])
     for i in range(2):
         layer = jax.tree.map(lambda p, i=i: p[i], params["backbone"]["layers"])
-        x, _ = block.apply({"params": layer}, x, image_tokens)
+        x, _ = jax.jit(block.apply)({"params": layer}, x, image_tokens)
     unrolled = tokens + linear(params["backbone"]["proj_out"], x)
     np.testing.assert_allclose(scanned, unrolled, atol=2e-5)
 

@@ -1,6 +1,7 @@
 """Rendering of whole fields."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,9 @@ from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, query_field, render_rays, render_views
 
 CONFIG = dataclasses.replace(RENDER, resolution=8, samples=64, rays_per_chunk=50)
+# Op by op there are hundreds of programs to compile.
+views_of = jax.jit(render_views, static_argnames=("config", "resolution"))
+along_rays = jax.jit(render_rays, static_argnames="config")
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +51,14 @@ def _camera(azimuth, elevation):
 
 
 def test_up_in_the_world_is_up_in_the_picture():
-    _, opacity = render_views(_half_space_field(2), _camera(0.0, 0.0), CONFIG)
+    _, opacity = views_of(_half_space_field(2), _camera(0.0, 0.0), CONFIG)
     picture = np.asarray(opacity[0, 0, :, :, 0])
     np.testing.assert_allclose(picture[0], 1.0, atol=1e-3)
     np.testing.assert_allclose(picture[-1], 0.0, atol=1e-3)
 
 
 def test_y_of_the_world_is_right_of_the_canonical_camera_and_matter_hides_what_is_behind():
-    rgb, opacity = render_views(_half_space_field(1), _camera(0.0, 0.0), CONFIG)
+    rgb, opacity = views_of(_half_space_field(1), _camera(0.0, 0.0), CONFIG)
     np.testing.assert_allclose(opacity[0, 0, :, -1, 0], 1.0, atol=1e-3)
     np.testing.assert_allclose(opacity[0, 0, :, 0, 0], 0.0, atol=1e-3)
     np.testing.assert_allclose(rgb[0, 0, 4, -1], [1, 0, 0], atol=1e-3)
@@ -69,7 +73,7 @@ def test_positive_x_faces_the_canonical_camera():
     front, back = jnp.array([[[3.0, 0.1, 0.2]]]), jnp.array([[[-3.0, 0.1, 0.2]]])
     along = jnp.array([[[-1.0, 0.0, 0.0]]])
     for origin, direction in ((front, along), (back, -along)):
-        _, opacity = render_rays(field, origin, direction, dataclasses.replace(CONFIG, samples=2))
+        _, opacity = along_rays(field, origin, direction, dataclasses.replace(CONFIG, samples=2))
         assert opacity[0, 0, 0] > 0.999
 
 
@@ -102,13 +106,13 @@ def test_an_unknown_implementation_is_refused(field):
 )
 def test_rays_are_cut_with_the_inset_box_and_short_ways_miss(origin, direction, hit):
     origins, directions = jnp.array([[origin]]), jnp.array([[direction]])
-    _, opacity = render_rays(_half_space_field(0), origins - directions, directions, CONFIG)
+    _, opacity = along_rays(_half_space_field(0), origins - directions, directions, CONFIG)
     np.testing.assert_allclose(opacity[0, 0, 0], float(hit), atol=1e-3)
 
 
 def test_empty_field_is_the_given_background(field):
     empty = dataclasses.replace(CONFIG, density_bias=-200.0, background=0.25)
-    rgb, opacity = render_views(field, _two_cameras(), empty)
+    rgb, opacity = views_of(field, _two_cameras(), empty)
     np.testing.assert_allclose(opacity, 0.0, atol=1e-6)
     np.testing.assert_allclose(rgb, 0.25, atol=1e-6)
 
@@ -119,7 +123,7 @@ def _two_cameras():
 
 
 def test_opacity_and_colour_stay_in_range(field):
-    rgb, opacity = render_views(field, _two_cameras(), CONFIG, resolution=5)
+    rgb, opacity = views_of(field, _two_cameras(), CONFIG, resolution=5)
     assert rgb.shape == (2, 2, 5, 5, 3)
     assert opacity.shape == (2, 2, 5, 5, 1)
     assert (np.asarray(opacity) >= 0).all() and (np.asarray(opacity) <= 1 + 1e-6).all()
@@ -127,15 +131,23 @@ def test_opacity_and_colour_stay_in_range(field):
     assert np.ptp(np.asarray(opacity)) > 0.01, "the test field must not be trivial"
 
 
-@pytest.mark.parametrize("rays_per_chunk", [1, 7, 128, 10_000])
-def test_chunks_change_neither_values_nor_gradients(field, rays_per_chunk):
+@pytest.fixture(scope="module")
+def in_chunks(field):
+    """A loss of small views and its gradient by the planes, of views rendered in chunks of so many rays."""
+
+    @functools.partial(jax.jit, static_argnums=1)
+    @jax.value_and_grad
     def loss(planes, rays_per_chunk):
         config = dataclasses.replace(CONFIG, rays_per_chunk=rays_per_chunk, samples=8, resolution=4)
         rgb, opacity = render_views(field.replace(planes=planes), _two_cameras(), config)
         return jnp.sum(jnp.sin(3 * rgb)) + jnp.sum(opacity**2)
 
-    value, gradient = jax.value_and_grad(loss)(field.planes, rays_per_chunk)
-    expected, expected_gradient = jax.value_and_grad(loss)(field.planes, 32)
+    return lambda rays_per_chunk: loss(field.planes, rays_per_chunk)
+
+
+@pytest.mark.parametrize("rays_per_chunk", [1, 7, 128, 10_000])
+def test_chunks_change_neither_values_nor_gradients(in_chunks, rays_per_chunk):
+    (value, gradient), (expected, expected_gradient) = in_chunks(rays_per_chunk), in_chunks(32)
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     np.testing.assert_allclose(gradient, expected_gradient, atol=1e-5 * float(jnp.abs(expected_gradient).max()))
 
@@ -150,7 +162,7 @@ def test_ray_that_misses_is_background_with_exactly_zero_gradient(field):
     rgb, opacity = colours(field.planes, field.decoder_params)
     np.testing.assert_array_equal(rgb, 1.0)
     np.testing.assert_array_equal(opacity, 0.0)
-    gradients = jax.grad(lambda *a: sum(x.sum() for x in colours(*a)), argnums=(0, 1))(
+    gradients = jax.jit(jax.grad(lambda *a: sum(x.sum() for x in colours(*a)), argnums=(0, 1)))(
         field.planes, field.decoder_params
     )
     for gradient in jax.tree.leaves(gradients):
@@ -164,7 +176,7 @@ def test_extreme_raw_densities_keep_values_and_gradients_finite(field, bias):
     def loss(field):
         return sum(x.sum() for x in render_views(field, _two_cameras(), config))
 
-    value, gradients = jax.value_and_grad(loss)(field)
+    value, gradients = jax.jit(jax.value_and_grad(loss))(field)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
 

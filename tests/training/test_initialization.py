@@ -6,11 +6,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from small_model import initialized
 from tiny_run import make_tiny_config
 
 from real3d_jax.config.training import MeshConfig
 from real3d_jax.models.aligned_positions import align_positions
-from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.models.lrm import make_model
 from real3d_jax.runtime.sharding import make_mesh
 from real3d_jax.training.initialization import initial_state
 from real3d_jax.training.optimizer import make_optimizer
@@ -25,7 +26,7 @@ def config():
 @pytest.fixture(scope="module")
 def random(config):
     """What `init_params` gives for the run's seed."""
-    return init_params(make_model(config.model, config.compute), jax.random.key(config.seed))
+    return initialized(config.model, config.compute, config.seed)
 
 
 def start(config, workdir, **changes):
