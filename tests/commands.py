@@ -24,6 +24,11 @@ def call(command: Path, *words) -> int:
         sys.argv = former
 
 
+def with_devices(count: int) -> str:
+    """XLA_FLAGS of this process, with so many devices on the CPU."""
+    return f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
+
+
 def heed_interrupts() -> None:
     """For a new process (`preexec_fn`): lets SIGINT through, which shells let their background jobs ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

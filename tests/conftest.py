@@ -1,7 +1,11 @@
 """What tests of several parts share."""
 
+import contextlib
+import importlib.metadata
+import importlib.util
 import os
 import pathlib
+import sys
 import tempfile
 
 import pytest
@@ -9,16 +13,31 @@ import pytest
 # What one test has compiled, the others need not, in whatever process. Read by JAX when it is imported.
 _COMPILED = pathlib.Path(tempfile.gettempdir()) / f"real3d_jax_tests_{os.getuid()}"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# Most programs of tests run once: compiled plainly they take a fifth of the time. Processes that tests start inherit
+# this. Not where JAX can compile for an accelerator: its programs would be plain, too, and libtpu knows no such flag.
+if not (importlib.metadata.entry_points(group="jax_plugins") or importlib.util.find_spec("libtpu")):
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _forget_programs():
-    """Frees the programs of a file's tests, of which a process would otherwise gather gigabytes."""
-    yield
+def _programs(request):
+    """Compiles a file's programs as its mark says, and frees them: a process would otherwise gather gigabytes."""
+    with _optimizing() if request.node.get_closest_marker("optimized") else contextlib.nullcontext():
+        yield
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()
+
+
+@contextlib.contextmanager
+def _optimizing():
     import jax
 
-    jax.clear_caches()
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="session")

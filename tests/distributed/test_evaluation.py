@@ -19,7 +19,7 @@ from real3d_jax.data.record_writer import write
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from real3d_jax.weights.inception import TABLE
-from tests.commands import heed_interrupts
+from tests.commands import heed_interrupts, with_devices
 from tests.evaluation.test_command import OBJECTS, many_objects
 from tests.evaluation.tiny_evaluation import make_tiny_evaluation, random_params
 
@@ -65,7 +65,7 @@ def start(out, *words, folders):
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={DEVICES // count}",
+        "XLA_FLAGS": with_devices(DEVICES // count),
         "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
         "JAX_NUM_PROCESSES": str(count),
     }

@@ -13,7 +13,8 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 out, devices, fsdp, implementation, processes, process, port = sys.argv[1:]
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={int(devices) // int(processes)}"
+count = f"--xla_force_host_platform_device_count={int(devices) // int(processes)}"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {count}"
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402

@@ -19,7 +19,7 @@ from real3d_jax.config.protocols import protocol
 from real3d_jax.data.records import Item
 from real3d_jax.errors import UserError
 from real3d_jax.models.presets import PRESETS
-from tests.commands import call
+from tests.commands import call, with_devices
 from tests.data.samples import multiview_source
 from tests.evaluation.tiny_evaluation import SMOKE
 
@@ -135,7 +135,7 @@ def test_a_terminated_evaluation_goes_on_and_gives_the_same_table(tmp_path):
     )
 
     def start(out, devices):
-        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        flags = {"XLA_FLAGS": with_devices(devices)}
         command = [sys.executable, COMMAND, "--config", config, "--checkpoint", weights, "--out", out]
         return subprocess.Popen(command, cwd=ROOT, env=environment | flags)
 

@@ -38,7 +38,10 @@ def _folder() -> Path | None:
         return None
 
 
-pytestmark = pytest.mark.skipif(_folder() is None, reason="the trained weights are not in real3d_jax/assets/mini yet")
+pytestmark = [
+    pytest.mark.optimized,
+    pytest.mark.skipif(_folder() is None, reason="the trained weights are not in real3d_jax/assets/mini yet"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.rendering import TriplaneField, query_field, render_rays
 from real3d_jax.rendering.plane_query import query_planes
 
+pytestmark = pytest.mark.optimized
 MODEL = LRM(TINY_MODEL)
 
 

@@ -16,6 +16,7 @@ from real3d_jax.rendering import render_views
 from real3d_jax.rendering.field import reconstruct
 from real3d_jax.training.objective import close_cycle
 
+pytestmark = pytest.mark.optimized
 MODEL = LRM(TINY_MODEL)
 COLOUR_ONLY = ViewLossConfig(mse=1.0, lpips=0.0, mask=0.0)
 

@@ -15,6 +15,7 @@ from real3d_jax.data.procedural.field import ArrayField, signed_distance
 from real3d_jax.data.procedural.objects import BOUNDING_RADIUS, stack
 from real3d_jax.errors import UserError
 
+pytestmark = pytest.mark.optimized
 OBJECTS = 3  # looked at closely, of each family
 # These may swim, fly, lie, hang or be stuck into the ground.
 NOT_STANDING = {
