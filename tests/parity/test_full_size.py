@@ -13,6 +13,7 @@ from published import FULL_MODEL, RENDER, seeded_params
 from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.rendering import TriplaneField, render_rays
 
+pytestmark = pytest.mark.optimized
 SHAPES = pathlib.Path(__file__).parents[1] / "weights/data/tsr_state_dict_shapes.json"
 CODES_TOLERANCE = 1e-3  # stored in float16
 
