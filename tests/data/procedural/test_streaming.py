@@ -113,7 +113,8 @@ def test_each_device_draws_its_rows_after_those_that_were_read(drawn):
     config = config_files.load("configs/mini.py")
     mesh = make_mesh(config.mesh, 1)
     read = jax.tree.map(np.zeros_like, views)
-    both = draw_on_mesh(batch, read, mesh, image_size=32, target_size=16)
+    draw = jax.jit(draw_on_mesh, static_argnames=("mesh", "image_size", "target_size"))
+    both = draw(batch, read, mesh, image_size=32, target_size=16)
     for read_leaf, drawn_leaf, leaf in zip(*map(jax.tree.leaves, (read, views, both)), strict=True):
         np.testing.assert_array_equal(leaf[:2], read_leaf)
         np.testing.assert_allclose(leaf[2:], drawn_leaf, atol=1e-6)
