@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
-from real3d_jax.config.training import BatchConfig, MeshConfig
+from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
 
 _MIN_SPLIT = 2**16  # smaller arrays are repeated: gathering them would cost more than they weigh
@@ -88,40 +88,6 @@ def put_same(tree: PyTree, shardings: PyTree | NamedSharding) -> PyTree:
         return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
     return jax.tree.map(put, tree, shardings)
-
-
-def count_micro_batches(config: BatchConfig, devices: int) -> int:
-    """Parts that a step is computed in.
-
-    Each part must give every device the same number of examples of each kind.
-
-    Raises:
-      UserError: the examples cannot be shared so; the nearest numbers that work are named.
-    """
-    rows = math.gcd(config.synthetic, config.real)
-    examples = " + ".join(
-        f"{count} {kind}" for count, kind in ((config.synthetic, "synthetic"), (config.real, "real")) if count
-    )
-    if not rows:
-        raise UserError("config.batch has no examples: set batch.synthetic or batch.real to more than 0.")
-    if rows % devices:
-        below = max(n for n in _divisors(rows) if n < devices)
-        above = min((n for n in _divisors(rows) if n > devices), default=None)
-        counts = f"{below} or {above} devices" if above else f"{below} device{'s' * (below > 1)}"
-        raise UserError(
-            f"{devices} devices cannot share {examples} examples: use {counts}, or make config.batch.synthetic and "
-            f"config.batch.real multiples of {devices}."
-        )
-    most = rows // devices
-    if config.micro_batches == 0:
-        return most
-    if config.micro_batches < 0 or most % config.micro_batches:
-        nearest = min(_divisors(most), key=lambda n: abs(n - config.micro_batches))
-        raise UserError(
-            f"config.batch.micro_batches = {config.micro_batches} cannot divide {examples} examples on {devices} "
-            f"device{'s' * (devices > 1)}: set it to {nearest}, or to 0 for as many as possible."
-        )
-    return config.micro_batches
 
 
 def _divisors(number: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 `worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into
 `config.render` and `config.compute.elementwise`.
+
+The batch has 8 + 8 examples; devices that do not divide them get filler.
 """
 
 import dataclasses
@@ -28,6 +30,7 @@ from real3d_jax.config.training import BatchConfig, MeshConfig  # noqa: E402
 from real3d_jax.models.lrm import init_params, make_model  # noqa: E402
 from real3d_jax.perceptual.frozen import FrozenNetworks  # noqa: E402
 from real3d_jax.runtime import sharding  # noqa: E402
+from real3d_jax.runtime.batch_layout import lay_out  # noqa: E402
 from real3d_jax.training.initialization import root_key  # noqa: E402
 from real3d_jax.training.state import create  # noqa: E402
 from real3d_jax.training.step import train_step  # noqa: E402
@@ -40,11 +43,18 @@ def tiny_config():
     config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py") + ":scratch", changes))
     return dataclasses.replace(
         config,
-        batch=BatchConfig(synthetic=8, real=8, micro_batches=1),
+        batch=BatchConfig(synthetic=8, real=8, micro_batches=0 if 8 % int(devices) else 1),
         model=dataclasses.replace(config.model, decoder_width=16),  # the least that the fused kernel takes
         compute=dataclasses.replace(config.compute, elementwise=implementation),
         render=dataclasses.replace(config.render, implementation=implementation),
     )
+
+
+def rows_of(batch, layout, rows):
+    """What a process reads that has the given rows."""
+    weight = layout.real.weights_in(rows, whole=layout.real)
+    batch = jax.tree.map(lambda x: np.asarray(x)[layout.real.examples_in(rows)], batch)
+    return batch.replace(synthetic=batch.synthetic.replace(weight=weight), real=batch.real.replace(weight=weight))
 
 
 def main():
@@ -55,18 +65,18 @@ def main():
     config = tiny_config()
     model, optimizer = make_model(config.model, config.compute), optax.sgd(0.1, momentum=0.9)
     mesh = sharding.make_mesh(MeshConfig(int(fsdp)))
+    layout = lay_out(config.batch, mesh.size)
+    rows = sharding.rows_here(mesh, layout.real.rows)
     key = root_key(0, mesh)
     with jax.set_mesh(mesh), jax.default_matmul_precision("highest"):
         init = functools.partial(init_params, model)
         state = create(init, key, optimizer=optimizer, keep_ema=True, mesh=mesh)
-        step = functools.partial(train_step, model=model, config=config, optimizer=optimizer, micro_batches=1)
+        step = functools.partial(train_step, model=model, config=config, optimizer=optimizer)
+        step = functools.partial(step, micro_batches=layout.micro_batches)
         shardings = (sharding.state_shardings(state, mesh), sharding.replicated(mesh))
         step = jax.jit(step, donate_argnums=0, out_shardings=shardings)
         for number in range(2):
-            batch = jax.tree.map(np.asarray, random_batch(config, seed=number))
-            share = 8 // int(processes)
-            rows = slice(int(process) * share, (int(process) + 1) * share)
-            batch = sharding.put_batch(jax.tree.map(lambda x, rows=rows: x[rows], batch), mesh)
+            batch = sharding.put_batch(rows_of(random_batch(config, seed=number), layout, rows), mesh)
             state, metrics = step(state, batch, FrozenNetworks(None, None), key)
         split = sum(not leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state))
         gather = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))
