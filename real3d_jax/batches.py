@@ -9,6 +9,7 @@ from typing import Any, TypeVar, no_type_check
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from real3d_jax.cameras import Cameras
@@ -33,7 +34,7 @@ class MultiviewBatch:
     rgb: Shaped[Array, "B V h w 3"]
     mask: Shaped[Array, "B V h w 1"]
     cameras: Cameras
-    weight: Float[Array, "B"] | None = None
+    weight: Float[Array | np.ndarray, "B"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders
@@ -49,7 +50,7 @@ class SingleViewBatch:
     rgb: Shaped[Array, "B h w 3"]
     mask: Shaped[Array, "B h w 1"]
     cameras: Cameras
-    weight: Float[Array, "B"] | None = None
+    weight: Float[Array | np.ndarray, "B"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders

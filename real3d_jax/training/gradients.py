@@ -9,7 +9,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
+from jax.sharding import AbstractMesh, PartitionSpec
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
 from real3d_jax.batches import SingleViewBatch, TrainBatch
@@ -17,7 +18,10 @@ from real3d_jax.config.training import Config
 from real3d_jax.losses.novel_poses import NovelPoses, sample_novel_poses
 from real3d_jax.models.lrm import LRM
 from real3d_jax.perceptual.frozen import FrozenNetworks
+from real3d_jax.runtime.sharding import gather, leaf_spec, split_axis
 from real3d_jax.training.objective import batch_loss
+
+_STACKS = ("image_tokenizer", "backbone")  # what holds blocks, stacked in "layers"
 
 
 def mean_gradients(
@@ -47,13 +51,22 @@ def mean_gradients(
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or mesh.size == 1:
         return here(params, batch, frozen, key, step)
-    axes = mesh.axis_names
+    axes, fsdp = mesh.axis_names, mesh.shape["fsdp"]
+    splits = jax.tree.map(lambda leaf: split_axis(leaf.shape, fsdp), params)
+    if fsdp > 1:
+        here = functools.partial(here, splits=splits)
 
     def everywhere(params, batch, frozen, key, step):
-        return jax.lax.pmean(here(params, batch, frozen, key, step, device=jax.lax.axis_index(axes)), axes)
+        gradients, metrics = here(params, batch, frozen, key, step, device=jax.lax.axis_index(axes))
+        # Of parameters that are split, the sum over 'fsdp' was made where they were gathered.
+        totals = jax.tree.map(lambda x, split: _sum(x, axes[:1] if split >= 0 else axes, mesh), gradients, splits)
+        return jax.tree.map(lambda x: x / mesh.size, totals), jax.lax.pmean(metrics, axes)
 
     rows, same = PartitionSpec(axes), PartitionSpec()
-    spread = jax.shard_map(everywhere, in_specs=(same, rows, same, same, same), out_specs=same, check_vma=False)
+    parts = jax.tree.map(lambda leaf: leaf_spec(leaf.shape, fsdp), params)
+    spread = jax.shard_map(
+        everywhere, in_specs=(parts, rows, same, same, same), out_specs=(parts, same), check_vma=False
+    )
     return spread(params, batch, frozen, key, step)
 
 
@@ -75,13 +88,25 @@ def draw_poses(
 
 
 def _gradients_here(
-    params, batch: TrainBatch, frozen, key, step, *, model: LRM, config: Config, micro_batches: int, device=0
+    params,
+    batch: TrainBatch,
+    frozen,
+    key,
+    step,
+    *,
+    model: LRM,
+    config: Config,
+    micro_batches: int,
+    device: Int[Array, ""] | int = 0,
+    splits: dict | None = None,
 ):
-    """As `mean_gradients`, of the rows of one device, which has the number `device`."""
+    """As `mean_gradients`, of the rows of one device, which has the number `device`; `splits` as in `_whole`."""
     poses = None
     if batch.real is not None:
         poses = draw_poses(key, step, batch.real, config=config, first=device * batch.real.image.shape[0])
     loss_fn = functools.partial(batch_loss, frozen=frozen, model=model, config=config)
+    if splits is not None:
+        loss_fn = functools.partial(_loss_of_parts, splits=splits, frozen=frozen, model=model, config=config)
     gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
 
     def accumulate(total, part):
@@ -91,6 +116,39 @@ def _gradients_here(
     parts = jax.tree.map(functools.partial(_split_rows, parts=micro_batches), (batch, poses))
     total, metrics = jax.lax.scan(accumulate, jax.tree.map(jnp.zeros_like, params), parts)
     return jax.tree.map(lambda x: x / micro_batches, total), jax.tree.map(jnp.mean, metrics)
+
+
+def _sum(x: Array, axes: tuple[str, ...], mesh: AbstractMesh) -> Array:
+    axes = tuple(axis for axis in axes if mesh.shape[axis] > 1)
+    return jax.lax.psum(x, axes) if axes else x
+
+
+def _loss_of_parts(params, batch: TrainBatch, poses, *, splits: dict, frozen, model: LRM, config: Config):
+    """`batch_loss` of parameters that are split over 'fsdp': a block's are gathered when it is computed."""
+    blocks = {name: splits[name]["layers"] for name in _STACKS}
+    model = model.clone(
+        weights={name: functools.partial(_block, splits=of, dtype=model.dtype) for name, of in blocks.items()}
+    )
+    # Blocks are stacked along the first axis, which is taken apart before they are gathered.
+    in_blocks = {name: jax.tree.map(lambda split: 0 if split == 0 else -1, of) for name, of in blocks.items()}
+    rest = splits | {name: splits[name] | {"layers": in_blocks[name]} for name in _STACKS}
+    whole = jax.tree.map(functools.partial(_whole, dtype=jnp.float32), params, rest)
+    return batch_loss(whole, batch, poses, frozen=frozen, model=model, config=config)
+
+
+def _block(params: dict, *, splits: dict, dtype: DTypeLike) -> dict:
+    """The whole parameters of a block, its matrices in the model's dtype, from this device's parts."""
+
+    def make(path, part, split):
+        kind = dtype if path[-1].key == "kernel" else part.dtype
+        return _whole(part, split - 1 if split > 0 else -1, dtype=kind)
+
+    return jax.tree_util.tree_map_with_path(make, params, splits)
+
+
+def _whole(part: Array, split: int, *, dtype: DTypeLike) -> Array:
+    """An array of which each device of 'fsdp' has a part, along dimension `split`; or all of it, if that is -1."""
+    return gather(part, split, dtype) if split >= 0 else part.astype(dtype)
 
 
 def _split_rows(x: Array, *, parts: int) -> Array:
