@@ -9,7 +9,6 @@ from typing import Any, TypeVar, no_type_check
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from real3d_jax.cameras import Cameras
@@ -34,7 +33,7 @@ class MultiviewBatch:
     rgb: Shaped[Array, "B V h w 3"]
     mask: Shaped[Array, "B V h w 1"]
     cameras: Cameras
-    weight: Float[Array | np.ndarray, "B"] | None = None
+    weight: Float[Array, "B"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders
@@ -50,7 +49,7 @@ class SingleViewBatch:
     rgb: Shaped[Array, "B h w 3"]
     mask: Shaped[Array, "B h w 1"]
     cameras: Cameras
-    weight: Float[Array | np.ndarray, "B"] | None = None
+    weight: Float[Array, "B"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders

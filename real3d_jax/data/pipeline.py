@@ -259,11 +259,11 @@ def _stacked(examples: Sequence[_ExampleT]) -> _ExampleT:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *examples)
 
 
-def _multiview(fields: dict[str, Any], weight: np.ndarray | None = None) -> MultiviewBatch:
+def _multiview(fields: dict[str, Any], weight: Any = None) -> MultiviewBatch:
     cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
     return MultiviewBatch(fields["image"], fields["rgb"], fields["mask"], cameras, weight)
 
 
-def _single_view(fields: dict[str, Any], weight: np.ndarray | None) -> SingleViewBatch:
+def _single_view(fields: dict[str, Any], weight: Any) -> SingleViewBatch:
     cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
     return SingleViewBatch(fields["image"], fields["rgb"], fields["mask"], cameras, weight)

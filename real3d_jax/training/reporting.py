@@ -133,7 +133,7 @@ def describe_devices(layout: BatchLayout, fsdp: int, growth: float) -> str:
         idle = count - layout.busy_devices
         lines.append(
             f"work       {layout.work:.0%} of what a device computes counts, on average over the devices"
-            f"{f' ({idle} of them have filler alone)' if idle else ''}; config.batch.grow = True takes more examples "
+            f"{f' ({idle} with filler alone)' if idle else ''}; config.batch.grow = True takes more examples "
             "instead"
         )
     else:

@@ -109,6 +109,6 @@ def test_the_summary_says_how_much_of_a_devices_work_counts():
     assert "40 synthetic + 40 real examples a step = 5 micro-batches x 8 devices x (1 synthetic + 1 real)" in full
     assert "work       100% of what a device computes counts" in full
     assert "95% of what a device computes counts, on average over the devices; config.batch.grow = True" in some
-    assert "62% of what a device computes counts" in few and "24 of them have filler alone" in few
+    assert "62% of what a device computes counts" in few and "(24 with filler alone)" in few
     grown = describe_devices(lay_out(BatchConfig(64, 64, 0), 64), 1, 1.6)
     assert "64 synthetic + 64 real examples a step, grown 1.6 times, = 1 micro-batches x 64" in grown
