@@ -77,7 +77,7 @@ def _turn(config: ConfigDict, row: Row) -> None:
 def _tiny(name: str) -> ConfigDict:
     """The model of configs/smoke.py:scratch, 120 steps."""
     config = get_smoke_config("scratch")
-    config.batch = ConfigDict({"synthetic": 4, "real": 4, "micro_batches": 1})
+    config.batch = ConfigDict({"synthetic": 4, "real": 4, "micro_batches": 1, "grow": False})
     _make_short(config, 120)
     config.optimizer.warmup_steps = 10
     if name == START:
@@ -95,10 +95,10 @@ def _small(name: str) -> ConfigDict:
     config.losses.semantic.gradient_cap = 1.0
     config.gate = ConfigDict({"input_psnr": 22.0, "iou": 0.78})
     if name == START:
-        config.batch = ConfigDict({"synthetic": 64, "real": 0, "micro_batches": 1})
+        config.batch = ConfigDict({"synthetic": 64, "real": 0, "micro_batches": 1, "grow": False})
         _make_short(config, 4600)
     else:
-        config.batch = ConfigDict({"synthetic": 32, "real": 32, "micro_batches": 1})
+        config.batch = ConfigDict({"synthetic": 32, "real": 32, "micro_batches": 1, "grow": False})
         _make_short(config, 240)
         config.optimizer.learning_rate = 1e-4
         config.optimizer.warmup_steps = 20

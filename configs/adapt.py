@@ -33,7 +33,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.data.embedded = ConfigDict({"objects": config.data.embedded.objects})
         config.schedule.steps = 32
     else:
-        config.batch = ConfigDict({"synthetic": 8, "real": 8, "micro_batches": 0})
+        config.batch = ConfigDict({"synthetic": 8, "real": 8, "micro_batches": 0, "grow": False})
         config.optimizer.learning_rate *= 0.25
         config.schedule.steps = 2000
     quarter = config.schedule.steps // 4

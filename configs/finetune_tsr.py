@@ -25,7 +25,7 @@ def get_config(numbers: str = "paper") -> ConfigDict:
     config.optimizer.learning_rate = 4e-5  # Appendix A
     config.optimizer.warmup_steps = 3000  # Appendix A
     config.schedule.steps = 40_000  # Appendix A
-    config.batch = ConfigDict({"synthetic": 80, "real": 0, "micro_batches": 0})
+    config.batch = ConfigDict({"synthetic": 80, "real": 0, "micro_batches": 0, "grow": False})
     config.data.real = ConfigDict()
     if numbers == "released":
         config.name = "finetune_tsr_released"

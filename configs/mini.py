@@ -42,7 +42,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.end_learning_rate = 1e-5
     config.optimizer.b2 = 0.95
     config.optimizer.ema_decay = 0.999
-    config.batch = ConfigDict({"synthetic": 128, "real": 0, "micro_batches": 1})
+    config.batch = ConfigDict({"synthetic": 128, "real": 0, "micro_batches": 1, "grow": False})
 
     config.schedule.steps = 9500
     config.schedule.log_every = 50

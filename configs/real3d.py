@@ -93,7 +93,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.optimizer.max_skipped = 20
 
     # Section 5: a batch of 80, half synthetic and half real.
-    config.batch = ConfigDict({"synthetic": 40, "real": 40, "micro_batches": 0})
+    config.batch = ConfigDict({"synthetic": 40, "real": 40, "micro_batches": 0, "grow": False})
     config.mesh = ConfigDict({"fsdp": 1})
 
     config.schedule = ConfigDict()

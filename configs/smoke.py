@@ -61,7 +61,7 @@ def _mini(config: ConfigDict) -> None:
 
     config.optimizer.learning_rate = 5e-6
     config.optimizer.warmup_steps = 5
-    config.batch = ConfigDict({"synthetic": 1, "real": 1, "micro_batches": 1})
+    config.batch = ConfigDict({"synthetic": 1, "real": 1, "micro_batches": 1, "grow": False})
     config.schedule.steps = 15
     config.schedule.log_every = 5
     _at_thirds(config)
@@ -95,7 +95,7 @@ def _tiny_from_nothing(config: ConfigDict) -> None:
 
     config.optimizer.learning_rate = 1e-3
     config.optimizer.warmup_steps = 20
-    config.batch = ConfigDict({"synthetic": 6, "real": 2, "micro_batches": 1})
+    config.batch = ConfigDict({"synthetic": 6, "real": 2, "micro_batches": 1, "grow": False})
     config.schedule.steps = 240
     config.schedule.log_every = 10
     _at_thirds(config)

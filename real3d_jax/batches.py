@@ -9,7 +9,7 @@ from typing import Any, TypeVar, no_type_check
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Float, Shaped
 
 from real3d_jax.cameras import Cameras
 
@@ -26,12 +26,14 @@ class MultiviewBatch:
       rgb: target views on white.
       mask: 1 (255) where the object is, 0 elsewhere; binary at the source, fractional at edges once resized.
       cameras: poses in the input-camera frame (view 0 canonical) and intrinsics, leading shape (B, V).
+      weight: of each example in the batch's means, 1 on average; None is 1 for all. Filler has 0.
     """
 
     image: Shaped[Array, "B S S 3"]
     rgb: Shaped[Array, "B V h w 3"]
     mask: Shaped[Array, "B V h w 1"]
     cameras: Cameras
+    weight: Float[Array, "B"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders
@@ -39,13 +41,15 @@ class MultiviewBatch:
 class SingleViewBatch:
     """Photographs of one object each (Eq. 2-10): the input image and its own view as the only target.
 
-    `cameras` has leading shape (B,): the canonical pose at the data set's distance, with its field of view.
+    `cameras` has leading shape (B,): the canonical pose at the data set's distance, with its field of view. `weight` is
+    as in `MultiviewBatch`.
     """
 
     image: Shaped[Array, "B S S 3"]
     rgb: Shaped[Array, "B h w 3"]
     mask: Shaped[Array, "B h w 1"]
     cameras: Cameras
+    weight: Float[Array, "B"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders

@@ -50,11 +50,14 @@ class BatchConfig:
       real: photographs in an optimiser step, over all devices.
       micro_batches: parts that a step is computed in, one after another, to fit the memory; 0 makes as many as leave
         each device one example of each kind at a time.
+      grow: where the devices do not divide the examples, take more examples a step, at a higher rate for fewer steps
+        (`training.growth`), rather than fill up with copies that do not count.
     """
 
     synthetic: int
     real: int
     micro_batches: int
+    grow: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The batch of step k follows from (seed, k) and the data alone: not from where a run was resumed, nor from the number
 of reader processes or hosts. Shuffling, mixing and the choice of views are done on numbered examples; a host then takes
-its rows of each batch, and only those are read.
+its rows of each batch, and only those are read. Rows behind the last example are filler (`runtime.batch_layout`).
 """
 
 import dataclasses
@@ -26,6 +26,9 @@ from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, Sin
 from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.batch_layout import BatchLayout, Share, lay_out
+
+RowsOf = Callable[[int], Sequence[int]]  # of an array of so many rows, those of this host
 
 _SourceConfig = MultiviewSourceConfig | SingleViewSourceConfig
 _MOST_STEPS = 2**50
@@ -34,38 +37,40 @@ _ExampleT = TypeVar("_ExampleT", Example, ObjectBatch)
 
 
 def train_batches(
-    config: Config, *, start_step: int = 0, process_index: int = 0, process_count: int = 1
+    config: Config, *, start_step: int = 0, layout: BatchLayout | None = None, rows_of: RowsOf = range
 ) -> Generator[TrainBatch]:
-    """The endless batches of training, from step `start_step` on.
+    """The endless batches of training, from step `start_step` on. Images are uint8 numpy arrays.
 
-    Host p of P gets rows p*B/P to (p+1)*B/P of each half of the global batch. Images are uint8 numpy arrays.
+    Args:
+      config: of the run.
+      start_step: steps taken.
+      layout: of a batch; `lay_out` for one device if None.
+      rows_of: which rows of an array of so many this host takes; all if not given.
 
     Raises:
-      UserError: a data set is missing, empty or broken, or a half of the batch does not divide among the hosts.
+      UserError: a data set is missing, empty or broken.
     """
+    layout = layout or lay_out(config.batch, 1, streamed=streamed_rows(config))
     sizes = _sizes(config)
     halves = []
-    drawn = streamed_rows(config)
-    if config.batch.synthetic > drawn:
+    if layout.read.examples:
         views = config.losses.supervised_views
         sets = [
             (name, source, MultiviewExamples(data, source, sizes, views))
             for name, source, data in _open_all(config, config.data.synthetic, "synthetic")
         ]
-        halves.append(_half(config, sets, config.batch.synthetic - drawn, process_index, process_count))
-    if drawn:
-        halves.append(_streamed(config, drawn, process_index, process_count))
-    if config.batch.real:
+        halves.append(_half(config, sets, layout.read, rows_of))
+    if layout.streamed.examples:
+        halves.append(_streamed(config, layout.streamed, rows_of))
+    if layout.real.examples:
         sets = [
             (name, source, SingleViewExamples(data, source, sizes))
             for name, source, data in _open_all(config, config.data.real, "real")
         ]
-        halves.append(_half(config, sets, config.batch.real, process_index, process_count))
-    if not halves:
-        raise UserError("config.batch asks for no examples: set `synthetic` or `real` above 0.")
+        halves.append(_half(config, sets, layout.real, rows_of))
     length = min(len(half) for half in halves)  # astronomical, and slightly different
     steps = grain.experimental.ZipMapDataset([half.slice(slice(length)) for half in halves])
-    return _train_iterator(config, steps, start_step)
+    return _train_iterator(config, steps, start_step, layout, rows_of)
 
 
 def validation_sets(config: Config) -> dict[str, MultiviewBatch]:
@@ -167,12 +172,10 @@ def _open_all(config: Config, sources: Mapping[str, _T], kind: str) -> list[tupl
 def _half(
     config: Config,
     sets: Sequence[tuple[str, _SourceConfig, Callable[[int, np.random.Generator], Example]]],
-    batch_size: int,
-    process_index: int,
-    process_count: int,
+    share: Share,
+    rows_of: RowsOf,
 ) -> grain.MapDataset:
     """This host's rows of one half of every batch."""
-    rows = _host_rows(batch_size, process_index, process_count)
     mixed = []
     for name, _, examples in sets:
         # Each set has its own stream, which adding another set does not disturb.
@@ -181,18 +184,22 @@ def _half(
         mixed.append(items.random_map(examples, seed=int(choice)))
     weights = _weights([(source.weight, len(examples.data)) for _, source, examples in sets])
     stream = grain.MapDataset.mix(mixed, weights) if len(mixed) > 1 else mixed[0]
-    return _HostRows(stream, batch_size, rows).batch(rows.stop - rows.start, batch_fn=_stacked)
+    return _batches(stream, share, rows_of)
 
 
-def _streamed(config: Config, rows: int, process_index: int, process_count: int) -> grain.MapDataset:
+def _streamed(config: Config, share: Share, rows_of: RowsOf) -> grain.MapDataset:
     """This host's part of the objects to be drawn of every batch."""
     streams = config.data.streamed.values()
     examples = [StreamedExamples(stream, config.losses.supervised_views) for stream in streams]
     numbers = [grain.MapDataset.range(sys.maxsize).map(example) for example in examples]
     weights = _weights([(stream.weight, 1) for stream in streams])
     stream = grain.MapDataset.mix(numbers, weights) if len(numbers) > 1 else numbers[0]
-    here = _host_rows(rows, process_index, process_count)
-    return _HostRows(stream, rows, here).batch(here.stop - here.start, batch_fn=_stacked)
+    return _batches(stream, share, rows_of)
+
+
+def _batches(stream: grain.MapDataset, share: Share, rows_of: RowsOf) -> grain.MapDataset:
+    examples = share.examples_in(rows_of(share.rows))
+    return _HostRows(stream, share.examples, examples).batch(len(examples), batch_fn=_stacked)
 
 
 def _weights(sets: Sequence[tuple[float, int]]) -> list[float]:
@@ -204,36 +211,27 @@ def _weights(sets: Sequence[tuple[float, int]]) -> list[float]:
     return [share / sum(shares) for share in shares]
 
 
-def _host_rows(batch_size: int, process_index: int, process_count: int) -> slice:
-    if batch_size % process_count:
-        raise UserError(
-            f"A batch of {batch_size} does not divide among {process_count} hosts: "
-            f"choose a multiple of {process_count}."
-        )
-    share = batch_size // process_count
-    return slice(process_index * share, (process_index + 1) * share)
-
-
 class _HostRows(grain.MapDataset):
-    """Of every `batch_size` elements of the parent, the given rows."""
+    """Of every `batch_size` elements of the parent, the given ones."""
 
-    def __init__(self, parent: grain.MapDataset, batch_size: int, rows: slice):
+    def __init__(self, parent: grain.MapDataset, batch_size: int, rows: Sequence[int]):
         super().__init__(parent)
         self._batch_size, self._rows = batch_size, rows
-        self._share = rows.stop - rows.start
 
     def __len__(self) -> int:
         # Grain divides lengths as floats, which round a greater one up beyond what `len` may be.
-        return min(len(self._parent) // self._batch_size, _MOST_STEPS) * self._share
+        return min(len(self._parent) // self._batch_size, _MOST_STEPS) * len(self._rows)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
             return self.slice(index)
-        step, row = divmod(index, self._share)
-        return self._parent[step * self._batch_size + self._rows.start + row]
+        step, row = divmod(index, len(self._rows))
+        return self._parent[step * self._batch_size + self._rows[row]]
 
 
-def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) -> Generator[TrainBatch]:
+def _train_iterator(
+    config: Config, steps: grain.MapDataset, start_step: int, layout: BatchLayout, rows_of: RowsOf
+) -> Generator[TrainBatch]:
     ahead = max(1, config.data.prefetch)
     reading = grain.ReadOptions(num_threads=min(ahead, os.cpu_count() or 1), prefetch_buffer_size=ahead)
     batches = steps.slice(slice(start_step, None)).to_iter_dataset(reading)
@@ -241,25 +239,31 @@ def _train_iterator(config: Config, steps: grain.MapDataset, start_step: int) ->
         if not flags.FLAGS.is_parsed():  # Grain's processes are set up by absl's flags
             flags.FLAGS.mark_as_parsed()
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(config.data.workers))
+
+    def weights(share: Share, whole: Share) -> np.ndarray | None:
+        return share.weights_in(rows_of(share.rows), whole=whole)
+
+    read, streamed = (weights(share, layout.synthetic) for share in (layout.read, layout.streamed))
+    real = weights(layout.real, layout.real)
     for parts in batches:
         # Copies, because arrays from reader processes live in shared memory that Grain reclaims.
         halves = [jax.tree.map(np.array, part) for part in parts]
-        drawn = streamed_rows(config)
-        synthetic = _multiview(halves.pop(0)) if config.batch.synthetic > drawn else None
-        streamed = halves.pop(0) if drawn else None
-        real = _single_view(halves.pop(0)) if config.batch.real else None
-        yield TrainBatch(synthetic=synthetic, real=real, streamed=streamed)
+        yield TrainBatch(
+            synthetic=_multiview(halves.pop(0), read) if layout.read.examples else None,
+            streamed=halves.pop(0)._replace(weight=streamed) if layout.streamed.examples else None,
+            real=_single_view(halves.pop(0), real) if layout.real.examples else None,
+        )
 
 
 def _stacked(examples: Sequence[_ExampleT]) -> _ExampleT:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *examples)
 
 
-def _multiview(fields: dict[str, Any]) -> MultiviewBatch:
+def _multiview(fields: dict[str, Any], weight: Any = None) -> MultiviewBatch:
     cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
-    return MultiviewBatch(image=fields["image"], rgb=fields["rgb"], mask=fields["mask"], cameras=cameras)
+    return MultiviewBatch(fields["image"], fields["rgb"], fields["mask"], cameras, weight)
 
 
-def _single_view(fields: dict[str, Any]) -> SingleViewBatch:
+def _single_view(fields: dict[str, Any], weight: Any) -> SingleViewBatch:
     cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
-    return SingleViewBatch(image=fields["image"], rgb=fields["rgb"], mask=fields["mask"], cameras=cameras)
+    return SingleViewBatch(fields["image"], fields["rgb"], fields["mask"], cameras, weight)

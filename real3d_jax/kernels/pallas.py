@@ -45,11 +45,12 @@ def over_devices(function: Callable, *, batch: int, batched: tuple[bool, ...]) -
 
     Args:
       function: of arrays; all it returns has the batch as first axis.
-      batch: its size; where the devices do not divide it, each computes all of it.
+      batch: its size; where the devices do not divide it, each computes all of it, and where it is a device's own
+        (inside `jax.shard_map`), there is nothing to spread.
       batched: which arguments have the batch as first axis; the others are the same on all devices.
     """
     mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or mesh.size == 1:
+    if mesh.empty or mesh.size == 1 or mesh.manual_axes:
         return function
     rows = PartitionSpec(mesh.axis_names if batch % mesh.size == 0 else None)
     specs = tuple(rows if is_batched else PartitionSpec() for is_batched in batched)

@@ -39,9 +39,13 @@ def sample_novel_poses(
     *,
     curriculum: CurriculumConfig,
     semantic: SemanticLossConfig,
+    first: Int[Array, ""] | int = 0,
 ) -> NovelPoses:
-    """Draws the poses of every example of a step; `distance` is that of each example's input camera."""
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(distance.shape[0]))
+    """Draws the poses of the examples of a step from number `first` on.
+
+    `distance` is that of each example's input camera.
+    """
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(first + jnp.arange(distance.shape[0]))
 
     def one(key, distance):
         cycle_key, semantic_key = jax.random.split(key)

@@ -22,28 +22,44 @@ class View(NamedTuple):
     opacity: Float[Array, "*views h w 1"]
 
 
-def mse(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
-    """L_MSE: mean squared error over everything."""
-    return jnp.mean(jnp.square(prediction - target))
+def example_mean(values: Float[Array, "B *rest"], weight: Float[Array, "B"] | None) -> Float[Array, ""]:
+    """The mean over everything, each example with its weight; None is 1 for all."""
+    if weight is None:
+        return jnp.mean(values)
+    return jnp.mean(values * weight.reshape(-1, *(1,) * (values.ndim - 1)))
+
+
+def mse(
+    prediction: Float[Array, "B *shape"], target: Float[Array, "B *shape"], weight: Float[Array, "B"] | None = None
+) -> Float[Array, ""]:
+    """L_MSE: mean squared error over everything; `weight` as in `example_mean`."""
+    return example_mean(jnp.square(prediction - target), weight)
 
 
 def reconstruction_loss(
-    rendered: View, target: View, *, weights: ViewLossConfig, lpips_params: dict | None
+    rendered: View,
+    target: View,
+    *,
+    weights: ViewLossConfig,
+    lpips_params: dict | None,
+    weight: Float[Array, "B"] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """L_RECON (Eq. 1): the mean over views of L_MSE + lambda L_LPIPS, and a mask term where the config gives it weight.
 
-    A term whose weight is zero is not computed; `lpips_params` may be None when LPIPS has none.
+    A term whose weight is zero is not computed; `lpips_params` may be None when LPIPS has none. `weight` is that of
+    each example, as in `example_mean`.
 
     Returns:
       The weighted sum, and each term before weighting, by name.
     """
     terms: dict[str, jax.Array] = {}
     if weights.mse:
-        terms["mse"] = mse(rendered.rgb, target.rgb)
+        terms["mse"] = mse(rendered.rgb, target.rgb, weight)
     if weights.lpips:
         assert lpips_params is not None, "the LPIPS term needs its network"
         images = [view.rgb.reshape(-1, *view.rgb.shape[-3:]) for view in (rendered, target)]
-        terms["lpips"] = jnp.mean(lpips(lpips_params, *images))
+        distances = lpips(lpips_params, *images)
+        terms["lpips"] = example_mean(distances.reshape(rendered.rgb.shape[:-3]), weight)
     if weights.mask:
-        terms["mask"] = mse(rendered.opacity, target.opacity)
+        terms["mask"] = mse(rendered.opacity, target.opacity, weight)
     return sum((getattr(weights, name) * term for name, term in terms.items()), jnp.zeros(())), terms

@@ -1,11 +1,13 @@
 """Attention, and the scan over a stack of blocks, shared by the image tokenizer and the triplane transformer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -24,7 +26,12 @@ def _products_saveable(primitive: Any, *_: Any, **parameters: Any) -> Any:
     return jax.checkpoint_policies.dots_with_no_batch_dims_saveable(primitive, *_, **parameters)
 
 
-_REMAT_POLICIES = {"dots": _products_saveable, "full": jax.checkpoint_policies.nothing_saveable}
+_UNKEPT = "unkept"  # the name of what no backward pass may keep
+_REMAT_POLICIES = {
+    "none": jax.checkpoint_policies.save_anything_except_these_names(_UNKEPT),
+    "dots": _products_saveable,
+    "full": jax.checkpoint_policies.nothing_saveable,
+}
 
 
 def choose_attention(implementation: str, dtype: DTypeLike) -> str:
@@ -159,7 +166,18 @@ class Attention(nn.Module):
         return nn.Dense(width, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
 
 
-def scan_blocks(block: type[nn.Module], layers: int, remat: str, unroll: int, **settings: Any) -> nn.Module:
+def _unkept(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: checkpoint_name(leaf, _UNKEPT), tree)
+
+
+def scan_blocks(
+    block: type[nn.Module],
+    layers: int,
+    remat: str,
+    unroll: int,
+    weights: Callable[[dict], dict] | None = None,
+    **settings: Any,
+) -> nn.Module:
     """`layers` copies of `block` in sequence; their parameters are stacked on axis 0.
 
     Args:
@@ -167,12 +185,15 @@ def scan_blocks(block: type[nn.Module], layers: int, remat: str, unroll: int, **
       layers: how many.
       remat: what each keeps for its backward pass: 'none', 'dots' or 'full' (see `config.model.ComputeConfig`).
       unroll: copies compiled one after another in the body of the loop over the rest; 0 compiles all of them.
+      weights: makes the parameters that a copy works with from those that it has, whenever it needs them: for the
+        backward pass again.
       **settings: the block's attributes, `name` included.
     """
-    if remat != "none":
+    if weights is not None:
+        block = nn.map_variables(block, "params", lambda have: {"params": _unkept(weights(have["params"]))})
+    if remat != "none" or weights is not None:
         if remat not in _REMAT_POLICIES:
-            valid = ["none", *_REMAT_POLICIES]
-            raise UserError(f"config.compute.remat has no policy '{remat}': {did_you_mean(remat, valid)}")
+            raise UserError(f"config.compute.remat has no policy '{remat}': {did_you_mean(remat, _REMAT_POLICIES)}")
         # Inside a loop the compiler cannot merge the second computation with the first; without one it would.
         block = nn.remat(block, policy=_REMAT_POLICIES[remat], prevent_cse=unroll not in range(1, layers))
     every_layer: Any = nn.broadcast  # the context is the same for all

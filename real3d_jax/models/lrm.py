@@ -1,6 +1,7 @@
 """The large reconstruction model: one image in, a triplane out (Eq. 2)."""
 
 import functools
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -26,6 +27,10 @@ class LRM(nn.Module):
 
     `__call__` encodes images into planes. The decoder's parameters are made with the others (`params["decoder"]`), but
     it is applied to points, by the renderer: see `rendering.field`.
+
+    Attributes:
+      weights: by "image_tokenizer" and "backbone", what makes the parameters of a block from those that are given,
+        where these are not whole (`training.gradients`); such parameters `cast_weights` leaves as they are.
     """
 
     config: ModelConfig
@@ -34,6 +39,7 @@ class LRM(nn.Module):
     attention: str = "xla"
     unroll: int = 1
     elementwise: str = "xla"
+    weights: Mapping[str, Callable[[dict], dict]] | None = None
 
     def setup(self):
         config = self.config
@@ -44,9 +50,10 @@ class LRM(nn.Module):
             "unroll": self.unroll,
             "elementwise": self.elementwise,
         }
-        self.image_tokenizer = ViT(config.vit, **compute)
+        weights = self.weights or {}
+        self.image_tokenizer = ViT(config.vit, **compute, weights=weights.get("image_tokenizer"))
         self.triplane_tokens = TriplaneTokens(config.plane_tokens, config.token_width)
-        self.backbone = TriplaneTransformer(config.layers, config.heads, **compute)
+        self.backbone = TriplaneTransformer(config.layers, config.heads, **compute, weights=weights.get("backbone"))
         self.upsampler = Upsampler(config.plane_channels, dtype=self.dtype)
         self.decoder = make_decoder(config, self.dtype)
 
@@ -70,6 +77,8 @@ class LRM(nn.Module):
         """
 
         def cast(path, leaf):
+            if self.weights and path[0].key == "layers":
+                return leaf
             return leaf.astype(self.dtype) if path[-1].key == "kernel" else leaf
 
         names = ("image_tokenizer", "backbone")

@@ -1,6 +1,7 @@
 """The triplane transformer: triplane tokens attend to themselves and to the image's tokens."""
 
 import functools
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -28,6 +29,7 @@ class TriplaneTransformer(nn.Module):
     attention: str
     unroll: int
     elementwise: str = "xla"
+    weights: Callable[[dict], dict] | None = None
 
     @nn.compact
     def __call__(self, tokens: Float[Array, "B N C"], image_tokens: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
@@ -39,6 +41,7 @@ class TriplaneTransformer(nn.Module):
             self.layers,
             self.remat,
             self.unroll,
+            self.weights,
             heads=self.heads,
             dtype=self.dtype,
             attention=self.attention,

@@ -1,6 +1,7 @@
 """The vision transformer: DINO's as the image tokenizer, CLIP's as the semantic judge."""
 
 import functools
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -36,6 +37,7 @@ class ViT(nn.Module):
     attention: str = "xla"
     unroll: int = 1
     elementwise: str = "xla"
+    weights: Callable[[dict], dict] | None = None
 
     @nn.compact
     def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B N C"]:
@@ -63,6 +65,7 @@ class ViT(nn.Module):
             config.layers,
             self.remat,
             self.unroll,
+            self.weights,
             config=config,
             dtype=self.dtype,
             attention=self.attention,

@@ -4,15 +4,18 @@ The mesh has two axes, 'data' and 'fsdp'. A batch's rows are spread over both. L
 and repeated along 'data'; the optimiser's moments have the shapes of their parameters and so lie with them.
 """
 
+import functools
 import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import PyTree
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, PyTree
 
-from real3d_jax.config.training import BatchConfig, MeshConfig
+from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
 
 _MIN_SPLIT = 2**16  # smaller arrays are repeated: gathering them would cost more than they weigh
@@ -37,13 +40,44 @@ def make_mesh(config: MeshConfig, devices: int | None = None) -> Mesh:
     )
 
 
-def leaf_spec(shape: tuple[int, ...], fsdp: int) -> PartitionSpec:
-    """Splits the largest dimension that `fsdp` divides, if the array is large enough to be worth it."""
+def split_axis(shape: tuple[int, ...], fsdp: int) -> int:
+    """The largest dimension that `fsdp` divides, if the array is large enough to be worth it; -1 otherwise."""
     divisible = [axis for axis, size in enumerate(shape) if size % fsdp == 0]
     if fsdp == 1 or not divisible or math.prod(shape) < _MIN_SPLIT:
-        return PartitionSpec()
-    largest = max(divisible, key=lambda axis: shape[axis])
-    return PartitionSpec(*("fsdp" if axis == largest else None for axis in range(len(shape))))
+        return -1
+    return max(divisible, key=lambda axis: shape[axis])
+
+
+def leaf_spec(shape: tuple[int, ...], fsdp: int) -> PartitionSpec:
+    """Splits the dimension of `split_axis`."""
+    split = split_axis(shape, fsdp)
+    return PartitionSpec(*("fsdp" if axis == split else None for axis in range(len(shape) * (split >= 0))))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def gather(part: Float[Array, "..."], axis: int, dtype: DTypeLike) -> Float[Array, "..."]:
+    """The whole of an array whose parts lie along 'fsdp'; for use inside `jax.shard_map`.
+
+    Its gradient is summed over these devices in float32, and each keeps its own part of the sum.
+
+    Args:
+      part: float32.
+      axis: the dimension that is split.
+      dtype: of the whole, in which it travels.
+    """
+    return jax.lax.all_gather(part.astype(dtype), "fsdp", axis=axis, tiled=True)
+
+
+def _gather_forward(part, axis, dtype):
+    return gather(part, axis, dtype), None
+
+
+def _gather_backward(axis, dtype, _, gradient):
+    gradient = gradient.astype(jnp.float32)
+    return (jax.lax.psum_scatter(gradient, "fsdp", scatter_dimension=axis, tiled=True),)
+
+
+gather.defvjp(_gather_forward, _gather_backward)
 
 
 def state_shardings(abstract: PyTree, mesh: Mesh) -> PyTree:
@@ -88,40 +122,6 @@ def put_same(tree: PyTree, shardings: PyTree | NamedSharding) -> PyTree:
         return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
     return jax.tree.map(put, tree, shardings)
-
-
-def count_micro_batches(config: BatchConfig, devices: int) -> int:
-    """Parts that a step is computed in.
-
-    Each part must give every device the same number of examples of each kind.
-
-    Raises:
-      UserError: the examples cannot be shared so; the nearest numbers that work are named.
-    """
-    rows = math.gcd(config.synthetic, config.real)
-    examples = " + ".join(
-        f"{count} {kind}" for count, kind in ((config.synthetic, "synthetic"), (config.real, "real")) if count
-    )
-    if not rows:
-        raise UserError("config.batch has no examples: set batch.synthetic or batch.real to more than 0.")
-    if rows % devices:
-        below = max(n for n in _divisors(rows) if n < devices)
-        above = min((n for n in _divisors(rows) if n > devices), default=None)
-        counts = f"{below} or {above} devices" if above else f"{below} device{'s' * (below > 1)}"
-        raise UserError(
-            f"{devices} devices cannot share {examples} examples: use {counts}, or make config.batch.synthetic and "
-            f"config.batch.real multiples of {devices}."
-        )
-    most = rows // devices
-    if config.micro_batches == 0:
-        return most
-    if config.micro_batches < 0 or most % config.micro_batches:
-        nearest = min(_divisors(most), key=lambda n: abs(n - config.micro_batches))
-        raise UserError(
-            f"config.batch.micro_batches = {config.micro_batches} cannot divide {examples} examples on {devices} "
-            f"device{'s' * (devices > 1)}: set it to {nearest}, or to 0 for as many as possible."
-        )
-    return config.micro_batches
 
 
 def _divisors(number: int) -> list[int]:

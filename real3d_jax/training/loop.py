@@ -48,7 +48,7 @@ def train(config: Config, workdir: Path) -> int:
     """
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
     with StopRequest() as stop, precision, prepared(config, workdir) as run:
-        start, steps = int(run.state.step), config.schedule.steps
+        start, steps = int(run.state.step), run.config.schedule.steps
         if start >= steps and (workdir / "summary.json").exists():
             say(f"This run is finished: {start} steps in {workdir}. Raise config.schedule.steps to go on.")
             say((workdir / "summary.json").read_text().rstrip())

@@ -28,7 +28,10 @@ def batch_loss(
     model: LRM,
     config: Config,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """L = L_RECON on the synthetic part + L_SELF on the real part (end of Section 4.1), each averaged over examples."""
+    """L = L_RECON on the synthetic part + L_SELF on the real part (end of Section 4.1), each averaged over examples.
+
+    A part's `weight` says how much each example counts in its average.
+    """
     batch = as_float(batch)
     params = model.cast_weights(params)
     total, metrics = jnp.zeros(()), {}
@@ -66,7 +69,11 @@ def _synthetic_loss(field, batch: MultiviewBatch, *, frozen: FrozenNetworks, con
     """L_RECON (Eq. 1) of objects with known views."""
     rendered = View(*render_views(field, batch.cameras, config.render))
     return reconstruction_loss(
-        rendered, View(batch.rgb, batch.mask), weights=config.losses.supervised, lpips_params=frozen.lpips_params
+        rendered,
+        View(batch.rgb, batch.mask),
+        weights=config.losses.supervised,
+        lpips_params=frozen.lpips_params,
+        weight=batch.weight,
     )
 
 
@@ -81,11 +88,15 @@ def _real_loss(
         _, returned = close_cycle(params, field, batch.cameras, poses.cycle, model=model, config=config)
     semantic = None
     if config.losses.semantic.weight:
-        views = _capped(novel.rgb, input_view, returned, target, frozen=frozen, config=config.losses)
+        views = _capped(
+            novel.rgb, input_view, returned, target, frozen=frozen, config=config.losses, weight=batch.weight
+        )
         images = jnp.concatenate([batch.rgb[:, None], views], axis=1)
         embeddings = frozen.embed(images.reshape(-1, *images.shape[2:]))
         embeddings = embeddings.reshape(*images.shape[:2], -1)
-        semantic = semantic_loss(embeddings[:, 1:], embeddings[:, 0], naive=config.losses.semantic.naive)
+        semantic = semantic_loss(
+            embeddings[:, 1:], embeddings[:, 0], naive=config.losses.semantic.naive, weight=batch.weight
+        )
     return self_training_loss(
         target=target,
         input_view=input_view,
@@ -93,6 +104,7 @@ def _real_loss(
         semantic=semantic,
         config=config.losses,
         lpips_params=frozen.lpips_params,
+        weight=batch.weight,
     )
 
 
@@ -104,6 +116,7 @@ def _capped(
     *,
     frozen: FrozenNetworks,
     config: LossConfig,
+    weight: Float[Array, "B"] | None,
 ) -> Float[Array, "B m h w 3"]:
     """The novel views for the semantic loss, whose gradient is bounded by that of the pixel losses.
 
@@ -118,7 +131,12 @@ def _capped(
     def loss(views):
         seen, back = views
         return pixel_loss(
-            target=target, input_view=seen, returned=back, config=config, lpips_params=frozen.lpips_params
+            target=target,
+            input_view=seen,
+            returned=back,
+            config=config,
+            lpips_params=frozen.lpips_params,
+            weight=weight,
         )[0]
 
     return cap_gradient(novel, cap * gradient_norms(loss, (input_view, returned)))

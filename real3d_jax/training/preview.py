@@ -11,8 +11,8 @@ from real3d_jax.config.training import Config
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import render_views
 from real3d_jax.rendering.field import reconstruct
+from real3d_jax.training.gradients import draw_poses
 from real3d_jax.training.objective import close_cycle
-from real3d_jax.training.step import draw_poses
 
 
 def render_objects(

@@ -15,6 +15,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from real3d_jax.runtime.batch_layout import BatchLayout
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.folders import replace_text
 from real3d_jax.training.state import TrainState
@@ -109,22 +110,35 @@ class Reporter:
         return f"step {step}/{self._steps}  loss {means['loss']:.4f}  {pace}  {left} left{skipped}"
 
 
-def describe_devices(micro_batches: int, rows: Mapping[str, int], fsdp: int) -> str:
-    """The line of the summary on devices and the layout of a batch.
+def describe_devices(layout: BatchLayout, fsdp: int, growth: float) -> str:
+    """The lines of the summary on devices, the layout of a batch, and how much of each device's work counts.
 
     Args:
-      micro_batches: parts of a step.
-      rows: examples of each kind in a step.
+      layout: of a batch.
       fsdp: devices that share one copy of the parameters.
+      growth: how many times as many examples as configured a step has (`training.growth`).
     """
-    count = jax.device_count()
-    each = " + ".join(f"{n // (micro_batches * count)} {kind}" for kind, n in rows.items() if n)
-    total = " + ".join(f"{n} {kind}" for kind, n in rows.items() if n)
+    count, parts = layout.devices, layout.micro_batches
+    kinds = [(name, share) for name, share in (("synthetic", layout.synthetic), ("real", layout.real)) if share.rows]
+    each = " + ".join(f"{share.rows // (parts * count)} {name}" for name, share in kinds)
+    total = " + ".join(f"{share.examples} {name}" for name, share in kinds)
     hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
-    return (
-        f"devices    {count} x {jax.devices()[0].device_kind}{hosts}, parameters shared by {fsdp}\n"
-        f"batch      {total} examples a step = {micro_batches} micro-batches x {count} devices x ({each})"
-    )
+    grown = f", grown {growth:g} times," if growth != 1 else ""
+    lines = [
+        f"devices    {count} x {jax.devices()[0].device_kind}{hosts}, parameters shared by {fsdp}",
+        f"batch      {total} examples a step{grown} = {parts} micro-batches x {count} devices x ({each})",
+    ]
+    if layout.work < 1:
+        lines[-1] += f", of which {layout.work:.0%} are examples and the rest filler"
+        idle = count - layout.busy_devices
+        lines.append(
+            f"work       {layout.work:.0%} of what a device computes counts, on average over the devices"
+            f"{f' ({idle} with filler alone)' if idle else ''}; config.batch.grow = True takes more examples "
+            "instead"
+        )
+    else:
+        lines.append("work       100% of what a device computes counts")
+    return "\n".join(lines)
 
 
 def describe_parameters(state: TrainState) -> str:

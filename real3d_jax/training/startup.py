@@ -23,9 +23,11 @@ from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
 from real3d_jax.runtime import compiler_options, folders
+from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.console import say, timed
-from real3d_jax.runtime.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
+from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
 from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
+from real3d_jax.training.growth import check_same_growth, grow, growth
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
 from real3d_jax.training.preview import preview, render_objects
@@ -103,8 +105,9 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        micro_batches = count_micro_batches(config.batch, jax.device_count())
         mesh = make_mesh(config.mesh)
+        times, config = growth(config, mesh.size), grow(config, mesh.size)
+        layout = lay_out(config.batch, mesh.size, streamed=pipeline.streamed_rows(config))
         schedule = learning_rate_schedule(config.optimizer, config.schedule.steps)
         model = make_model(config.model, config.compute)
         check_position_start(config.position_start)
@@ -114,8 +117,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         stack.callback(checkpoints.close)
         config = _check_and_write_config(config, workdir, checkpoints)
 
-        rows = {"synthetic": config.batch.synthetic, "real": config.batch.real}
-        say(describe_devices(micro_batches, rows, config.mesh.fsdp))
+        say(describe_devices(layout, config.mesh.fsdp, float(times)))
         _prepare_data(config)
         say(f"data       {pipeline.describe(config)}")
         fingerprint = json.loads(json.dumps(pipeline.fingerprint(config)))
@@ -137,7 +139,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
 
         start = int(state.step)
         batches = pipeline.train_batches(
-            config, start_step=start, process_index=jax.process_index(), process_count=jax.process_count()
+            config, start_step=start, layout=layout, rows_of=functools.partial(rows_here, mesh)
         )
         key = root_key(config.seed, mesh)
         step = functools.partial(
@@ -146,7 +148,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             model=model,
             config=config,
             optimizer=optimizer,
-            micro_batches=micro_batches,
+            micro_batches=layout.micro_batches,
         )
         reporter = Reporter(workdir, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
@@ -211,6 +213,7 @@ def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoi
     if path.exists() and checkpoints.steps():
         saved = folders.read_json(path, remedy="restore it, or use another --workdir")
         config = going_on(config, saved)
+        check_same_growth(saved, config, workdir)
     tree = json.loads(json.dumps(config_files.to_tree(config)))
     for change in check_same_run(saved, tree, workdir) if saved is not None else ():
         say(f"changed    {change}")

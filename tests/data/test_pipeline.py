@@ -13,6 +13,7 @@ from real3d_jax.data.examples import ImageSizes, MultiviewExamples
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import SINGLE_VIEW, Item, Photograph, Source
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.batch_layout import lay_out
 from tests.data.samples import VIEWS, multiview_source, photograph_source, picture, pose
 
 
@@ -30,6 +31,11 @@ def take(config, count, **arguments):
     taken = [next(batches) for _ in range(count)]
     batches.close()
     return taken
+
+
+def rows_of(host, hosts):
+    """The rows of one of several hosts."""
+    return lambda count: range(host * count // hosts, (host + 1) * count // hosts)
 
 
 def assert_equal(a, b):
@@ -50,12 +56,14 @@ def test_batches_have_the_contracts_shapes(config):
         "rgb": (4, 3, 8, 8, 3),
         "mask": (4, 3, 8, 8, 1),
         "cameras": {"c2w": (4, 3, 4, 4), "intrinsics": (4, 3, 4)},
+        "weight": None,
     }
     assert shapes["real"] == {
         "image": (4, 12, 12, 3),
         "rgb": (4, 8, 8, 3),
         "mask": (4, 8, 8, 1),
         "cameras": {"c2w": (4, 4, 4), "intrinsics": (4, 4)},
+        "weight": None,
     }
     for half in (batch.synthetic, batch.real):
         assert half.image.dtype == half.rgb.dtype == half.mask.dtype == np.uint8
@@ -128,7 +136,7 @@ def test_seed_and_step_change_the_batch(config):
 def test_hosts_share_the_global_batch_and_nothing_is_lost_or_twice(config, hosts):
     """Their rows, one after the other, are the batch of one host."""
     whole = take(config, 3)
-    parts = [take(config, 3, process_index=host, process_count=hosts) for host in range(hosts)]
+    parts = [take(config, 3, rows_of=rows_of(host, hosts)) for host in range(hosts)]
     for step, batch in enumerate(whole):
         joined = jax.tree.map(lambda *rows: np.concatenate(rows), *(part[step] for part in parts))
         assert_equal(joined, batch)
@@ -138,17 +146,24 @@ def test_hosts_see_every_object_of_an_epoch_once(config):
     """Without any single-host run to compare with."""
     photographs = dataclasses.replace(config.data.real["photographs"], path="more")
     config = with_data(config, real={"more": photographs})
-    seen = [
-        identities(batch.real.image)[0]
-        for host in range(2)
-        for batch in take(config, 2, process_index=host, process_count=2)
-    ]
+    seen = [identities(batch.real.image)[0] for host in range(2) for batch in take(config, 2, rows_of=rows_of(host, 2))]
     assert sorted(np.concatenate(seen).tolist()) == list(range(10, 18))
 
 
-def test_batch_must_divide_among_hosts(config):
-    with pytest.raises(UserError, match="multiple of 3"):
-        take(config, 1, process_count=3)
+@pytest.mark.parametrize("hosts", [3, 8])
+def test_hosts_that_do_not_divide_the_batch_read_filler_without_weight(config, hosts):
+    """Also more hosts than examples."""
+    (whole,) = take(config, 1)
+    layout = lay_out(config.batch, hosts)
+    parts = [take(config, 1, layout=layout, rows_of=rows_of(host, hosts))[0] for host in range(hosts)]
+    joined = jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
+    for kind in ("synthetic", "real"):
+        found, expected = getattr(joined, kind), getattr(whole, kind)
+        count, rows = len(expected.image), len(found.image)
+        assert rows > count == 4
+        np.testing.assert_allclose(found.weight, [rows / count] * count + [0] * (rows - count))
+        assert_equal(jax.tree.map(lambda x, n=count: x[:n], found.replace(weight=None)), expected)
+        assert_equal(found.image[count:], expected.image[: rows - count])
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (3.0, 1.0), (0.9, 0.1), (0.37, 0.63)])

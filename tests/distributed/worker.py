@@ -1,7 +1,9 @@
 """Two training steps on fake devices, for test_devices.py.
 
-`worker.py OUT DEVICES FSDP IMPLEMENTATION PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into
+`worker.py OUT DEVICES FSDP IMPLEMENTATION DTYPE PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into
 `config.render` and `config.compute.elementwise`.
+
+The batch has 8 + 8 examples; devices that do not divide them get filler.
 """
 
 import dataclasses
@@ -11,7 +13,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-out, devices, fsdp, implementation, processes, process, port = sys.argv[1:]
+out, devices, fsdp, implementation, dtype, processes, process, port = sys.argv[1:]
 os.environ["JAX_PLATFORMS"] = "cpu"
 count = f"--xla_force_host_platform_device_count={int(devices) // int(processes)}"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {count}"
@@ -29,6 +31,7 @@ from real3d_jax.config.training import BatchConfig, MeshConfig  # noqa: E402
 from real3d_jax.models.lrm import init_params, make_model  # noqa: E402
 from real3d_jax.perceptual.frozen import FrozenNetworks  # noqa: E402
 from real3d_jax.runtime import sharding  # noqa: E402
+from real3d_jax.runtime.batch_layout import lay_out  # noqa: E402
 from real3d_jax.training.initialization import root_key  # noqa: E402
 from real3d_jax.training.state import create  # noqa: E402
 from real3d_jax.training.step import train_step  # noqa: E402
@@ -38,43 +41,61 @@ def tiny_config():
     """The smoke config shrunk, without the networks that judge: they take long to compile and add nothing here."""
     changes = [f"--config.losses.{name}.lpips=0" for name in ("supervised", "input_view", "cycle.weights")]
     changes += ["--config.losses.semantic.weight=0", "--config.schedule.steps=100"]
+    layers = 1 if dtype == "float32" else 2
     config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py") + ":scratch", changes))
     return dataclasses.replace(
         config,
-        batch=BatchConfig(synthetic=8, real=8, micro_batches=1),
-        model=dataclasses.replace(config.model, decoder_width=16),  # the least that the fused kernel takes
-        compute=dataclasses.replace(config.compute, elementwise=implementation),
+        batch=BatchConfig(synthetic=8, real=8, micro_batches=0 if 8 % int(devices) else 1),
+        model=dataclasses.replace(
+            config.model,
+            decoder_width=16,  # the least that the fused kernel takes
+            layers=layers,
+            vit=dataclasses.replace(config.model.vit, layers=layers),
+        ),
+        compute=dataclasses.replace(config.compute, elementwise=implementation, dtype=dtype),
         render=dataclasses.replace(config.render, implementation=implementation),
     )
 
 
+def rows_of(batch, layout, rows):
+    """What a process reads that has the given rows."""
+    weight = layout.real.weights_in(rows, whole=layout.real)
+    batch = jax.tree.map(lambda x: np.asarray(x)[layout.real.examples_in(rows)], batch)
+    return batch.replace(synthetic=batch.synthetic.replace(weight=weight), real=batch.real.replace(weight=weight))
+
+
 def main():
-    """Writes parameters and metrics after two steps, and the number of arrays that were split."""
+    """Writes parameters and metrics after two steps, the number of arrays that were split, and the program."""
     if int(processes) > 1:
         jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
     sharding._MIN_SPLIT = 1  # so that small arrays are split too
     config = tiny_config()
     model, optimizer = make_model(config.model, config.compute), optax.sgd(0.1, momentum=0.9)
     mesh = sharding.make_mesh(MeshConfig(int(fsdp)))
+    layout = lay_out(config.batch, mesh.size)
+    rows = sharding.rows_here(mesh, layout.real.rows)
     key = root_key(0, mesh)
     with jax.set_mesh(mesh), jax.default_matmul_precision("highest"):
         init = functools.partial(init_params, model)
         state = create(init, key, optimizer=optimizer, keep_ema=True, mesh=mesh)
-        step = functools.partial(train_step, model=model, config=config, optimizer=optimizer, micro_batches=1)
+        step = functools.partial(train_step, model=model, config=config, optimizer=optimizer)
+        step = functools.partial(step, micro_batches=layout.micro_batches)
         shardings = (sharding.state_shardings(state, mesh), sharding.replicated(mesh))
         step = jax.jit(step, donate_argnums=0, out_shardings=shardings)
+        text = ""
         for number in range(2):
-            batch = jax.tree.map(np.asarray, random_batch(config, seed=number))
-            share = 8 // int(processes)
-            rows = slice(int(process) * share, (int(process) + 1) * share)
-            batch = sharding.put_batch(jax.tree.map(lambda x, rows=rows: x[rows], batch), mesh)
-            state, metrics = step(state, batch, FrozenNetworks(None, None), key)
+            batch = sharding.put_batch(rows_of(random_batch(config, seed=number), layout, rows), mesh)
+            arguments = (state, batch, FrozenNetworks(None, None), key)
+            if not text:
+                step = step.lower(*arguments).compile()
+                text = step.as_text()
+            state, metrics = step(*arguments)
         split = sum(not leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state))
         gather = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))
         leaves, _ = jax.tree_util.tree_flatten_with_path(gather((state.params, metrics)))
     if process == "0":
         found = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-        np.savez(out, split=split, **found)
+        np.savez(out, split=split, program=text, **found)
 
 
 main()

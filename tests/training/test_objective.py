@@ -20,8 +20,8 @@ from real3d_jax.losses.reconstruction import View
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.rendering import render_views
 from real3d_jax.rendering.field import reconstruct
+from real3d_jax.training.gradients import draw_poses
 from real3d_jax.training.objective import batch_loss
-from real3d_jax.training.step import draw_poses
 from real3d_jax.weights.networks import load_frozen
 
 

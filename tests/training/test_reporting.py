@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.config.training import BatchConfig
+from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.training import reporting
 from real3d_jax.training.pictures import picture_grid, save_picture
-from real3d_jax.training.reporting import Reporter, describe_peak_memory, peak_rss_gib
+from real3d_jax.training.reporting import Reporter, describe_devices, describe_peak_memory, peak_rss_gib
 
 
 def lines(path):
@@ -100,3 +102,13 @@ def test_a_grid_holds_every_image_under_its_label(tmp_path):
 @pytest.mark.parametrize("value", [np.nan, -3.0, 7.0])
 def test_a_grid_survives_bad_pixels(value):
     assert picture_grid({"x": np.full((1, 4, 4, 3), value)}, cell=8).shape == (26, 12, 3)
+
+
+def test_the_summary_says_how_much_of_a_devices_work_counts():
+    full, some, few = (describe_devices(lay_out(BatchConfig(40, 40, 0), count), 1, 1.0) for count in (8, 3, 64))
+    assert "40 synthetic + 40 real examples a step = 5 micro-batches x 8 devices x (1 synthetic + 1 real)" in full
+    assert "work       100% of what a device computes counts" in full
+    assert "95% of what a device computes counts, on average over the devices; config.batch.grow = True" in some
+    assert "62% of what a device computes counts" in few and "(24 with filler alone)" in few
+    grown = describe_devices(lay_out(BatchConfig(64, 64, 0), 64), 1, 1.6)
+    assert "64 synthetic + 64 real examples a step, grown 1.6 times, = 1 micro-batches x 64" in grown

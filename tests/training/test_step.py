@@ -15,10 +15,12 @@ from real3d_jax.config.training import uses_lpips
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.frozen import FrozenNetworks
+from real3d_jax.runtime.batch_layout import Share
+from real3d_jax.training.gradients import draw_poses
 from real3d_jax.training.objective import batch_loss
 from real3d_jax.training.optimizer import make_optimizer, norm_limit
 from real3d_jax.training.state import new_state
-from real3d_jax.training.step import draw_poses, train_step
+from real3d_jax.training.step import train_step
 from real3d_jax.weights.networks import load_frozen
 
 KEY = jax.random.key(5)
@@ -73,6 +75,24 @@ def test_micro_batches_change_nothing(config, params, frozen):
     for name, value in metrics.items():
         np.testing.assert_allclose(split_metrics[name], value, rtol=2e-4, err_msg=name)
     first, second = (state.opt_state[1][0].mu for state in (whole, split))
+    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4 * float(np.abs(a).max()) + 1e-9)
+
+
+def test_filler_changes_nothing(config, params, frozen):
+    """Every loss with it: rows of weight 0, that repeat others, as for devices that do not divide the batch."""
+    cap = dataclasses.replace(config.losses.semantic, gradient_cap=1.0)
+    config = dataclasses.replace(config, losses=dataclasses.replace(config.losses, semantic=cap))
+    batch = random_batch(config)
+    share = Share(4, 6)
+    filled = jax.tree.map(lambda x: x[jnp.asarray(share.examples_in(range(6)))], batch)
+    weight = jnp.asarray(share.weights_in(range(6), whole=share))
+    filled = filled.replace(synthetic=filled.synthetic.replace(weight=weight), real=filled.real.replace(weight=weight))
+    state, metrics = _step(config, params, frozen, batch, micro_batches=2)
+    other, other_metrics = _step(config, params, frozen, filled, micro_batches=2)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(other_metrics[name], value, rtol=2e-4, err_msg=name)
+    first, second = (state.opt_state[1][0].mu for state in (state, other))
     for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4 * float(np.abs(a).max()) + 1e-9)
 

@@ -37,6 +37,7 @@ class ObjectBatch(NamedTuple):
     windows: Float[Array | np.ndarray, "B V 3"]  # left, upper border and side of what a target shows, of the whole view
     crop_ratio: Float[Array | np.ndarray, "B"]  # of the picture to the outline in the input view; 0 leaves it as it is
     distance: Float[Array | np.ndarray, "B"]  # of the input camera once mapped to the input-camera frame
+    weight: Float[Array | np.ndarray, "B"] | None = None  # as of `MultiviewBatch`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +111,8 @@ def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int) -> M
     targets = draw(each_view, flat, size=target_size).reshape(rows, views, target_size, target_size, 4)
     around = poses.at[..., :3, 3].add(-looked_at[:, None])
     cameras = Cameras(jax.vmap(to_input_frame)(around[:, 0], around, jnp.asarray(batch.distance)), shown)
-    return MultiviewBatch(_on(seen, GREY), _on(targets, WHITE), targets[..., 3:], cameras)
+    weight = None if batch.weight is None else jnp.asarray(batch.weight)
+    return MultiviewBatch(_on(seen, GREY), _on(targets, WHITE), targets[..., 3:], cameras, weight)
 
 
 def _on(rgba: UInt8[Array, "*batch h w 4"], background: float) -> UInt8[Array, "*batch h w 3"]:

@@ -12,6 +12,7 @@ from real3d_jax.data import pipeline
 from real3d_jax.data.procedural import source
 from real3d_jax.data.procedural.streaming import StreamedExamples, draw_examples, draw_on_mesh
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.sharding import make_mesh
 
 STREAM = StreamedSourceConfig("chair+b", 4, 0.0, 2.4, zoom=1.0, cropped=0.0, crop_ratio=(1.1, 1.6))
@@ -132,9 +133,20 @@ def test_hosts_share_a_batch_and_a_resumed_run_goes_on():
     first, second = next(whole).streamed, next(whole).streamed
     assert first.orbits.shape == (8, 4, 3)
     assert not leaves_equal(first, second)
-    hosts = [next(pipeline.train_batches(config, start_step=1, process_index=p, process_count=2)) for p in range(2)]
+    halves = (lambda count: range(count // 2), lambda count: range(count // 2, count))
+    hosts = [next(pipeline.train_batches(config, start_step=1, rows_of=half)) for half in halves]
     joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), *(host.streamed for host in hosts))
     assert leaves_equal(joined, second)
+
+
+def test_filler_of_objects_to_be_drawn_weighs_nothing():
+    config = config_of(1.0, synthetic=2)
+    layout = lay_out(config.batch, 3, streamed=2)
+    streamed = next(pipeline.train_batches(config, layout=layout)).streamed
+    np.testing.assert_allclose(streamed.weight, [1.5, 1.5, 0])
+    np.testing.assert_array_equal(streamed.orbits[2], streamed.orbits[0])
+    drawn = jax.eval_shape(lambda: draw_examples(streamed, image_size=8, target_size=8))
+    assert drawn.weight.shape == (3,)
 
 
 @pytest.mark.parametrize(("share", "message"), [(1.5, "between 0 and 1"), (-0.1, "between 0 and 1")])
