@@ -25,7 +25,7 @@ from real3d_jax.models.lrm import make_model
 from real3d_jax.runtime import compiler_options, folders
 from real3d_jax.runtime.console import say, timed
 from real3d_jax.runtime.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
-from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
+from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
 from real3d_jax.training.preview import preview, render_objects
@@ -33,6 +33,7 @@ from real3d_jax.training.reporting import Reporter, describe_devices, describe_p
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.step import train_step
 from real3d_jax.training.validation import Validator
+from real3d_jax.training.workdir import check_same_run, prepare_workdir
 from real3d_jax.weights.networks import load_frozen
 
 
@@ -124,7 +125,6 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         frozen = _load_frozen(config, mesh)
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
         if restored is None:
-            checkpoints.forget_best()
             state, results = initial_state(config, model, optimizer, mesh, workdir), {}
             start_from = config.init_from or f"random parameters with {config.position_start} positions"
             say(f"start      from {start_from}, in {workdir}")

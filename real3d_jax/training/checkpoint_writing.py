@@ -1,0 +1,112 @@
+"""Writing a step in the background: sealed with checksums before it gets its name, and known to have failed at once."""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint._src.metadata import checkpoint as step_metadata
+from orbax.checkpoint._src.path.atomicity import COMMIT_SUCCESS_FILE, TMP_DIR_SUFFIX, AtomicRenameTemporaryPath
+
+from real3d_jax.checkpoints.checksums import seal
+
+
+class SealedFolder(AtomicRenameTemporaryPath):
+    """A step's folder that gets the checksums of all its files just before it is renamed."""
+
+    async def finalize(self) -> None:
+        """As of the base class, whose own last writes come first, so that nothing changes after the seal."""
+        if self.get_final().name.isdigit():  # a step, not an item in it
+            store, self._checkpoint_metadata_store = self._checkpoint_metadata_store, None
+            await asyncio.to_thread(_seal, Path(self.get()), self.get_final(), store)
+        await super().finalize()
+
+
+class StepWriter:
+    """The steps in one folder, of which `keep` stay.
+
+    Args:
+      folder: whose subfolders are steps.
+      keep: the latest ones, at least 1.
+      arrays: names of the items that are trees of arrays.
+      records: names of those that are JSON trees.
+    """
+
+    def __init__(self, folder: Path, keep: int, *, arrays: Sequence[str], records: Sequence[str]):
+        self.folder = folder
+        handlers: dict[str, Any] = {name: ocp.StandardCheckpointHandler() for name in arrays}
+        handlers |= {name: ocp.JsonCheckpointHandler() for name in records}
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, enable_async_checkpointing=True, temporary_path_class=SealedFolder
+        )
+        self.manager = ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
+        self._watch = ThreadPoolExecutor(max_workers=1)
+        self._pending: tuple[int, Future[None]] | None = None
+
+    def steps(self) -> list[int]:
+        """The steps that are written or being written, oldest first."""
+        return sorted(self.manager.all_steps())
+
+    def save(self, step: int, items: Mapping[str, Any]) -> tuple[int, Exception] | None:
+        """Begins to write a step, once the one before it is written.
+
+        Returns:
+          A step that could not be written and why, as `failure`: the one before it, or this one.
+        """
+        failed = self.failure(wait=True)
+        try:
+            self.manager.save(step, args=ocp.args.Composite(**items), force=True)
+        except Exception as error:
+            self._clean(step)
+            return step, error
+        self._pending = step, self._watch.submit(self.manager.wait_until_finished)
+        return failed
+
+    def failure(self, *, wait: bool = False) -> tuple[int, Exception] | None:
+        """A step that could not be written and why, once; None if all are, or are still being written.
+
+        What it left is deleted; steps before it stay.
+
+        Args:
+          wait: until everything is written.
+        """
+        if self._pending is None or not (wait or self._pending[1].done()):
+            return None
+        (step, ended), self._pending = self._pending, None
+        error = ended.exception()
+        if error is None:
+            return None
+        if not isinstance(error, Exception):
+            raise error
+        self._clean(step)
+        return step, error
+
+    def close(self) -> None:
+        """Releases the threads; what could not be written is not told again."""
+        self.failure(wait=True)
+        self._watch.shutdown()
+        self.manager.close()
+
+    def _clean(self, step: int) -> None:
+        with contextlib.suppress(Exception):
+            self.manager.wait_until_finished()  # it tells each thread of a failure once
+        if jax.process_count() == 1:  # several processes end
+            shutil.rmtree(self.folder / f"{step}{TMP_DIR_SUFFIX}", ignore_errors=True)
+            self.manager.reload()
+
+
+def _seal(folder: Path, final: Any, store: Any) -> None:
+    if store is not None:
+        store.wait_until_finished()
+        path = step_metadata.step_metadata_file_path(folder)
+        store.update(file_path=path, commit_timestamp_nsecs=time.time_ns())
+        store.wait_until_finished()
+    # The words of the base class, which writes them once more.
+    (folder / COMMIT_SUCCESS_FILE).write_text(f"Checkpoint commit was successful to {final}")
+    seal(folder)
