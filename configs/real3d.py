@@ -104,7 +104,9 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.schedule.validation_views = 4
     config.schedule.pictures_every = 500
     config.schedule.checkpoint_every = 500
+    config.schedule.checkpoint_minutes = 30.0
     config.schedule.keep = 2
+    config.schedule.stop_if_unsaved = False
     config.gate = ConfigDict({"input_psnr": 0.0, "iou": 0.0})
 
     config.data = ConfigDict()

@@ -10,7 +10,7 @@ from pathlib import Path
 from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import hosts
+from real3d_jax.runtime import watch
 
 
 def main() -> int:
@@ -30,9 +30,13 @@ def main() -> int:
     parser.add_argument(
         "--print_config", action="store_true", help="print the config, with all changes, as a file, and do no more"
     )
+    watch.add_options(parser)
     arguments, changes = parser.parse_known_args()
-    if arguments.multihost:
-        hosts.join()
+    with watch.joined(arguments):
+        return _train(arguments, changes)
+
+
+def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
     config = config_files.load(arguments.config, changes)
     if arguments.print_config:
         print(as_file(config, source=" ".join([arguments.config, *changes])), end="")

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
-from jax._src import distributed
+from jax._src import clusters, distributed
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.cli import USER_ERROR
+from real3d_jax.runtime.roll_call import call_roll
 
 Made = TypeVar("Made")
 
@@ -26,20 +27,34 @@ _FOR_EVER = 2**31 - 1  # milliseconds; `watch` ends processes whose others do no
 _rounds = itertools.count()
 
 
-def join() -> None:
+def join(seconds: float = 300.0) -> None:
     """Joins the other processes, and silences the warnings of all but the first; to be called before any use of JAX.
 
     JAX finds them by itself on Cloud TPU, Slurm and Open MPI. Elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
     JAX_PROCESS_ID tell, of which JAX itself reads the first alone.
 
+    Args:
+      seconds: that processes which come late are waited for.
+
     Raises:
-      UserError: there are none to be found.
+      UserError: there are none to be found, or some of them do not come.
+      SystemExit: likewise, on the processes that need not tell it.
     """
     try:
+        address = os.environ.get("JAX_COORDINATOR_ADDRESS")
         count, number = (
             int(os.environ[name]) if name in os.environ else None for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
         )
-        jax.distributed.initialize(num_processes=count, process_id=number)
+        devices = None
+        if None in (address, count, number):
+            address, count, number, devices = clusters.ClusterEnv.auto_detect_unset_distributed_params(
+                address, count, number, None, None, round(seconds)
+            )
+        if address is not None and count is not None and number is not None:
+            call_roll(address, count, number, seconds=seconds)
+        jax.distributed.initialize(address, count, number, devices, initialization_timeout=round(seconds))
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(
             f"--multihost cannot find the other processes ({str(error).rstrip('.')}): start it under Slurm or Open MPI "

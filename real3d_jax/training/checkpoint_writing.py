@@ -36,6 +36,10 @@ class StepWriter:
       keep: the latest ones, at least 1.
       arrays: names of the items that are trees of arrays.
       records: names of those that are JSON trees.
+
+    Attributes:
+      manager: Orbax's.
+      written: steps, and the seconds from the call to the end of writing.
     """
 
     def __init__(self, folder: Path, keep: int, *, arrays: Sequence[str], records: Sequence[str]):
@@ -47,7 +51,8 @@ class StepWriter:
         )
         self.manager = ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
         self._watch = ThreadPoolExecutor(max_workers=1)
-        self._pending: tuple[int, Future[None]] | None = None
+        self._pending: tuple[int, Future[float]] | None = None
+        self.written: list[tuple[int, float]] = []
 
     def steps(self) -> list[int]:
         """The steps that are written or being written, oldest first."""
@@ -60,12 +65,13 @@ class StepWriter:
           A step that could not be written and why, as `failure`: the one before it, or this one.
         """
         failed = self.failure(wait=True)
+        began = time.monotonic()
         try:
             self.manager.save(step, args=ocp.args.Composite(**items), force=True)
         except Exception as error:
             self._clean(step)
             return step, error
-        self._pending = step, self._watch.submit(self.manager.wait_until_finished)
+        self._pending = step, self._watch.submit(self._seconds, began)
         return failed
 
     def failure(self, *, wait: bool = False) -> tuple[int, Exception] | None:
@@ -81,6 +87,7 @@ class StepWriter:
         (step, ended), self._pending = self._pending, None
         error = ended.exception()
         if error is None:
+            self.written.append((step, ended.result()))
             return None
         if not isinstance(error, Exception):
             raise error
@@ -92,6 +99,10 @@ class StepWriter:
         self.failure(wait=True)
         self._watch.shutdown()
         self.manager.close()
+
+    def _seconds(self, began: float) -> float:
+        self.manager.wait_until_finished()
+        return time.monotonic() - began
 
     def _clean(self, step: int) -> None:
         with contextlib.suppress(Exception):

@@ -33,7 +33,6 @@ _ARRAYS = ("params", "ema", "progress")
 _RECORDS = ("data", "config", "run")
 _WAITS = (1.0, 5.0, 20.0)  # seconds before a checkpoint that could not be read is tried again
 
-
 _Found = TypeVar("_Found")
 
 
@@ -51,7 +50,7 @@ class Checkpoints:
 
     def __init__(self, workdir: Path, keep: int):
         self.workdir = workdir.resolve()
-        # Orbax logs several lines a save at INFO, warns about items it was not asked for, and logs errors it also raises.
+        # Orbax logs several lines a save at INFO, warns about items it was not asked for, and logs what it raises.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         self._latest = StepWriter(self.workdir / LATEST, max(keep, 1), arrays=_ARRAYS, records=_RECORDS)
         self._best = StepWriter(self.workdir / BEST, 1, arrays=_ARRAYS, records=_RECORDS)
@@ -96,6 +95,11 @@ class Checkpoints:
         """
         for writer in (self._latest, self._best):
             self._tell(writer.failure())
+
+    def written(self) -> list[tuple[int, float]]:
+        """The latest steps that were written since this was last asked, and how many seconds each took."""
+        steps, self._latest.written = self._latest.written, []
+        return steps
 
     def records(self, step: int) -> dict[str, Any]:
         """The JSON trees saved with a step."""

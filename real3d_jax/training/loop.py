@@ -4,9 +4,10 @@ A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `
 is finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
 """
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config, OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
-from real3d_jax.runtime import compiler_options, folders
+from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
@@ -28,6 +29,7 @@ from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
 from real3d_jax.training.startup import Run, compile_step, prepared
 from real3d_jax.training.validation import SCORES, describe_scores
+from real3d_jax.training.workdir import SAVED
 
 _PICTURE_ROWS = 4  # examples in a grid
 _PICTURE_CELL = 96  # pixels per side of an image in a grid
@@ -43,8 +45,8 @@ def train(config: Config, workdir: Path) -> int:
       The exit code: 0 once the run is finished; 143 (SIGTERM) or 130 (Ctrl-C) when it was stopped early and saved.
 
     Raises:
-      UserError: something in the config, the data, the devices or the workdir has to be put right first; or too many
-        updates in a row were skipped.
+      UserError: something in the config, the data, the devices or the workdir has to be put right; or too many updates
+        in a row were skipped. If examples cannot be read amid training, the state is saved first.
     """
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
     with StopRequest() as stop, precision, prepared(config, workdir) as run:
@@ -60,6 +62,7 @@ def train(config: Config, workdir: Path) -> int:
         batch = _take_steps(run, start, stop)
         if stop.stopped and int(run.state.step) < steps:
             _save(run)
+            run.checkpoints.wait()
             say(f"stopped by {stop.name} after step {int(run.state.step)}; the same command goes on from there")
             return stop.exit_code
         _finish(run, batch)
@@ -69,19 +72,20 @@ def train(config: Config, workdir: Path) -> int:
 def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
     """Steps to the end, or until a stop is requested. Returns the last batch that this host read."""
     schedule = run.config.schedule
-    batch = next(run.batches)
+    batch = _read(run, start + 1)
     on_devices = run.put_fn(batch)
     if start < schedule.steps:
         compile_step(run, on_devices)
     run.reporter.begin()
     stop.begin()
     waiting: _Waiting = []
-    with ThreadPoolExecutor(max_workers=1) as watch:
+    with ThreadPoolExecutor(max_workers=1) as clock:
         for step in range(start + 1, schedule.steps + 1):
+            watch.current().beat(f"computing step {step}")
             run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
             # The metrics of the step before are fetched while this one runs, so that the devices never wait for the
             # host. `step_fn` may itself return only when the step is nearly over, so a thread notes the end of each.
-            ready = watch.submit(_ready, metrics)
+            ready = clock.submit(_ready, metrics)
             _report(run, waiting)
             waiting = [(step, metrics, ready)]
             events = [
@@ -94,12 +98,30 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
                 _report(run, waiting)
                 waiting = []
             for event in due:
+                watch.current().beat(f"scoring, drawing or saving after step {step}")
                 event()
+            _note_saved(run)
             if step == schedule.steps or stop.requested(step):
                 break
-            batch = next(run.batches)
+            if run.is_save_due():
+                _save(run)
+            try:
+                batch = _read(run, step + 1)
+            except (Exception, SystemExit) as error:
+                if isinstance(error, Exception) or not hosts.is_alone():  # alone it is a second Ctrl-C
+                    _save_at_last(run)
+                raise
             on_devices = run.put_fn(batch)
     _report(run, waiting)
+    return batch
+
+
+def _read(run: Run, step: int) -> TrainBatch:
+    """The batch of a step; what one process cannot read ends all of them at the same step."""
+    watch.current().beat(f"reading the examples of step {step}")
+    with hosts.together():
+        batch = next(run.batches)
+        watch.current().beat(f"{watch.WAITING} before step {step}")
     return batch
 
 
@@ -149,12 +171,43 @@ def _validate(run: Run, step: int) -> dict[str, float]:
     if scores["psnr"] > run.best_psnr:
         run.best_psnr = scores["psnr"]
         if step:
-            run.checkpoints.save(run.state, run.records(), best=True)
+            _save(run, best=True)
     return scores
 
 
-def _save(run: Run) -> None:
-    run.checkpoints.save(run.state, run.records())
+def _note_saved(run: Run) -> None:
+    """Tells of checkpoints that have been written since, or could not be."""
+    with _unsaved_told(run):
+        run.checkpoints.check()
+    for step, seconds in run.checkpoints.written():
+        run.reporter.scalars(step, {SAVED: step, "save_seconds": seconds})
+
+
+def _save(run: Run, *, best: bool = False) -> None:
+    with _unsaved_told(run):
+        run.checkpoints.save(run.state, run.records(), best=best)
+        run.saved()
+
+
+@contextlib.contextmanager
+def _unsaved_told(run: Run) -> Iterator[None]:
+    """Tells of a checkpoint that could not be written, and goes on if the config says so."""
+    try:
+        yield
+    except UserError as error:
+        if run.config.schedule.stop_if_unsaved or not hosts.is_alone():
+            raise
+        say(f"warning: {error}")
+
+
+def _save_at_last(run: Run) -> None:
+    """Saves the state of a run that is about to end with an error."""
+    try:
+        _save(run)
+        run.checkpoints.wait()
+        say(f"saved step {int(run.state.step)}; the same command goes on from there")
+    except UserError as error:
+        say(f"warning: {error}")
 
 
 def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
@@ -182,10 +235,12 @@ def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
 def _finish(run: Run, batch: TrainBatch) -> None:
     """The last score, pictures and checkpoint, and the summary."""
     step = int(run.state.step)
+    watch.current().beat(f"scoring, drawing and saving after step {step}, the last", patient=True)
     scores = _validate(run, step)
     _save(run)
     picture = _draw(run, step, batch)
     run.checkpoints.wait()
+    _note_saved(run)
     summary = _summarize_scores(run.results, scores) | {
         "steps": step,
         "seconds": round(run.seconds(), 1),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from real3d_jax.batches import TrainBatch
@@ -22,7 +21,7 @@ from real3d_jax.data.procedural.streaming import draw_on_mesh
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
-from real3d_jax.runtime import compiler_options, folders
+from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.console import say, timed
 from real3d_jax.runtime.sharding import count_micro_batches, make_mesh, put_batch, put_same, replicated, state_shardings
 from real3d_jax.training.checkpoints import Checkpoints
@@ -59,6 +58,7 @@ class Run:
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
       started: clock at which `results["seconds"]` ended.
+      last_saved: clock of the last checkpoint, or of the start.
     """
 
     config: Config
@@ -78,6 +78,16 @@ class Run:
     results: dict[str, Any]
     best_psnr: float
     started: float
+    last_saved: float = dataclasses.field(default_factory=time.monotonic)
+
+    def saved(self) -> None:
+        """Notes that a checkpoint is being written."""
+        self.last_saved = time.monotonic()
+
+    def is_save_due(self) -> bool:
+        """Whether it is time for a checkpoint by the clock of the first process; to be asked by all."""
+        minutes = self.config.schedule.checkpoint_minutes
+        return bool(minutes) and hosts.from_process(0, time.monotonic() - self.last_saved > 60 * minutes)
 
     def seconds(self) -> float:
         """Spent on the run so far, earlier tries included."""
@@ -113,6 +123,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         prepare_workdir(workdir)
         checkpoints = Checkpoints(workdir, config.schedule.keep)
         stack.callback(checkpoints.close)
+        stack.push(watch.current().told)  # before the checkpoints are closed, which waits for the other processes
         config = _check_and_write_config(config, workdir, checkpoints)
 
         rows = {"synthetic": config.batch.synthetic, "real": config.batch.real}
@@ -192,6 +203,7 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
 
 def compile_step(run: Run, batch: TrainBatch) -> None:
     """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took."""
+    watch.current().beat("compiling", patient=True)
     with timed("compiling the training step"):
         compiled: Any = run.step_fn
         run.step_fn = compiled.lower(run.state, batch, run.frozen, run.key).compile()
@@ -223,8 +235,7 @@ def _prepare_data(config: Config) -> None:
     """Makes the embedded data sets that are missing, on the first host; the others wait (the folder is shared)."""
     if config.data.embedded and jax.process_index() == 0:
         prepare_embedded(config.data)
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("embedded data")
+    hosts.gather(None)
 
 
 def _check_same_data(saved: Any, current: Any, workdir: Path) -> None:

@@ -47,15 +47,15 @@ def check_no_history(workdir: Path) -> None:
     if best is not None:
         raise UserError(
             f"'{latest}' has no checkpoint, but '{workdir / BEST}' has that of step {best}, so a run was here: put its "
-            f"checkpoints back, go on from the best one (`cp -r {workdir / BEST / str(best)} {latest}/`), or use another "
-            "--workdir."
+            f"checkpoints back, go on from the best one (`cp -r {workdir / BEST / str(best)} {latest}/`), or use "
+            "another --workdir."
         )
     saved = _saved_step(workdir / "metrics.jsonl")
     if saved is not None or (workdir / "summary.json").exists():
         told = f"saved step {saved}" if saved is not None else "was finished"
         raise UserError(
-            f"'{latest}' has no checkpoint, but the run in '{workdir}' {told}: put its checkpoints back, or use another "
-            "--workdir."
+            f"'{latest}' has no checkpoint, but the run in '{workdir}' {told}: put its checkpoints back, or use "
+            "another --workdir."
         )
 
 

@@ -14,8 +14,8 @@ from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.sharding import make_mesh, state_shardings
 from real3d_jax.training.checkpoints import Checkpoints
-from real3d_jax.training.workdir import check_same_run, prepare_workdir
 from real3d_jax.training.state import create
+from real3d_jax.training.workdir import check_same_run, prepare_workdir
 
 RECORDS = {"data": {"batches_read": 3}, "config": {"name": "x"}, "run": {"psnr": 20.5}}
 MESH = make_mesh(MeshConfig(1), 1)

@@ -50,12 +50,14 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
     monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
     schedule = types.SimpleNamespace(steps=6, validate_every=0, pictures_every=0, checkpoint_every=0)
     config = types.SimpleNamespace(schedule=schedule, optimizer=types.SimpleNamespace(max_skipped=1))
+    checkpoints = types.SimpleNamespace(check=lambda: None, written=list)
     rates = []
     reporter = Reporter(tmp_path, steps=6, start=0, log_every=log_every)
     monkeypatch.setattr(reporter, "scalars", lambda step, values: rates.append((step, values["steps_per_second"])))
     run = types.SimpleNamespace(
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
         batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
+        checkpoints=checkpoints, is_save_due=lambda: False,
     )  # fmt: skip
     loop._take_steps(run, 0, StopRequest())
     reporter.close()
