@@ -115,6 +115,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.data.target_antialias = True
     config.data.workers = 8
     config.data.prefetch = 4
+    config.data.max_quarantined = 100
     # Section 5: two renderings of Objaverse, each with its own field of view in its records. Distance and field of
     # view as the released code has them; the paper is silent (docs/conventions.md).
     renders = {"weight": 0.0, "distance": 2.4}

@@ -8,6 +8,7 @@ its rows of each batch, and only those are read.
 import dataclasses
 import os
 import pathlib
+import re
 import sys
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -24,6 +25,7 @@ from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.config.training import Config
 from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
 from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
+from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
 
@@ -34,11 +36,17 @@ _ExampleT = TypeVar("_ExampleT", Example, ObjectBatch)
 
 
 def train_batches(
-    config: Config, *, start_step: int = 0, process_index: int = 0, process_count: int = 1
+    config: Config,
+    *,
+    start_step: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+    quarantine: Quarantine | None = None,
 ) -> Generator[TrainBatch]:
     """The endless batches of training, from step `start_step` on.
 
-    Host p of P gets rows p*B/P to (p+1)*B/P of each half of the global batch. Images are uint8 numpy arrays.
+    Host p of P gets rows p*B/P to (p+1)*B/P of each half of the global batch. Images are uint8 numpy arrays. Records
+    that cannot be read go into the quarantine; without one they raise.
 
     Raises:
       UserError: a data set is missing, empty or broken, or a half of the batch does not divide among the hosts.
@@ -49,7 +57,7 @@ def train_batches(
     if config.batch.synthetic > drawn:
         views = config.losses.supervised_views
         sets = [
-            (name, source, MultiviewExamples(data, source, sizes, views))
+            (name, source, MultiviewExamples(data, source, sizes, views, quarantine))
             for name, source, data in _open_all(config, config.data.synthetic, "synthetic")
         ]
         halves.append(_half(config, sets, config.batch.synthetic - drawn, process_index, process_count))
@@ -57,7 +65,7 @@ def train_batches(
         halves.append(_streamed(config, drawn, process_index, process_count))
     if config.batch.real:
         sets = [
-            (name, source, SingleViewExamples(data, source, sizes))
+            (name, source, SingleViewExamples(data, source, sizes, quarantine))
             for name, source, data in _open_all(config, config.data.real, "real")
         ]
         halves.append(_half(config, sets, config.batch.real, process_index, process_count))
@@ -108,9 +116,29 @@ def describe(config: Config) -> str:
 
 
 def fingerprint(config: Config) -> str:
-    """A line that changes when the data of training do; kept with checkpoints."""
-    counts = {name: count for name, count in _counts(config).items() if not name.startswith("validation ")}
-    return "; ".join([f"seed {config.seed}", *(f"{name}: {counts[name]}" for name in sorted(counts))])
+    """A line that changes when the data of training do; kept with checkpoints.
+
+    It has the numbers of objects and views, and a hash of each data set's index and sizes of files. What a run has
+    in quarantine does not change it.
+    """
+    counts, identities = _counts(config), _identities(config)
+    names = sorted(name for name in counts if not name.startswith("validation "))
+    found = (f"{name}: {counts[name]}" + (f" [{identities[name]}]" if name in identities else "") for name in names)
+    return "; ".join([f"seed {config.seed}", *found])
+
+
+def is_fingerprint_of(saved: str, current: str) -> bool:
+    """Whether a fingerprint that was kept is that of the data now; those of older versions have no hashes."""
+    return saved in (current, re.sub(r" \[[0-9a-f]{16}\]", "", current))
+
+
+def _identities(config: Config) -> dict[str, str]:
+    return {
+        f"{kind} {name}": _open(config, source, "train").identity
+        for kind, sources in _used(config).items()
+        if kind != "validation"
+        for name, source in sources.items()
+    }
 
 
 def _counts(config: Config) -> dict[str, str]:

@@ -102,9 +102,7 @@ def together() -> Iterator[None]:
         return
     if error is not None and (is_first() or not isinstance(error, UserError)):
         raise error
-    if is_first():
-        raise UserError(f"Process {where} of {jax.process_count()}: {found[where]}")
-    raise SystemExit(USER_ERROR)
+    raise told_by_first(UserError(f"Process {where} of {jax.process_count()}: {found[where]}"))
 
 
 def first_then_others(make: Callable[[], Made]) -> Made:
@@ -150,6 +148,11 @@ def gather(tree: Any) -> list[Any]:
 def client() -> Any:
     """Of JAX's coordination service, which all processes reach; it has no public door."""
     return distributed.global_state.client
+
+
+def told_by_first(error: UserError) -> BaseException:
+    """What to raise on all processes where all of them have found the same: the first one tells it."""
+    return error if is_first() else SystemExit(USER_ERROR)
 
 
 def described(reason: str) -> str:

@@ -211,7 +211,7 @@ class Checkpoints:
             if damaged and before:
                 raise _DamagedError(reason)
             if wait is None:
-                raise _unreadable(self.path(step), reason)
+                raise hosts.told_by_first(_unreadable(self.path(step), reason))
             say(f"warning: {self.path(step)} cannot be read ({reason}); trying again in {wait:g} s.")
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")

@@ -79,6 +79,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
     run.reporter.begin()
     stop.begin()
     waiting: _Waiting = []
+    left_out = set(run.quarantine.names)
     with ThreadPoolExecutor(max_workers=1) as clock:
         for step in range(start + 1, schedule.steps + 1):
             watch.current().beat(f"computing step {step}")
@@ -101,6 +102,8 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
                 watch.current().beat(f"scoring, drawing or saving after step {step}")
                 event()
             _note_saved(run)
+            if due or (schedule.log_every and step % schedule.log_every == 0) or step == schedule.steps:
+                _note_quarantined(run, step, left_out)
             if step == schedule.steps or stop.requested(step):
                 break
             if run.is_save_due():
@@ -181,6 +184,15 @@ def _note_saved(run: Run) -> None:
         run.checkpoints.check()
     for step, seconds in run.checkpoints.written():
         run.reporter.scalars(step, {SAVED: step, "save_seconds": seconds})
+
+
+def _note_quarantined(run: Run, step: int, known: set[str]) -> None:
+    """Tells of records that could not be read since, and that other ones take the place of."""
+    if not hosts.is_first():
+        return
+    for entry in run.quarantine.entries(known):
+        say(f"warning: {entry['reason']} Training goes on without it ({run.quarantine.folder}).")
+        run.reporter.scalars(step, {"quarantined": len(known)})
 
 
 def _save(run: Run, *, best: bool = False) -> None:

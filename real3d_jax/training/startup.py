@@ -18,6 +18,7 @@ from real3d_jax.config.training import Config, going_on, uses_lpips
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.data.procedural.streaming import draw_on_mesh
+from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
@@ -54,6 +55,7 @@ class Run:
       validator: of held-out objects, or None where the config asks for none.
       checkpoints: of the workdir.
       reporter: of metrics.
+      quarantine: records that it goes on without.
       fingerprint: of the data, as JSON.
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
@@ -74,6 +76,7 @@ class Run:
     validator: Validator | None
     checkpoints: Checkpoints
     reporter: Reporter
+    quarantine: Quarantine
     fingerprint: Any
     results: dict[str, Any]
     best_psnr: float
@@ -147,8 +150,15 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         say(describe_parameters(state))
 
         start = int(state.step)
+        quarantine = Quarantine.of(workdir.resolve() / "quarantine", limit=config.data.max_quarantined)
+        if quarantine.names:
+            say(f"quarantine {len(quarantine.names)} records are left out, listed in '{quarantine.folder}'")
         batches = pipeline.train_batches(
-            config, start_step=start, process_index=jax.process_index(), process_count=jax.process_count()
+            config,
+            start_step=start,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            quarantine=quarantine,
         )
         key = root_key(config.seed, mesh)
         step = functools.partial(
@@ -180,6 +190,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             validator=_make_validator(config, model, mesh),
             checkpoints=checkpoints,
             reporter=reporter,
+            quarantine=quarantine,
             fingerprint=fingerprint,
             results=results,
             best_psnr=checkpoints.best_psnr(),
@@ -239,7 +250,7 @@ def _prepare_data(config: Config) -> None:
 
 
 def _check_same_data(saved: Any, current: Any, workdir: Path) -> None:
-    if saved != current:
+    if not pipeline.is_fingerprint_of(saved, current):
         raise UserError(
             f"The workdir '{workdir}' was trained on other data or batches than the config names now: use another "
             "--workdir, or restore the data and the config."

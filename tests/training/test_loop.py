@@ -48,7 +48,8 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
     for module in (loop, reporting):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
-    schedule = types.SimpleNamespace(steps=6, validate_every=0, pictures_every=0, checkpoint_every=0)
+    monkeypatch.setattr(loop, "_note_quarantined", lambda *_: None)
+    schedule = types.SimpleNamespace(steps=6, log_every=0, validate_every=0, pictures_every=0, checkpoint_every=0)
     config = types.SimpleNamespace(schedule=schedule, optimizer=types.SimpleNamespace(max_skipped=1))
     checkpoints = types.SimpleNamespace(check=lambda: None, written=list)
     rates = []
@@ -57,7 +58,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
     run = types.SimpleNamespace(
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
         batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
-        checkpoints=checkpoints, is_save_due=lambda: False,
+        checkpoints=checkpoints, is_save_due=lambda: False, quarantine=types.SimpleNamespace(names=()),
     )  # fmt: skip
     loop._take_steps(run, 0, StopRequest())
     reporter.close()
