@@ -16,6 +16,7 @@ from real3d_jax.errors import UserError
 
 LATEST = "checkpoints"
 BEST = "best"
+_SHORT = 200  # characters of a message
 
 
 def is_training_folder(path: Path) -> bool:
@@ -101,5 +102,6 @@ def _found_step(path: Path | str) -> Path:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of the storage says, in short."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """What an error of the storage says, in short; of a long one the end, where the system's own words are."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text if len(text) <= _SHORT else f"{text[: _SHORT // 4]} ... {text[-_SHORT * 3 // 4 :]}"

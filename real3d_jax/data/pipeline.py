@@ -28,6 +28,7 @@ from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
 from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import check_local
 
 _SourceConfig = MultiviewSourceConfig | SingleViewSourceConfig
 _MOST_STEPS = 2**50
@@ -159,7 +160,13 @@ def _counts(config: Config) -> dict[str, str]:
 
 
 def dataset_path(config_root: str, path: str) -> pathlib.Path:
-    """Where a data set is: `path`, relative to the config's `data.root`."""
+    """Where a data set is: `path`, relative to the config's `data.root`.
+
+    Raises:
+      UserError: one of them is the address of an object store.
+    """
+    for part in (config_root, path):
+        check_local(part)
     return pathlib.Path(os.path.expanduser(config_root)) / os.path.expanduser(path)
 
 

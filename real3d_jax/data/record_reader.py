@@ -18,6 +18,7 @@ from real3d_jax.data.names import place
 from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
 from real3d_jax.data.records import Photograph, View
 from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime.folders import check_local
 
 # Of the messages of array_record, those that tell of the storage rather than of what a file holds.
 _STORAGE = re.compile(r"\b\w+\(\) failed")
@@ -51,8 +52,9 @@ class RecordSet:
 
         Raises:
           MissingDataError: the folder is missing.
-          UserError: it is unfinished or of another version, or its metadata are broken.
+          UserError: it is unfinished or of another version, or its metadata are broken, or it is an address.
         """
+        check_local(folder)
         self.folder, self.split = pathlib.Path(folder), split
         if not (self.folder / METADATA).exists():
             raise _absent(self.folder)

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -15,6 +18,41 @@ from orbax.checkpoint._src.metadata import checkpoint as step_metadata
 from orbax.checkpoint._src.path.atomicity import COMMIT_SUCCESS_FILE, TMP_DIR_SUFFIX, AtomicRenameTemporaryPath
 
 from real3d_jax.checkpoints.checksums import seal
+
+_noted: list[Exception] = []  # what failed in the background, in a program of several processes
+
+
+_LOOK = 0.02  # seconds between two looks at a step that is being written
+
+
+class _Note(logging.Filter):
+    """Keeps Orbax's log from the terminal, and the errors that it tells."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Exception) and jax.process_count() > 1:
+            _noted.append(error)
+        return False
+
+
+_note = _Note()
+_others: list[Any] = []  # the hook that was there
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Leaves out what TensorStore's other writes say once one has failed and nobody waits for them any more."""
+    if isinstance(error, RuntimeError) and str(error) == "Event loop is closed":
+        return
+    _others[-1](kind, error, trace)
+
+
+def silence_orbax() -> None:
+    """Orbax logs several lines a save, warns about items it was not asked for, and logs errors that it raises later."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("absl").addFilter(_note)
+    if sys.excepthook is not _excepthook:
+        _others.append(sys.excepthook)
+        sys.excepthook = _excepthook
 
 
 class SealedFolder(AtomicRenameTemporaryPath):
@@ -65,6 +103,8 @@ class StepWriter:
           A step that could not be written and why, as `failure`: the one before it, or this one.
         """
         failed = self.failure(wait=True)
+        if failed is not None and jax.process_count() > 1:
+            return failed
         began = time.monotonic()
         try:
             self.manager.save(step, args=ocp.args.Composite(**items), force=True)
@@ -82,7 +122,13 @@ class StepWriter:
         Args:
           wait: until everything is written.
         """
-        if self._pending is None or not (wait or self._pending[1].done()):
+        if self._pending is None:
+            return None
+        while not (done := self._pending[1].done()) and wait and not _noted:
+            time.sleep(_LOOK)
+        if _noted:  # then Orbax waits for the other processes, which wait for this one
+            return self._pending[0], _noted.pop()
+        if not done:
             return None
         (step, ended), self._pending = self._pending, None
         error = ended.exception()

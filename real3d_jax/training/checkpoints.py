@@ -6,7 +6,6 @@ read without the optimiser's state, on any machine.
 """
 
 import json
-import logging
 import math
 import shutil
 import time
@@ -24,7 +23,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.runtime import hosts
 from real3d_jax.runtime.console import say
 from real3d_jax.training.checkpoint_damage import is_of_storage, proves_damage
-from real3d_jax.training.checkpoint_writing import StepWriter
+from real3d_jax.training.checkpoint_writing import StepWriter, silence_orbax
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.workdir import UNREADABLE, check_no_history
 from real3d_jax.weights.loading import check_shapes
@@ -50,8 +49,7 @@ class Checkpoints:
 
     def __init__(self, workdir: Path, keep: int):
         self.workdir = workdir.resolve()
-        # Orbax logs several lines a save at INFO, warns about items it was not asked for, and logs what it raises.
-        logging.getLogger("absl").setLevel(logging.CRITICAL)
+        silence_orbax()
         self._latest = StepWriter(self.workdir / LATEST, max(keep, 1), arrays=_ARRAYS, records=_RECORDS)
         self._best = StepWriter(self.workdir / BEST, 1, arrays=_ARRAYS, records=_RECORDS)
 

@@ -9,6 +9,7 @@ from typing import Any
 from real3d_jax.checkpoints.run_folder import BEST, LATEST
 from real3d_jax.config.files import differences as config_differences
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import folders
 
 UNREADABLE = "unreadable"
 SAVED = "saved_step"  # in a line of metrics.jsonl: a checkpoint was written
@@ -18,8 +19,9 @@ def prepare_workdir(workdir: Path) -> None:
     """Makes the folder and writes a file in it, so that a run fails at its start and not at its first checkpoint.
 
     Raises:
-      UserError: the folder cannot be made or written.
+      UserError: the folder cannot be made or written, or is no folder but an address.
     """
+    folders.check_local(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=workdir):

@@ -1,8 +1,8 @@
 """`launch/train.py` with a planted fault, for test_training_faults.py.
 
-`faulty_training.py FAULT PROCESS STEP WORDS...`, the words as of the command. The fault occurs on process PROCESS (-1: on
-all) as the batch of step STEP is read, or where its name says. The training step is one that compiles in no time, moves
-the parameters by what it sees of all devices' examples, and draws nothing; the rest of the run is the real one.
+`faulty_training.py FAULT PROCESS STEP WORDS...`, the words as of the command. The fault occurs on process PROCESS (-1:
+on all) as the batch of step STEP is read, or where its name says. The training step is one that compiles in no time,
+moves the parameters by what it sees of all devices' examples, and draws nothing; the rest of the run is the real one.
 """
 
 import os

@@ -1,9 +1,12 @@
 """Real faults of a checkpoint's storage: flipped bits, lost items, a full disk; nothing is wrong without a word."""
 
+import contextlib
 import random
+import resource
 import shutil
 import time
 
+import jax
 import pytest
 
 from real3d_jax.checkpoints.checksums import SUMS, ChecksumError, verify
@@ -11,7 +14,7 @@ from real3d_jax.checkpoints.run_folder import load_config_tree, load_params
 from real3d_jax.errors import UserError
 from real3d_jax.training import checkpoint_writing
 from real3d_jax.training.checkpoints import Checkpoints
-from tests.training.test_checkpoints import RECORDS, abstract, assert_equal, make_state
+from tests.training.test_checkpoints import RECORDS, abstract, assert_equal, make_params, make_state
 
 
 @pytest.fixture(autouse=True)
@@ -190,3 +193,27 @@ def test_what_cannot_be_written_at_the_end_is_told(checkpoints, monkeypatch):
     checkpoints.save(make_state(3), RECORDS)
     with pytest.raises(UserError, match="step 3 could not be written"):
         checkpoints.wait()
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """A disk that takes no file of more bytes, for all of this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_takes_no_arrays_is_told_by_the_writer_itself(checkpoints, workdir):
+    large = make_state(3, make=lambda key: make_params(key) | {"c": jax.random.normal(key, (128, 128))})
+    with files_of_at_most(2**15), pytest.raises(UserError, match=r"step 3 could not be written .*File too large"):
+        checkpoints.save(large, RECORDS)
+        checkpoints.wait()
+    assert checkpoints.steps() == [1, 2]
+    assert not list(workdir.rglob("*orbax-checkpoint-tmp*"))
+    checkpoints.save(large, RECORDS)
+    checkpoints.wait()
+    assert checkpoints.steps() == [2, 3]
+    assert_equal(load_params(workdir), large.params)
