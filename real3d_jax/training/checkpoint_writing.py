@@ -23,6 +23,7 @@ _noted: list[Exception] = []  # what failed in the background, in a program of s
 
 
 _LOOK = 0.02  # seconds between two looks at a step that is being written
+_MOST_CLEANING = 5.0  # seconds
 
 
 class _Note(logging.Filter):
@@ -154,8 +155,17 @@ class StepWriter:
         with contextlib.suppress(Exception):
             self.manager.wait_until_finished()  # it tells each thread of a failure once
         if jax.process_count() == 1:  # several processes end
-            shutil.rmtree(self.folder / f"{step}{TMP_DIR_SUFFIX}", ignore_errors=True)
+            _remove(self.folder / f"{step}{TMP_DIR_SUFFIX}")
             self.manager.reload()
+
+
+def _remove(folder: Path) -> None:
+    """Deletes a folder into which threads that nobody waits for may write for a moment."""
+    until, quiet = time.monotonic() + _MOST_CLEANING, 0
+    while quiet < 5 and time.monotonic() < until:
+        quiet = 0 if folder.exists() else quiet + 1
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_LOOK)
 
 
 def _seal(folder: Path, final: Any, store: Any) -> None:
