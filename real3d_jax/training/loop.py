@@ -28,6 +28,7 @@ from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
 from real3d_jax.training.startup import Run, compile_step, prepared
+from real3d_jax.training.times import describe as describe_times
 from real3d_jax.training.validation import SCORES, describe_scores
 from real3d_jax.training.workdir import SAVED
 
@@ -38,8 +39,13 @@ _PICTURE_CELL = 96  # pixels per side of an image in a grid
 _Waiting = list[tuple[int, Mapping[str, jax.Array], Future[float]]]
 
 
-def train(config: Config, workdir: Path) -> int:
+def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
     """Trains, or goes on training, in `workdir`.
+
+    Args:
+      config: of the run.
+      workdir: its folder.
+      profile: steps of which a trace is written into the workdir's `profile/`, for TensorBoard or Perfetto.
 
     Returns:
       The exit code: 0 once the run is finished; 143 (SIGTERM) or 130 (Ctrl-C) when it was stopped early and saved.
@@ -59,7 +65,7 @@ def train(config: Config, workdir: Path) -> int:
             run.results["psnr_constant"] = run.validator.constant_psnr()
             before = _validate(run, start)
             run.results |= {f"{score}_before": before[score] for score in SCORES}
-        batch = _take_steps(run, start, stop)
+        batch = _take_steps(run, start, stop, profile)
         if stop.stopped and int(run.state.step) < steps:
             _save(run)
             run.checkpoints.wait()
@@ -69,13 +75,14 @@ def train(config: Config, workdir: Path) -> int:
         return 0
 
 
-def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
+def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0)) -> TrainBatch:
     """Steps to the end, or until a stop is requested. Returns the last batch that this host read."""
     schedule = run.config.schedule
     batch = _read(run, start + 1)
     on_devices = run.put_fn(batch)
     if start < schedule.steps:
-        compile_step(run, on_devices)
+        with run.times.spending("compile"):
+            compile_step(run, on_devices)
     run.reporter.begin()
     stop.begin()
     waiting: _Waiting = []
@@ -83,10 +90,17 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
     with ThreadPoolExecutor(max_workers=1) as clock:
         for step in range(start + 1, schedule.steps + 1):
             watch.current().beat(f"computing step {step}")
+            run.times.begin(step)
+            if step in profile and step - 1 not in profile:
+                jax.profiler.start_trace(str(run.workdir / "profile"))
             run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
             # The metrics of the step before are fetched while this one runs, so that the devices never wait for the
             # host. `step_fn` may itself return only when the step is nearly over, so a thread notes the end of each.
             ready = clock.submit(_ready, metrics)
+            if step in profile and (step + 1 not in profile or step == schedule.steps):
+                ready.result()
+                jax.profiler.stop_trace()
+                say(f"profile    of steps {profile[0]} to {step} in {run.workdir / 'profile'}")
             _report(run, waiting)
             waiting = [(step, metrics, ready)]
             events = [
@@ -112,6 +126,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
                 batch = _read(run, step + 1)
             except (Exception, SystemExit) as error:
                 if isinstance(error, Exception) or not hosts.is_alone():  # alone it is a second Ctrl-C
+                    _report(run, waiting)
                     _save_at_last(run)
                 raise
             on_devices = run.put_fn(batch)
@@ -122,7 +137,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
 def _read(run: Run, step: int) -> TrainBatch:
     """The batch of a step; what one process cannot read ends all of them at the same step."""
     watch.current().beat(f"reading the examples of step {step}")
-    with hosts.together():
+    with run.times.spending("data_wait"), hosts.together():
         batch = next(run.batches)
         watch.current().beat(f"{watch.WAITING} before step {step}")
     return batch
@@ -137,7 +152,8 @@ def _ready(metrics: Mapping[str, jax.Array]) -> float:
 def _report(run: Run, waiting: _Waiting) -> None:
     for step, metrics, ready in waiting:
         values = jax.device_get(metrics)
-        run.reporter.step(step, values, ready=ready.result())
+        run.times.end(step, ready.result())
+        run.reporter.step(step, values, ready=ready.result(), extra=run.times.summary)
         in_a_row = int(values["skipped_in_a_row"])
         if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
             raise UserError(_describe_skipped(run.config.optimizer, in_a_row, step))
@@ -183,7 +199,7 @@ def _note_saved(run: Run) -> None:
     with _unsaved_told(run):
         run.checkpoints.check()
     for step, seconds in run.checkpoints.written():
-        run.reporter.scalars(step, {SAVED: step, "save_seconds": seconds})
+        run.reporter.scalars(step, {SAVED: step, "written_seconds": seconds})
 
 
 def _note_quarantined(run: Run, step: int, known: set[str]) -> None:
@@ -196,9 +212,10 @@ def _note_quarantined(run: Run, step: int, known: set[str]) -> None:
 
 
 def _save(run: Run, *, best: bool = False) -> None:
-    with _unsaved_told(run):
+    with _unsaved_told(run), run.times.spending("save"):
         run.checkpoints.save(run.state, run.records(), best=best)
         run.saved()
+    run.times.keep()
 
 
 @contextlib.contextmanager
@@ -239,7 +256,10 @@ def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
     picture = picture_grid(jax.device_get(strips), cell=_PICTURE_CELL)
     path = run.workdir / "pictures" / f"step_{step:06d}.png"
     if jax.process_index() == 0:
-        save_picture(path, picture)
+        try:
+            save_picture(path, picture)
+        except OSError as error:
+            say(f"warning: '{path}' cannot be written ({error.strerror}); training goes on.")
     run.reporter.picture(step, "pictures", picture)
     return path
 
@@ -258,11 +278,19 @@ def _finish(run: Run, batch: TrainBatch) -> None:
         "seconds": round(run.seconds(), 1),
         "peak_rss_gib": round(peak_rss_gib(), 3),
     }
+    summary |= {name: round(value, 4) for name, value in run.times.summary().items()}
     device = peak_device_gib()
     if device is not None:
         summary["peak_device_gib"] = round(device, 3)
     if jax.process_index() == 0:
-        folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
+        try:
+            folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"'{run.workdir / 'summary.json'}' cannot be written ({error.strerror}): make room, and run the same "
+                "command again."
+            ) from error
+        run.times.keep()
     if scores:
         say(
             f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {scores['psnr']:.2f} dB after; "
@@ -274,6 +302,7 @@ def _finish(run: Run, batch: TrainBatch) -> None:
                 say(f"{score} {describe_score(score, before)} before, {describe_score(score, scores[score])} after")
     peaks = describe_peak_memory(summary["peak_rss_gib"], device)
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
+    say(describe_times(run.times.summary()))
     say(f"checkpoint {run.checkpoints.path(step)}")
     if picture is not None:
         say(f"picture    {picture}")

@@ -32,6 +32,7 @@ from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.step import train_step
+from real3d_jax.training.times import Times
 from real3d_jax.training.validation import Validator
 from real3d_jax.training.workdir import check_same_run, prepare_workdir
 from real3d_jax.weights.networks import load_frozen
@@ -56,6 +57,7 @@ class Run:
       checkpoints: of the workdir.
       reporter: of metrics.
       quarantine: records that it goes on without.
+      times: where its time goes.
       fingerprint: of the data, as JSON.
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
@@ -77,6 +79,7 @@ class Run:
     checkpoints: Checkpoints
     reporter: Reporter
     quarantine: Quarantine
+    times: Times
     fingerprint: Any
     results: dict[str, Any]
     best_psnr: float
@@ -101,7 +104,7 @@ class Run:
         return {
             "data": {"batches_read": int(self.state.step), "fingerprint": self.fingerprint},
             "config": config_files.to_tree(self.config),
-            "run": self.results | {"seconds": self.seconds()},
+            "run": self.results | {"seconds": self.seconds(), "productive_seconds": self.times.productive},
         }
 
 
@@ -191,6 +194,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             checkpoints=checkpoints,
             reporter=reporter,
             quarantine=quarantine,
+            times=Times(workdir if hosts.is_first() else None, results.get("productive_seconds", 0.0)),
             fingerprint=fingerprint,
             results=results,
             best_psnr=checkpoints.best_psnr(),

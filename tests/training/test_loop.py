@@ -12,8 +12,9 @@ import pytest
 from real3d_jax.batches import TrainBatch
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.stopping import StopRequest
-from real3d_jax.training import loop, reporting
+from real3d_jax.training import loop, reporting, times
 from real3d_jax.training.reporting import Reporter
+from real3d_jax.training.times import Times
 
 SECONDS = 20.0  # of a step
 
@@ -45,7 +46,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
         clock.now += SECONDS
         return types.SimpleNamespace(step=state.step + 1), {"loss": jnp.ones(()), "skipped_in_a_row": jnp.zeros(())}
 
-    for module in (loop, reporting):
+    for module in (loop, reporting, times):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
     monkeypatch.setattr(loop, "_note_quarantined", lambda *_: None)
@@ -59,6 +60,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
         batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
         checkpoints=checkpoints, is_save_due=lambda: False, quarantine=types.SimpleNamespace(names=()),
+        times=Times(None),
     )  # fmt: skip
     loop._take_steps(run, 0, StopRequest())
     reporter.close()
@@ -77,7 +79,9 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
 def test_too_many_skipped_updates_are_told_with_every_possible_reason(skip_norm, reason):
     optimizer = types.SimpleNamespace(max_skipped=3, skip_norm=skip_norm, clip_norm=2.0)
     run = types.SimpleNamespace(
-        config=types.SimpleNamespace(optimizer=optimizer), reporter=types.SimpleNamespace(step=lambda *_, **__: None)
+        config=types.SimpleNamespace(optimizer=optimizer),
+        reporter=types.SimpleNamespace(step=lambda *_, **__: None),
+        times=Times(None),
     )
     ended: Future[float] = Future()
     ended.set_result(0.0)
