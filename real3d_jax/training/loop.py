@@ -4,10 +4,9 @@ A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `
 is finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
 """
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
+from real3d_jax.training.saving import note_quarantined, note_saved, save, save_at_last
 from real3d_jax.training.startup import Run, compile_step, prepared
 from real3d_jax.training.times import describe as describe_times
 from real3d_jax.training.validation import SCORES, describe_scores
-from real3d_jax.training.workdir import SAVED
 
 _PICTURE_ROWS = 4  # examples in a grid
 _PICTURE_CELL = 96  # pixels per side of an image in a grid
@@ -67,7 +66,7 @@ def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
             run.results |= {f"{score}_before": before[score] for score in SCORES}
         batch = _take_steps(run, start, stop, profile)
         if stop.stopped and int(run.state.step) < steps:
-            _save(run)
+            save(run)
             run.checkpoints.wait()
             say(f"stopped by {stop.name} after step {int(run.state.step)}; the same command goes on from there")
             return stop.exit_code
@@ -87,17 +86,18 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
     stop.begin()
     waiting: _Waiting = []
     left_out = set(run.quarantine.names)
+    profile = range(max(profile.start, start + 1), min(profile.stop, schedule.steps + 1))
     with ThreadPoolExecutor(max_workers=1) as clock:
         for step in range(start + 1, schedule.steps + 1):
             watch.current().beat(f"computing step {step}")
             run.times.begin(step)
-            if step in profile and step - 1 not in profile:
+            if profile and step == profile[0]:
                 jax.profiler.start_trace(str(run.workdir / "profile"))
             run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
             # The metrics of the step before are fetched while this one runs, so that the devices never wait for the
             # host. `step_fn` may itself return only when the step is nearly over, so a thread notes the end of each.
             ready = clock.submit(_ready, metrics)
-            if step in profile and (step + 1 not in profile or step == schedule.steps):
+            if profile and step == profile[-1]:
                 ready.result()
                 jax.profiler.stop_trace()
                 say(f"profile    of steps {profile[0]} to {step} in {run.workdir / 'profile'}")
@@ -106,7 +106,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
             events = [
                 (schedule.validate_every, lambda step=step: _validate(run, step)),
                 (schedule.pictures_every, lambda step=step, batch=batch: _draw(run, step, batch)),
-                (schedule.checkpoint_every, lambda: _save(run)),
+                (schedule.checkpoint_every, lambda: save(run)),
             ]
             due = [event for every, event in events if every and step % every == 0 and step < schedule.steps]
             if due:
@@ -115,19 +115,19 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
             for event in due:
                 watch.current().beat(f"scoring, drawing or saving after step {step}")
                 event()
-            _note_saved(run)
+            note_saved(run)
             if due or (schedule.log_every and step % schedule.log_every == 0) or step == schedule.steps:
-                _note_quarantined(run, step, left_out)
+                note_quarantined(run, step, left_out)
             if step == schedule.steps or stop.requested(step):
                 break
             if run.is_save_due():
-                _save(run)
+                save(run)
             try:
                 batch = _read(run, step + 1)
             except (Exception, SystemExit) as error:
                 if isinstance(error, Exception) or not hosts.is_alone():  # alone it is a second Ctrl-C
                     _report(run, waiting)
-                    _save_at_last(run)
+                    save_at_last(run)
                 raise
             on_devices = run.put_fn(batch)
     _report(run, waiting)
@@ -190,53 +190,8 @@ def _validate(run: Run, step: int) -> dict[str, float]:
     if scores["psnr"] > run.best_psnr:
         run.best_psnr = scores["psnr"]
         if step:
-            _save(run, best=True)
+            save(run, best=True)
     return scores
-
-
-def _note_saved(run: Run) -> None:
-    """Tells of checkpoints that have been written since, or could not be."""
-    with _unsaved_told(run):
-        run.checkpoints.check()
-    for step, seconds in run.checkpoints.written():
-        run.reporter.scalars(step, {SAVED: step, "written_seconds": seconds})
-
-
-def _note_quarantined(run: Run, step: int, known: set[str]) -> None:
-    """Tells of records that could not be read since, and that other ones take the place of."""
-    if not hosts.is_first():
-        return
-    for entry in run.quarantine.entries(known):
-        say(f"warning: {entry['reason']} Training goes on without it ({run.quarantine.folder}).")
-        run.reporter.scalars(step, {"quarantined": len(known)})
-
-
-def _save(run: Run, *, best: bool = False) -> None:
-    with _unsaved_told(run), run.times.spending("save"):
-        run.checkpoints.save(run.state, run.records(), best=best)
-        run.saved()
-    run.times.keep()
-
-
-@contextlib.contextmanager
-def _unsaved_told(run: Run) -> Iterator[None]:
-    """Tells of a checkpoint that could not be written, and goes on if the config says so."""
-    try:
-        yield
-    except UserError as error:
-        if run.config.schedule.stop_if_unsaved or not hosts.is_alone():
-            raise
-        say(f"warning: {error}")
-
-
-def _save_at_last(run: Run) -> None:
-    """Saves the state of a run that is about to end with an error."""
-    try:
-        _save(run)
-        run.checkpoints.wait()
-        say(f"saved step {int(run.state.step)}; the same command goes on from there")
-    except UserError as error:
-        say(f"warning: {error}")
 
 
 def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
@@ -269,10 +224,10 @@ def _finish(run: Run, batch: TrainBatch) -> None:
     step = int(run.state.step)
     watch.current().beat(f"scoring, drawing and saving after step {step}, the last", patient=True)
     scores = _validate(run, step)
-    _save(run)
+    save(run)
     picture = _draw(run, step, batch)
     run.checkpoints.wait()
-    _note_saved(run)
+    note_saved(run)
     summary = _summarize_scores(run.results, scores) | {
         "steps": step,
         "seconds": round(run.seconds(), 1),

@@ -49,7 +49,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
     for module in (loop, reporting, times):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
-    monkeypatch.setattr(loop, "_note_quarantined", lambda *_: None)
+    monkeypatch.setattr(loop, "note_quarantined", lambda *_: None)
     schedule = types.SimpleNamespace(steps=6, log_every=0, validate_every=0, pictures_every=0, checkpoint_every=0)
     config = types.SimpleNamespace(schedule=schedule, optimizer=types.SimpleNamespace(max_skipped=1))
     checkpoints = types.SimpleNamespace(check=lambda: None, written=list)
