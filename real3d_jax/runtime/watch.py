@@ -33,6 +33,7 @@ CRASH = 1  # the exit code of what is no user's error; starting again may help
 
 _POLL = 1.0  # seconds between two looks
 _GRACE = 10.0  # seconds that the first process waits for the others to leave
+_WORDS = 60.0  # seconds that a failure without words waits for one with
 _FAILED, _ALIVE, _HEARD = "real3d/failed", "real3d/alive", "real3d/heard"
 
 
@@ -47,7 +48,7 @@ class Watch:
     def __init__(self, *, stall_seconds: float = 0.0, lost_seconds: float = 60.0):
         self._stall, self._lost = stall_seconds, lost_seconds
         self._doing, self._since, self._patient = "starting", time.monotonic(), True
-        self._count = 0
+        self._count, self._silent = 0, 0.0
         self._seen: dict[int, tuple[Any, float]] = {}
         self._leave = threading.Event()
         self._ending = threading.Lock()
@@ -136,8 +137,12 @@ class Watch:
         """Leaves, if another process has failed."""
         told = [json.loads(text) for _, text in hosts.client().key_value_dir_get(f"{_FAILED}/")]
         told = [failure for failure in told if failure["process"] != jax.process_index()]
+        told.sort(key=lambda failure: not failure["message"])
+        if told and not told[0]["message"]:  # this process is about to find the same, and the first one has the words
+            self._silent = self._silent or time.monotonic()
+            if time.monotonic() - self._silent < _WORDS:
+                return
         if told and self._ending.acquire(blocking=False):
-            told.sort(key=lambda failure: not failure["message"])  # who has no words lets another speak
             self._go(told[0], prefix=not told[0]["stacks"] and told[0]["lost"] is None)
 
     def _end(self, message: str, code: int, *, stacks: bool = False, lost: int | None = None) -> None:

@@ -125,7 +125,8 @@ class Reporter:
 
 def _forgive(board: SummaryWriter) -> None:
     """Lets TensorBoard's thread outlive a full disk: without it, the next numbers would wait for ever."""
-    writer = board._get_file_writer().event_writer._ev_writer
+    files: Any = board._get_file_writer()
+    writer = files.event_writer._ev_writer
     for name in ("write_event", "flush", "close"):
         setattr(writer, name, _without_os_errors(getattr(writer, name)))
 
