@@ -206,6 +206,7 @@ def files_of_at_most(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of writes that nobody waits for
 def test_a_disk_that_takes_no_arrays_is_told_by_the_writer_itself(checkpoints, workdir):
     large = make_state(3, make=lambda key: make_params(key) | {"c": jax.random.normal(key, (128, 128))})
     with files_of_at_most(2**15), pytest.raises(UserError, match=r"step 3 could not be written .*File too large"):
