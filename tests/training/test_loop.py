@@ -1,5 +1,6 @@
 """The loop: when a step ended, however late its metrics are fetched, and what it tells and draws."""
 
+import argparse
 import itertools
 import threading
 import types
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from real3d_jax.batches import TrainBatch
+from real3d_jax.commands.train import _steps
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training import loop, reporting, times
@@ -97,3 +99,10 @@ def test_nothing_is_drawn_where_neither_photographs_nor_held_out_objects_are(tmp
     run = types.SimpleNamespace(validator=None, config=types.SimpleNamespace(batch={"synthetic": 2}), workdir=tmp_path)
     assert loop._draw(run, 1, TrainBatch(synthetic, None, streamed=object())) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_steps_to_profile_are_a_first_one_and_how_many():
+    assert _steps("100:5") == range(100, 105)
+    for wrong in ("5", "0:5", "5:0", "a:b", "-1:3"):
+        with pytest.raises(argparse.ArgumentTypeError, match="START:STEPS"):
+            _steps(wrong)
