@@ -104,7 +104,9 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.schedule.validation_views = 4
     config.schedule.pictures_every = 500
     config.schedule.checkpoint_every = 500
+    config.schedule.checkpoint_minutes = 30.0
     config.schedule.keep = 2
+    config.schedule.stop_if_unsaved = False
     config.gate = ConfigDict({"input_psnr": 0.0, "iou": 0.0})
 
     config.data = ConfigDict()
@@ -113,6 +115,7 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.data.target_antialias = True
     config.data.workers = 8
     config.data.prefetch = 4
+    config.data.max_quarantined = 100
     # Section 5: two renderings of Objaverse, each with its own field of view in its records. Distance and field of
     # view as the released code has them; the paper is silent (docs/conventions.md).
     renders = {"weight": 0.0, "distance": 2.4}

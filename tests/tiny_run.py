@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from real3d_jax.config import files as config_files
 from real3d_jax.config.files import parse
 from real3d_jax.config.training import Config
@@ -12,6 +14,11 @@ SMOKE = Path(__file__).parents[1] / "configs" / "smoke.py"
 
 def make_tiny_config(root: Path, **changes) -> Config:
     """configs/smoke.py:scratch, shrunk; `changes` are single keys, such as `schedule__steps=3`."""
+    return parse(make_tiny_tree(root, **changes))
+
+
+def make_tiny_tree(root: Path, **changes) -> ConfigDict:
+    """`make_tiny_config` as a config file returns it."""
     tree = config_files.load_tree(f"{SMOKE}:scratch")
     shrink_model(tree)
     for weights in (tree.losses.supervised, tree.losses.input_view, tree.losses.cycle.weights):
@@ -43,4 +50,4 @@ def make_tiny_config(root: Path, **changes) -> Config:
         for name in groups:
             group = group[name]
         group[leaf] = value
-    return parse(tree)
+    return tree

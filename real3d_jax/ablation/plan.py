@@ -18,7 +18,16 @@ from real3d_jax.runtime import folders
 from real3d_jax.weights.networks import RANDOM
 
 # What may change between two calls of the command.
-MAY_DIFFER = ("config.data.workers", "config.data.prefetch", "config.data.root", "config.schedule.keep", "config.gate")
+MAY_DIFFER = (
+    "config.data.workers",
+    "config.data.prefetch",
+    "config.data.root",
+    "config.data.max_quarantined",
+    "config.schedule.keep",
+    "config.schedule.checkpoint_minutes",
+    "config.schedule.stop_if_unsaved",
+    "config.gate",
+)
 _LENGTH = ("config.schedule.steps",)
 _SEED_STRIDE = 1000  # between the seeds of a stream in runs of seeds that follow one another
 

@@ -11,10 +11,12 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from real3d_jax.checkpoints.checksums import ChecksumError, verify
 from real3d_jax.errors import UserError
 
 LATEST = "checkpoints"
 BEST = "best"
+_SHORT = 200  # characters of a message
 
 
 def is_training_folder(path: Path) -> bool:
@@ -48,9 +50,10 @@ def read_params(step: Path, *, ema: bool) -> dict[str, Any]:
     """The parameters in a step's folder, or the averaged ones, as a nested dictionary of numpy arrays.
 
     Raises:
-      UserError: it has no averaged parameters, or cannot be read.
+      UserError: it has no averaged parameters, or cannot be read, or its files are not those that were written.
     """
     item = step.resolve() / ("ema" if ema else "params")
+    _verify(step, item.name)  # before the next line: what was saved and is gone is damage
     if not item.is_dir():
         raise UserError(f"The checkpoint '{step}' has no averaged parameters: read it without them.")
     number = jax.process_index()  # each process reads by itself: Orbax would leave it waiting for one that cannot
@@ -65,7 +68,12 @@ def read_params(step: Path, *, ema: bool) -> dict[str, Any]:
 
 
 def read_config_tree(step: Path) -> dict[str, Any]:
-    """The configuration in a step's folder, as `config.files.parse` takes it."""
+    """The configuration in a step's folder, as `config.files.parse` takes it.
+
+    Raises:
+      UserError: it is not what was written.
+    """
+    _verify(step, "config")
     return json.loads((step / "config" / "metadata").read_text())
 
 
@@ -79,6 +87,13 @@ def step_folder(path: Path) -> Path | None:
     return max(steps, key=lambda p: int(p.name), default=None)
 
 
+def _verify(step: Path, item: str) -> None:
+    try:
+        verify(step.resolve(), [item])
+    except (ChecksumError, OSError) as error:
+        raise UserError(f"The checkpoint '{step}' cannot be read ({first_line(error)}): use another step.") from error
+
+
 def _found_step(path: Path | str) -> Path:
     step = step_folder(Path(path))
     if step is None:
@@ -87,5 +102,6 @@ def _found_step(path: Path | str) -> Path:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of the storage says, in short."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """What an error of the storage says, in short; of a long one the end, where the system's own words are."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text if len(text) <= _SHORT else f"{text[: _SHORT // 4]} ... {text[-_SHORT * 3 // 4 :]}"

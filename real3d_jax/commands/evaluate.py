@@ -13,7 +13,7 @@ from pathlib import Path
 
 from real3d_jax.config import files as config_files
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import cli, hosts
+from real3d_jax.runtime import cli, hosts, watch
 
 
 def main() -> int:
@@ -39,19 +39,19 @@ def main() -> int:
         action="store_true",
         help="one process a host, to score a checkpoint; JAX finds the others (docs/scaling.md)",
     )
+    watch.add_options(parser)
     arguments, changes = parser.parse_known_args()
     if arguments.renders and (arguments.config or arguments.checkpoint or changes):
         raise UserError("--renders scores pictures that are there: leave out --config, --checkpoint and --config.KEY.")
 
-    if arguments.multihost:
-        if not (arguments.config and arguments.checkpoint):
-            raise UserError("--multihost is for scoring a checkpoint: give --config and --checkpoint, or leave it out.")
-        hosts.join()
-    code, out = _score(arguments, changes)
-    if code == 0 and arguments.compare and hosts.is_first():
-        from real3d_jax.evaluation.comparison import compare
+    if arguments.multihost and not (arguments.config and arguments.checkpoint):
+        raise UserError("--multihost is for scoring a checkpoint: give --config and --checkpoint, or leave it out.")
+    with watch.joined(arguments):
+        code, out = _score(arguments, changes)
+        if code == 0 and arguments.compare and hosts.is_first():
+            from real3d_jax.evaluation.comparison import compare
 
-        compare(out, arguments.compare)
+            compare(out, arguments.compare)
     return code
 
 

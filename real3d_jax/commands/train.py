@@ -5,12 +5,13 @@ says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import hosts
+from real3d_jax.runtime import watch
 
 
 def main() -> int:
@@ -30,9 +31,22 @@ def main() -> int:
     parser.add_argument(
         "--print_config", action="store_true", help="print the config, with all changes, as a file, and do no more"
     )
+    parser.add_argument("--profile", type=_steps, default=range(0), metavar="START:STEPS", help="traces them")
+    watch.add_options(parser)
     arguments, changes = parser.parse_known_args()
-    if arguments.multihost:
-        hosts.join()
+    with watch.joined(arguments):
+        return _train(arguments, changes)
+
+
+def _steps(text: str) -> range:
+    """Steps written as START:STEPS, the first one and how many; the first step of a run is 1."""
+    match = re.fullmatch(r"([1-9]\d*):([1-9]\d*)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"give START:STEPS, such as 100:5, not '{text}'")
+    return range(int(match[1]), int(match[1]) + int(match[2]))
+
+
+def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
     config = config_files.load(arguments.config, changes)
     if arguments.print_config:
         print(as_file(config, source=" ".join([arguments.config, *changes])), end="")
@@ -41,7 +55,7 @@ def main() -> int:
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
     try:
-        return train(config, arguments.workdir or Path("runs") / config.name)
+        return train(config, arguments.workdir or Path("runs") / config.name, profile=arguments.profile)
     except MissingDataError as error:
         variant = config_files.embedded_variant(arguments.config)
         if variant is None:

@@ -116,6 +116,7 @@ class DataConfig:
       target_antialias: whether targets are shrunk with an antialiasing filter (the released code does not).
       workers: reader processes a host; 0 reads in the training process.
       prefetch: batches read ahead.
+      max_quarantined: records that cannot be read, in whose place others come and training goes on; one more ends it.
     """
 
     root: str
@@ -128,6 +129,7 @@ class DataConfig:
     target_antialias: bool
     workers: int
     prefetch: int
+    max_quarantined: int
 
 
 _NEW_VIEWS = MappingProxyType({"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False})

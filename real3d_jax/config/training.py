@@ -84,7 +84,10 @@ class ScheduleConfig:
       validation_views: novel views scored of each.
       pictures_every: image grids for TensorBoard and the workdir.
       checkpoint_every: the state is saved.
+      checkpoint_minutes: since the last one, after which the state is saved too.
       keep: checkpoints kept, the best one beside them.
+      stop_if_unsaved: a checkpoint that cannot be written (a full disk) ends the run; else the run goes on, and tries
+        again when the next one is due.
     """
 
     steps: int
@@ -94,7 +97,9 @@ class ScheduleConfig:
     validation_views: int
     pictures_every: int
     checkpoint_every: int
+    checkpoint_minutes: float
     keep: int
+    stop_if_unsaved: bool
 
 
 @dataclasses.dataclass(frozen=True)

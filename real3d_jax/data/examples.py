@@ -5,14 +5,16 @@ cameras as `c2w` and `intrinsics`. The classes below are what Grain sends to its
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.data import frames, transforms
-from real3d_jax.data.record_reader import RecordSet
+from real3d_jax.data.quarantine import Quarantine
+from real3d_jax.data.record_reader import BadRecordError, RecordSet
 from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Photograph, View
 from real3d_jax.errors import UserError
 
@@ -47,12 +49,21 @@ class ImageSizes:
 
 @dataclasses.dataclass(frozen=True)
 class MultiviewExamples:
-    """Makes examples of a multi-view data set. `views` counts the input view too."""
+    """Makes examples of a multi-view data set.
+
+    Attributes:
+      data: the data set.
+      source: its settings.
+      sizes: of the images.
+      views: of an example, the input view too.
+      quarantine: takes up records that cannot be read, in whose place other views of the object come; None raises.
+    """
 
     data: RecordSet
     source: MultiviewSourceConfig
     sizes: ImageSizes
     views: int
+    quarantine: Quarantine | None = None
 
     def __post_init__(self):
         _check_schema(self.data, MULTIVIEW)
@@ -65,15 +76,23 @@ class MultiviewExamples:
             )
 
     def __call__(self, item: int, rng: np.random.Generator) -> Example:
-        """An input view and other views of an object, at random."""
+        """An input view and other views of an object, at random; of the next one if it lacks readable views."""
+        for shift in range(len(self.data)):
+            views = self._draw(used := (item + shift) % len(self.data), rng)
+            try:
+                return self.chosen(used, views)
+            except _NothingLeftError:
+                continue
+        raise UserError(f"Not one object in '{self.data.folder}' has enough views that can be read: prepare it again.")
+
+    def _draw(self, item: int, rng: np.random.Generator) -> list[int]:
         count = int(self.data.counts[item])
         among = min(count, self.source.input_views or count)
         first = int(rng.integers(among))
         others = np.delete(np.arange(count), first)
         if self.views == 1:
-            return self.chosen(item, [first])
-        rest = rng.choice(others, self.views - 1, replace=self.source.replacement)
-        return self.chosen(item, [first, *rest.tolist()])
+            return [first]
+        return [first, *rng.choice(others, self.views - 1, replace=self.source.replacement).tolist()]
 
     def held_out(self, item: int) -> Example:
         """The same input view and other views of an object whenever it is asked."""
@@ -81,7 +100,12 @@ class MultiviewExamples:
 
     def chosen(self, item: int, views: Sequence[int]) -> Example:
         """The example of the given views, the first of which is the input."""
-        read = {view: self._view(item, view) for view in dict.fromkeys(views)}
+        count, taken = int(self.data.counts[item]), set(views)
+        read = {}
+        for view in dict.fromkeys(views):
+            spare = [other for other in _following(view, count) if other not in taken]
+            read[view], used = _first_readable(self.data, self.quarantine, item, [view, *spare], self._view)
+            taken.add(used)
         shots = [read[view] for view in views]
         threshold = self.data.mask_threshold
         image, *target = self.sizes.input_and_target_images(shots[0].image, threshold)
@@ -99,17 +123,20 @@ class MultiviewExamples:
         shot = self.data.read_view(item, view)
         if shot.image.shape[0] != shot.image.shape[1]:
             where = f"View '{shot.view}' of '{shot.object_id}' in '{self.data.folder}'"
-            raise UserError(f"{where} is not square ({shot.image.shape[:2]}): prepare it again with square images.")
+            raise BadRecordError(
+                f"{where} is not square ({shot.image.shape[:2]}): prepare it again with square images."
+            )
         return shot
 
 
 @dataclasses.dataclass(frozen=True)
 class SingleViewExamples:
-    """Makes examples of a set of photographs."""
+    """Makes examples of a set of photographs; the attributes are those of `MultiviewExamples`."""
 
     data: RecordSet
     source: SingleViewSourceConfig
     sizes: ImageSizes
+    quarantine: Quarantine | None = None
 
     def __post_init__(self):
         _check_schema(self.data, SINGLE_VIEW)
@@ -121,16 +148,34 @@ class SingleViewExamples:
 
     def __call__(self, item: int, rng: np.random.Generator) -> Example:
         """The photograph (any one of the object, if there are several), cropped, and seen by the assumed camera."""
-        count = int(self.data.counts[item])
-        photograph = self.data.read(item, int(rng.integers(count)) if count > 1 else 0)
+        for shift in range(len(self.data)):
+            used = (item + shift) % len(self.data)
+            count = int(self.data.counts[used])
+            first = int(rng.integers(count)) if count > 1 else 0
+            ratio = rng.uniform(*self.source.crop_ratio)
+            try:
+                crop, _ = _first_readable(
+                    self.data,
+                    self.quarantine,
+                    used,
+                    [first, *_following(first, count)],
+                    lambda item, record, ratio=ratio: self._crop(item, record, ratio),
+                )
+            except _NothingLeftError:
+                continue
+            return self._example(crop)
+        raise UserError(f"Not one photograph in '{self.data.folder}' can be read: prepare it again.")
+
+    def _crop(self, item: int, record: int, ratio: float) -> np.ndarray:
+        photograph = self.data.read(item, record)
         assert isinstance(photograph, Photograph)
-        threshold = self.data.mask_threshold
         try:
-            crop = transforms.square_crop(
-                photograph.image, threshold=threshold, ratio=rng.uniform(*self.source.crop_ratio)
-            )
+            return transforms.square_crop(photograph.image, threshold=self.data.mask_threshold, ratio=ratio)
         except UserError as error:
-            raise UserError(f"Photograph '{photograph.key}' in '{self.data.folder}': {error}") from error
+            raise BadRecordError(f"Photograph '{photograph.key}' in '{self.data.folder}': {error}") from error
+
+    def _example(self, crop: np.ndarray) -> Example:
+        threshold = self.data.mask_threshold
         image, rgb, mask = self.sizes.input_and_target_images(crop, threshold)
         return {
             "image": image,
@@ -139,6 +184,43 @@ class SingleViewExamples:
             "c2w": frames.canonical_c2w(self.source.distance),
             "intrinsics": frames.centred_intrinsics(self.source.fov_y),
         }
+
+
+class _NothingLeftError(Exception):
+    """No record of an item can take the place of one that is left out."""
+
+
+_Read = TypeVar("_Read")
+
+
+def _first_readable(
+    data: RecordSet,
+    quarantine: Quarantine | None,
+    item: int,
+    candidates: Sequence[int],
+    read: Callable[[int, int], _Read],
+) -> tuple[_Read, int]:
+    """What `read` gives for the first of an item's records that it can read, and the number of that record.
+
+    Raises:
+      _NothingLeftError: it can read none.
+      BadRecordError: likewise, or it cannot read the first one, without a quarantine.
+    """
+    for record in candidates:
+        if quarantine is not None and quarantine.holds(data, item, record):
+            continue
+        try:
+            return read(item, record), record
+        except BadRecordError as error:
+            if quarantine is None:
+                raise
+            quarantine.add(data, item, record, error)
+    raise _NothingLeftError
+
+
+def _following(record: int, count: int) -> list[int]:
+    """The other records of an item, from the next one on."""
+    return [(record + shift) % count for shift in range(1, count)]
 
 
 def _check_schema(data: RecordSet, schema: str) -> None:

@@ -8,6 +8,7 @@ its rows of each batch, and only those are read. Rows behind the last example ar
 import dataclasses
 import os
 import pathlib
+import re
 import sys
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -24,9 +25,11 @@ from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.config.training import Config
 from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
 from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
+from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.batch_layout import BatchLayout, Share, lay_out
+from real3d_jax.runtime.folders import check_local
 
 RowsOf = Callable[[int], Sequence[int]]  # of an array of so many rows, those of this host
 
@@ -37,7 +40,12 @@ _ExampleT = TypeVar("_ExampleT", Example, ObjectBatch)
 
 
 def train_batches(
-    config: Config, *, start_step: int = 0, layout: BatchLayout | None = None, rows_of: RowsOf = range
+    config: Config,
+    *,
+    start_step: int = 0,
+    layout: BatchLayout | None = None,
+    rows_of: RowsOf = range,
+    quarantine: Quarantine | None = None,
 ) -> Generator[TrainBatch]:
     """The endless batches of training, from step `start_step` on. Images are uint8 numpy arrays.
 
@@ -46,6 +54,7 @@ def train_batches(
       start_step: steps taken.
       layout: of a batch; `lay_out` for one device if None.
       rows_of: which rows of an array of so many this host takes; all if not given.
+      quarantine: takes records that cannot be read; without one they raise.
 
     Raises:
       UserError: a data set is missing, empty or broken.
@@ -56,7 +65,7 @@ def train_batches(
     if layout.read.examples:
         views = config.losses.supervised_views
         sets = [
-            (name, source, MultiviewExamples(data, source, sizes, views))
+            (name, source, MultiviewExamples(data, source, sizes, views, quarantine))
             for name, source, data in _open_all(config, config.data.synthetic, "synthetic")
         ]
         halves.append(_half(config, sets, layout.read, rows_of))
@@ -64,7 +73,7 @@ def train_batches(
         halves.append(_streamed(config, layout.streamed, rows_of))
     if layout.real.examples:
         sets = [
-            (name, source, SingleViewExamples(data, source, sizes))
+            (name, source, SingleViewExamples(data, source, sizes, quarantine))
             for name, source, data in _open_all(config, config.data.real, "real")
         ]
         halves.append(_half(config, sets, layout.real, rows_of))
@@ -113,9 +122,29 @@ def describe(config: Config) -> str:
 
 
 def fingerprint(config: Config) -> str:
-    """A line that changes when the data of training do; kept with checkpoints."""
-    counts = {name: count for name, count in _counts(config).items() if not name.startswith("validation ")}
-    return "; ".join([f"seed {config.seed}", *(f"{name}: {counts[name]}" for name in sorted(counts))])
+    """A line that changes when the data of training do; kept with checkpoints.
+
+    It has the numbers of objects and views, and a hash of each data set's index and sizes of files. What a run has
+    in quarantine does not change it.
+    """
+    counts, identities = _counts(config), _identities(config)
+    names = sorted(name for name in counts if not name.startswith("validation "))
+    found = (f"{name}: {counts[name]}" + (f" [{identities[name]}]" if name in identities else "") for name in names)
+    return "; ".join([f"seed {config.seed}", *found])
+
+
+def is_fingerprint_of(saved: str, current: str) -> bool:
+    """Whether a fingerprint that was kept is that of the data now; those of older versions have no hashes."""
+    return saved in (current, re.sub(r" \[[0-9a-f]{16}\]", "", current))
+
+
+def _identities(config: Config) -> dict[str, str]:
+    return {
+        f"{kind} {name}": _open(config, source, "train").identity
+        for kind, sources in _used(config).items()
+        if kind != "validation"
+        for name, source in sources.items()
+    }
 
 
 def _counts(config: Config) -> dict[str, str]:
@@ -136,7 +165,13 @@ def _counts(config: Config) -> dict[str, str]:
 
 
 def dataset_path(config_root: str, path: str) -> pathlib.Path:
-    """Where a data set is: `path`, relative to the config's `data.root`."""
+    """Where a data set is: `path`, relative to the config's `data.root`.
+
+    Raises:
+      UserError: one of them is the address of an object store.
+    """
+    for part in (config_root, path):
+        check_local(part)
     return pathlib.Path(os.path.expanduser(config_root)) / os.path.expanduser(path)
 
 

@@ -1,9 +1,12 @@
 """Reads data sets of records at random, one view or photograph at a time."""
 
 import functools
+import hashlib
 import json
 import os
 import pathlib
+import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +18,15 @@ from real3d_jax.data.names import place
 from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
 from real3d_jax.data.records import Photograph, View
 from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime.folders import check_local
+
+# Of the messages of array_record, those that tell of the storage rather than of what a file holds.
+_STORAGE = re.compile(r"\b\w+\(\) failed")
+_WAITS = (0.5, 2.0)  # seconds before a storage that did not answer is asked again
+
+
+class BadRecordError(UserError):
+    """A record whose bytes or contents are of no use; its storage has given them."""
 
 
 class RecordSet:
@@ -40,8 +52,9 @@ class RecordSet:
 
         Raises:
           MissingDataError: the folder is missing.
-          UserError: it is unfinished or of another version, or its metadata are broken.
+          UserError: it is unfinished or of another version, or its metadata are broken, or it is an address.
         """
+        check_local(folder)
         self.folder, self.split = pathlib.Path(folder), split
         if not (self.folder / METADATA).exists():
             raise _absent(self.folder)
@@ -53,6 +66,7 @@ class RecordSet:
             index = self.folder / index_name(split)
             items = json.loads(index.read_text()) if split in info.splits else []
             self._shard_lengths = list(info.splits[split].shard_lengths) if split in info.splits else []
+            self._bytes = int(info.splits[split].num_bytes) if split in info.splits else 0
         except Exception as error:
             raise UserError(
                 f"The metadata of '{self.folder}' cannot be read ({_reason(error)}): prepare the data set again."
@@ -82,40 +96,57 @@ class RecordSet:
         """How many records there are."""
         return int(self.counts.sum())
 
+    @property
+    def identity(self) -> str:
+        """A hash of the index: names and numbers of records of all items that are taken, and the sizes of the files."""
+        index = [self.schema, self.mask_threshold, self.keys, self.counts.tolist(), self._shard_lengths, self._bytes]
+        return hashlib.blake2b(json.dumps(index).encode(), digest_size=8).hexdigest()
+
     def read(self, item: int, record: int = 0) -> View | Photograph:
         """Reads and decodes record number `record` of item number `item`.
 
         Raises:
-          UserError: the record is damaged; names its file.
+          BadRecordError: the record is damaged; names its file.
+          UserError: its file cannot be read, also when tried again.
         """
         position = int(self._starts[item]) + record
         if not 0 <= record < self.counts[item]:
             raise IndexError(f"'{self.keys[item]}' has {self.counts[item]} records, there is no number {record}")
-        try:
-            found = records.decode(self._data[position])
-            name = found.object_id if isinstance(found, View) else found.key
-            if name != self.keys[item]:
-                raise ValueError(f"it belongs to '{name}'")
-            return found
-        except Exception as error:
-            raise UserError(
-                f"Record {record} of '{self.keys[item]}' in '{self._shard(position)}' cannot be read "
-                f"({_reason(error)}): delete that file and prepare the data set again."
-            ) from error
+        for wait in (*_WAITS, None):
+            try:
+                found = records.decode(self._data[position])
+                name = found.object_id if isinstance(found, View) else found.key
+                if name != self.keys[item]:
+                    raise ValueError(f"it belongs to '{name}'")
+                return found
+            except Exception as error:
+                of_storage = isinstance(error, OSError) and error.errno is not None  # Pillow's have none
+                of_storage |= isinstance(error, RuntimeError) and bool(_STORAGE.search(str(error)))
+                if of_storage and wait is not None:
+                    self.__dict__.pop("_data", None)  # with the files that it has open
+                    time.sleep(wait)
+                    continue
+                told = UserError if of_storage else BadRecordError
+                raise told(
+                    f"Record {record} of '{self.keys[item]}' in '{self._shard(position)}' cannot be read "
+                    f"({_reason(error)}): delete that file and prepare the data set again."
+                ) from error
+        raise AssertionError("the last try returns or raises")
 
     def read_view(self, item: int, view: int) -> View:
         """Reads a view of a multi-view data set.
 
         Raises:
-          UserError: the record is damaged, or its camera is none.
+          BadRecordError: the record is damaged, or its camera is none.
+          UserError: its file cannot be read.
         """
         shot = self.read(item, view)
         assert isinstance(shot, View)
         where = f"View '{shot.view}' of '{shot.object_id}' in '{self.folder}'"
         if not frames.is_pose(shot.c2w):
-            raise UserError(f"{where} has a camera that is no rotation and position: prepare it again without it.")
+            raise BadRecordError(f"{where} has a camera that is no rotation and position: prepare it again without it.")
         if not np.isfinite(shot.intrinsics).all() or (shot.intrinsics[:2] <= 0).any():
-            raise UserError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
+            raise BadRecordError(f"{where} has intrinsics {shot.intrinsics.tolist()}: prepare it again without it.")
         return shot
 
     def _keep(self, items: Sequence[int]) -> None:

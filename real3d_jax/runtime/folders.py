@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,20 @@ from real3d_jax.config.files import changes, differences
 from real3d_jax.errors import UserError
 
 _PARTIAL = ".partial"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
+
+
+def check_local(path: str | os.PathLike[str]) -> None:
+    """Refuses the address of an object store, of which `Path` makes a folder called 'gs:'.
+
+    Raises:
+      UserError: it is one, such as 'gs://bucket/run'.
+    """
+    if _ADDRESS.match(str(path)):
+        raise UserError(
+            f"'{path}' is the address of an object store, and this program reads and writes files: mount the bucket "
+            "(gs:// by gcsfuse, docs/scaling.md) and give the folder where it is mounted."
+        )
 
 
 @contextlib.contextmanager
@@ -21,7 +36,11 @@ def replacing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
     Args:
       path: the file; its folder is made.
       several_writers: at once, each of a file of its own; what they leave when they are killed adds up.
+
+    Raises:
+      UserError: it is an address of an object store.
     """
+    check_local(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + f".{uuid.uuid4().hex}" * several_writers + _PARTIAL)
     partial.unlink(missing_ok=True)

@@ -4,37 +4,57 @@ With one process everything here does nothing, or what it wraps.
 """
 
 import contextlib
+import itertools
 import json
 import logging
 import os
+import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
+from jax._src import clusters, distributed
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.cli import USER_ERROR
+from real3d_jax.runtime.roll_call import call_roll
 
 Made = TypeVar("Made")
 
+_PREFIX = "real3d/gather"
+_FOR_EVER = 2**31 - 1  # milliseconds; `watch` ends processes whose others do not come
+_rounds = itertools.count()
 
-def join() -> None:
+
+def join(seconds: float = 300.0) -> None:
     """Joins the other processes, and silences the warnings of all but the first; to be called before any use of JAX.
 
     JAX finds them by itself on Cloud TPU, Slurm and Open MPI. Elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
     JAX_PROCESS_ID tell, of which JAX itself reads the first alone.
 
+    Args:
+      seconds: that processes which come late are waited for.
+
     Raises:
-      UserError: there are none to be found.
+      UserError: there are none to be found, or some of them do not come.
+      SystemExit: likewise, on the processes that need not tell it.
     """
     try:
+        address = os.environ.get("JAX_COORDINATOR_ADDRESS")
         count, number = (
             int(os.environ[name]) if name in os.environ else None for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
         )
-        jax.distributed.initialize(num_processes=count, process_id=number)
+        devices = None
+        if None in (address, count, number):
+            address, count, number, devices = clusters.ClusterEnv.auto_detect_unset_distributed_params(
+                address, count, number, None, None, round(seconds)
+            )
+        if address is not None and count is not None and number is not None:
+            call_roll(address, count, number, seconds=seconds)
+        jax.distributed.initialize(address, count, number, devices, initialization_timeout=round(seconds))
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(
             f"--multihost cannot find the other processes ({str(error).rstrip('.')}): start it under Slurm or Open MPI "
@@ -73,16 +93,16 @@ def together() -> Iterator[None]:
         yield
     except Exception as caught:
         error = caught
-    failed = multihost_utils.process_allgather(np.array(error is not None))
-    if not failed.any():
+    told = None
+    if error is not None:
+        told = str(error) if isinstance(error, UserError) else repr(error)
+    found = gather(told)
+    where = next((number for number, words in enumerate(found) if words is not None), None)
+    if where is None:
         return
-    where = int(failed.argmax())
-    told = from_process(where, str(error) if isinstance(error, UserError) else repr(error))
     if error is not None and (is_first() or not isinstance(error, UserError)):
         raise error
-    if is_first():
-        raise UserError(f"Process {where} of {jax.process_count()}: {told}")
-    raise SystemExit(USER_ERROR)
+    raise told_by_first(UserError(f"Process {where} of {jax.process_count()}: {found[where]}"))
 
 
 def first_then_others(make: Callable[[], Made]) -> Made:
@@ -103,11 +123,46 @@ def from_process(number: int, tree: Any) -> Any:
     """The JSON tree that process `number` gives, on all of them; what the others give does not matter."""
     if is_alone():
         return tree
-    source = jax.process_index() == number
-    text = np.frombuffer(json.dumps(tree).encode(), np.uint8)
-    size = int(multihost_utils.broadcast_one_to_all(np.array(len(text)), is_source=source))
-    text = text if source else np.zeros(size, np.uint8)
-    return json.loads(multihost_utils.broadcast_one_to_all(text, is_source=source).tobytes())
+    return gather(tree if jax.process_index() == number else None)[number]
+
+
+def gather(tree: Any) -> list[Any]:
+    """The JSON trees that the processes give, by their numbers; all of them call it, and wait for one another.
+
+    It goes through JAX's coordination service, not through the devices, which may be at work meanwhile.
+    """
+    if is_alone():
+        return [tree]
+    service, number, turn = client(), jax.process_index(), next(_rounds)
+    if tree is not None:
+        service.key_value_set(f"{_PREFIX}/{turn}/{number}", json.dumps(tree))
+    service.wait_at_barrier(_PREFIX, _FOR_EVER)
+    found: list[Any] = [None] * jax.process_count()
+    for key, text in service.key_value_dir_get(f"{_PREFIX}/{turn}/"):
+        found[int(key.rsplit("/", 1)[1])] = json.loads(text)
+    if turn and number == 0:
+        service.key_value_delete(f"{_PREFIX}/{turn - 1}/")  # all have read it, since all have come to this one
+    return found
+
+
+def client() -> Any:
+    """Of JAX's coordination service, which all processes reach; it has no public door."""
+    return distributed.global_state.client
+
+
+def told_by_first(error: UserError) -> BaseException:
+    """What to raise on all processes where all of them have found the same: the first one tells it."""
+    return error if is_first() else SystemExit(USER_ERROR)
+
+
+def described(reason: str) -> str:
+    """What one process tells, with its number and machine if there are several."""
+    return reason if is_alone() else f"{this_process()}: {reason}"
+
+
+def this_process() -> str:
+    """For messages: 'process 1 of 2 (node-7)'."""
+    return f"process {jax.process_index()} of {jax.process_count()} ({socket.gethostname()})"
 
 
 def check_same(trees: Mapping[str, Any]) -> None:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from real3d_jax.checkpoints.checksums import ChecksumError
+
 # Of the codes that TensorStore's messages begin with, those that say what the files hold: broken bytes, a file that is
 # not there, one that is too short, contents that do not fit each other. Others are of the storage or the machine.
 _DAMAGE = ("DATA_LOSS", "NOT_FOUND", "OUT_OF_RANGE", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
@@ -36,8 +38,8 @@ def proves_damage(error: Exception, folder: Path) -> bool:
 
 
 def _tells_contents(error: Exception) -> bool:
-    """JSON that breaks off, or a part of the checkpoint that Orbax does not find."""
-    return isinstance(error, KeyError | UnicodeDecodeError) or type(error).__name__ == "JSONDecodeError"
+    """Other bytes than were written, JSON that breaks off, or a part of the checkpoint that Orbax does not find."""
+    return isinstance(error, ChecksumError | KeyError | UnicodeDecodeError) or type(error).__name__ == "JSONDecodeError"
 
 
 def _can_be_opened(folder: Path) -> bool:

@@ -19,14 +19,16 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config, OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
-from real3d_jax.runtime import compiler_options, folders
+from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
+from real3d_jax.training.saving import note_quarantined, note_saved, save, save_at_last
 from real3d_jax.training.startup import Run, compile_step, prepared
+from real3d_jax.training.times import describe as describe_times
 from real3d_jax.training.validation import SCORES, describe_scores
 
 _PICTURE_ROWS = 4  # examples in a grid
@@ -36,15 +38,20 @@ _PICTURE_CELL = 96  # pixels per side of an image in a grid
 _Waiting = list[tuple[int, Mapping[str, jax.Array], Future[float]]]
 
 
-def train(config: Config, workdir: Path) -> int:
+def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
     """Trains, or goes on training, in `workdir`.
+
+    Args:
+      config: of the run.
+      workdir: its folder.
+      profile: steps of which a trace is written into the workdir's `profile/`, for TensorBoard or Perfetto.
 
     Returns:
       The exit code: 0 once the run is finished; 143 (SIGTERM) or 130 (Ctrl-C) when it was stopped early and saved.
 
     Raises:
-      UserError: something in the config, the data, the devices or the workdir has to be put right first; or too many
-        updates in a row were skipped.
+      UserError: something in the config, the data, the devices or the workdir has to be put right; or too many updates
+        in a row were skipped. If examples cannot be read amid training, the state is saved first.
     """
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
     with StopRequest() as stop, precision, prepared(config, workdir) as run:
@@ -57,49 +64,82 @@ def train(config: Config, workdir: Path) -> int:
             run.results["psnr_constant"] = run.validator.constant_psnr()
             before = _validate(run, start)
             run.results |= {f"{score}_before": before[score] for score in SCORES}
-        batch = _take_steps(run, start, stop)
+        batch = _take_steps(run, start, stop, profile)
         if stop.stopped and int(run.state.step) < steps:
-            _save(run)
+            save(run)
+            run.checkpoints.wait()
             say(f"stopped by {stop.name} after step {int(run.state.step)}; the same command goes on from there")
             return stop.exit_code
         _finish(run, batch)
         return 0
 
 
-def _take_steps(run: Run, start: int, stop: StopRequest) -> TrainBatch:
+def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0)) -> TrainBatch:
     """Steps to the end, or until a stop is requested. Returns the last batch that this host read."""
     schedule = run.config.schedule
-    batch = next(run.batches)
+    batch = _read(run, start + 1)
     on_devices = run.put_fn(batch)
     if start < schedule.steps:
-        compile_step(run, on_devices)
+        with run.times.spending("compile"):
+            compile_step(run, on_devices)
     run.reporter.begin()
     stop.begin()
     waiting: _Waiting = []
-    with ThreadPoolExecutor(max_workers=1) as watch:
+    left_out = set(run.quarantine.names)
+    profile = range(max(profile.start, start + 1), min(profile.stop, schedule.steps + 1))
+    with ThreadPoolExecutor(max_workers=1) as clock:
         for step in range(start + 1, schedule.steps + 1):
+            watch.current().beat(f"computing step {step}")
+            run.times.begin(step)
+            if profile and step == profile[0]:
+                jax.profiler.start_trace(str(run.workdir / "profile"))
             run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
             # The metrics of the step before are fetched while this one runs, so that the devices never wait for the
             # host. `step_fn` may itself return only when the step is nearly over, so a thread notes the end of each.
-            ready = watch.submit(_ready, metrics)
+            ready = clock.submit(_ready, metrics)
+            if profile and step == profile[-1]:
+                ready.result()
+                jax.profiler.stop_trace()
+                say(f"profile    of steps {profile[0]} to {step} in {run.workdir / 'profile'}")
             _report(run, waiting)
             waiting = [(step, metrics, ready)]
             events = [
                 (schedule.validate_every, lambda step=step: _validate(run, step)),
                 (schedule.pictures_every, lambda step=step, batch=batch: _draw(run, step, batch)),
-                (schedule.checkpoint_every, lambda: _save(run)),
+                (schedule.checkpoint_every, lambda: save(run)),
             ]
             due = [event for every, event in events if every and step % every == 0 and step < schedule.steps]
             if due:
                 _report(run, waiting)
                 waiting = []
             for event in due:
+                watch.current().beat(f"scoring, drawing or saving after step {step}")
                 event()
+            note_saved(run)
+            if due or (schedule.log_every and step % schedule.log_every == 0) or step == schedule.steps:
+                note_quarantined(run, step, left_out)
             if step == schedule.steps or stop.requested(step):
                 break
-            batch = next(run.batches)
+            if run.is_save_due():
+                save(run)
+            try:
+                batch = _read(run, step + 1)
+            except (Exception, SystemExit) as error:
+                if isinstance(error, Exception) or not hosts.is_alone():  # alone it is a second Ctrl-C
+                    _report(run, waiting)
+                    save_at_last(run)
+                raise
             on_devices = run.put_fn(batch)
     _report(run, waiting)
+    return batch
+
+
+def _read(run: Run, step: int) -> TrainBatch:
+    """The batch of a step; what one process cannot read ends all of them at the same step."""
+    watch.current().beat(f"reading the examples of step {step}")
+    with run.times.spending("data_wait"), hosts.together():
+        batch = next(run.batches)
+        watch.current().beat(f"{watch.WAITING} before step {step}")
     return batch
 
 
@@ -112,7 +152,8 @@ def _ready(metrics: Mapping[str, jax.Array]) -> float:
 def _report(run: Run, waiting: _Waiting) -> None:
     for step, metrics, ready in waiting:
         values = jax.device_get(metrics)
-        run.reporter.step(step, values, ready=ready.result())
+        run.times.end(step, ready.result())
+        run.reporter.step(step, values, ready=ready.result(), extra=run.times.summary)
         in_a_row = int(values["skipped_in_a_row"])
         if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
             raise UserError(_describe_skipped(run.config.optimizer, in_a_row, step))
@@ -149,12 +190,8 @@ def _validate(run: Run, step: int) -> dict[str, float]:
     if scores["psnr"] > run.best_psnr:
         run.best_psnr = scores["psnr"]
         if step:
-            run.checkpoints.save(run.state, run.records(), best=True)
+            save(run, best=True)
     return scores
-
-
-def _save(run: Run) -> None:
-    run.checkpoints.save(run.state, run.records())
 
 
 def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
@@ -174,7 +211,10 @@ def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
     picture = picture_grid(jax.device_get(strips), cell=_PICTURE_CELL)
     path = run.workdir / "pictures" / f"step_{step:06d}.png"
     if jax.process_index() == 0:
-        save_picture(path, picture)
+        try:
+            save_picture(path, picture)
+        except OSError as error:
+            say(f"warning: '{path}' cannot be written ({error.strerror}); training goes on.")
     run.reporter.picture(step, "pictures", picture)
     return path
 
@@ -182,20 +222,30 @@ def _draw(run: Run, step: int, batch: TrainBatch) -> Path | None:
 def _finish(run: Run, batch: TrainBatch) -> None:
     """The last score, pictures and checkpoint, and the summary."""
     step = int(run.state.step)
+    watch.current().beat(f"scoring, drawing and saving after step {step}, the last", patient=True)
     scores = _validate(run, step)
-    _save(run)
+    save(run)
     picture = _draw(run, step, batch)
     run.checkpoints.wait()
+    note_saved(run)
     summary = _summarize_scores(run.results, scores) | {
         "steps": step,
         "seconds": round(run.seconds(), 1),
         "peak_rss_gib": round(peak_rss_gib(), 3),
     }
+    summary |= {name: round(value, 4) for name, value in run.times.summary().items()}
     device = peak_device_gib()
     if device is not None:
         summary["peak_device_gib"] = round(device, 3)
     if jax.process_index() == 0:
-        folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
+        try:
+            folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"'{run.workdir / 'summary.json'}' cannot be written ({error.strerror}): make room, and run the same "
+                "command again."
+            ) from error
+        run.times.keep()
     if scores:
         say(
             f"held-out novel views: {summary['psnr_before']:.2f} dB before training, {scores['psnr']:.2f} dB after; "
@@ -207,6 +257,7 @@ def _finish(run: Run, batch: TrainBatch) -> None:
                 say(f"{score} {describe_score(score, before)} before, {describe_score(score, scores[score])} after")
     peaks = describe_peak_memory(summary["peak_rss_gib"], device)
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
+    say(describe_times(run.times.summary()))
     say(f"checkpoint {run.checkpoints.path(step)}")
     if picture is not None:
         say(f"picture    {picture}")

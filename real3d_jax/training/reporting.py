@@ -1,12 +1,13 @@
 """What a run tells: lines and a progress bar on the terminal, `metrics.jsonl` and TensorBoard events in the workdir."""
 
+import contextlib
 import datetime
 import json
 import math
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,10 @@ class Reporter:
         self._active = jax.process_index() == 0
         self._bar: tqdm | None = None
         if self._active:
-            self._file = _reopen_metrics(workdir / "metrics.jsonl", start)
+            self._path, self._told = workdir / "metrics.jsonl", False
+            self._file = _reopen_metrics(self._path, start)
             self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start + 1 if start else None)
+            _forgive(self._board)
 
     def begin(self) -> None:
         """Starts the clock of rate and ETA, and the bar if there is a terminal."""
@@ -49,13 +52,16 @@ class Reporter:
         if self._active and sys.stderr.isatty():
             self._bar = tqdm(total=self._steps, initial=self._start, unit="step", dynamic_ncols=True)
 
-    def step(self, step: int, metrics: Mapping[str, Any], *, ready: float) -> None:
+    def step(
+        self, step: int, metrics: Mapping[str, Any], *, ready: float, extra: Callable[[], Mapping[str, float]] = dict
+    ) -> None:
         """Takes the metrics of one step; means over `log_every` steps are written, counters and rates as they are.
 
         Args:
           step: its number.
           metrics: its metrics.
           ready: when the step was over, by `time.monotonic`; they may be taken any time later.
+          extra: gives numbers that are written with the means, as they are.
         """
         for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
@@ -71,19 +77,26 @@ class Reporter:
         rate = (step - self._last_step) / max(ready - self._last, 1e-9)
         self._last, self._last_step = ready, step
         peak = peak_device_gib()
-        self.scalars(step, means | {"steps_per_second": rate} | ({} if peak is None else {"peak_device_gib": peak}))
+        memory = {} if peak is None else {"peak_device_gib": peak}
+        self.scalars(step, means | {"steps_per_second": rate} | memory | dict(extra()))
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{means['loss']:.4f}")
         else:
             say(self._progress(step, means, rate, ready))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes numbers to `metrics.jsonl` and TensorBoard."""
+        """Writes numbers to `metrics.jsonl` and TensorBoard; a disk that takes none is told once and waited for."""
         if not self._active:
             return
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        self._file.write(json.dumps({"step": step} | finite) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps({"step": step} | finite) + "\n")  # kept, and written with a later line
+            self._file.flush()
+            self._told = False
+        except OSError as error:
+            if not self._told:
+                say(f"warning: '{self._path}' cannot be written ({error.strerror}); training goes on.")
+            self._told = True
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
 
@@ -99,7 +112,8 @@ class Reporter:
             self._bar.close()
             self._bar = None
         if self._active:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._board.close()
 
     def _progress(self, step: int, means: Mapping[str, float], rate: float, ready: float) -> str:
@@ -108,6 +122,22 @@ class Reporter:
         pace = f"{rate:.2f} steps/s" if rate >= 1 else f"{1 / rate:.2f} s/step"
         skipped = f"  skipped {means['skipped']:.0f}" if means.get("skipped") else ""
         return f"step {step}/{self._steps}  loss {means['loss']:.4f}  {pace}  {left} left{skipped}"
+
+
+def _forgive(board: SummaryWriter) -> None:
+    """Lets TensorBoard's thread outlive a full disk: without it, the next numbers would wait for ever."""
+    files: Any = board._get_file_writer()
+    writer = files.event_writer._ev_writer
+    for name in ("write_event", "flush", "close"):
+        setattr(writer, name, _without_os_errors(getattr(writer, name)))
+
+
+def _without_os_errors(write: Callable[..., Any]) -> Callable[..., Any]:
+    def forgiving(*arguments: Any) -> Any:
+        with contextlib.suppress(OSError):
+            return write(*arguments)
+
+    return forgiving
 
 
 def describe_devices(layout: BatchLayout, fsdp: int, growth: float) -> str:

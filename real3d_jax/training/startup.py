@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from real3d_jax.batches import TrainBatch
@@ -19,14 +18,15 @@ from real3d_jax.config.training import Config, going_on, uses_lpips
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.data.procedural.streaming import draw_on_mesh
+from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
-from real3d_jax.runtime import compiler_options, folders
+from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.console import say, timed
 from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
-from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
+from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.growth import check_same_growth, grow, growth
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
@@ -34,7 +34,9 @@ from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.step import train_step
+from real3d_jax.training.times import Times
 from real3d_jax.training.validation import Validator
+from real3d_jax.training.workdir import check_same_run, prepare_workdir
 from real3d_jax.weights.networks import load_frozen
 
 
@@ -56,10 +58,13 @@ class Run:
       validator: of held-out objects, or None where the config asks for none.
       checkpoints: of the workdir.
       reporter: of metrics.
+      quarantine: records that it goes on without.
+      times: where its time goes.
       fingerprint: of the data, as JSON.
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
       started: clock at which `results["seconds"]` ended.
+      last_saved: clock of the last checkpoint, or of the start.
     """
 
     config: Config
@@ -75,10 +80,22 @@ class Run:
     validator: Validator | None
     checkpoints: Checkpoints
     reporter: Reporter
+    quarantine: Quarantine
+    times: Times
     fingerprint: Any
     results: dict[str, Any]
     best_psnr: float
     started: float
+    last_saved: float = dataclasses.field(default_factory=time.monotonic)
+
+    def saved(self) -> None:
+        """Notes that a checkpoint is being written."""
+        self.last_saved = time.monotonic()
+
+    def is_save_due(self) -> bool:
+        """Whether it is time for a checkpoint by the clock of the first process; to be asked by all."""
+        minutes = self.config.schedule.checkpoint_minutes
+        return bool(minutes) and hosts.from_process(0, time.monotonic() - self.last_saved > 60 * minutes)
 
     def seconds(self) -> float:
         """Spent on the run so far, earlier tries included."""
@@ -89,7 +106,7 @@ class Run:
         return {
             "data": {"batches_read": int(self.state.step), "fingerprint": self.fingerprint},
             "config": config_files.to_tree(self.config),
-            "run": self.results | {"seconds": self.seconds()},
+            "run": self.results | {"seconds": self.seconds(), "productive_seconds": self.times.productive},
         }
 
 
@@ -115,6 +132,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         prepare_workdir(workdir)
         checkpoints = Checkpoints(workdir, config.schedule.keep)
         stack.callback(checkpoints.close)
+        stack.push(watch.current().told)  # before the checkpoints are closed, which waits for the other processes
         config = _check_and_write_config(config, workdir, checkpoints)
 
         say(describe_devices(layout, config.mesh.fsdp, float(times)))
@@ -126,7 +144,6 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         frozen = _load_frozen(config, mesh)
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
         if restored is None:
-            checkpoints.forget_best()
             state, results = initial_state(config, model, optimizer, mesh, workdir), {}
             start_from = config.init_from or f"random parameters with {config.position_start} positions"
             say(f"start      from {start_from}, in {workdir}")
@@ -138,8 +155,15 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         say(describe_parameters(state))
 
         start = int(state.step)
+        quarantine = Quarantine.of(workdir.resolve() / "quarantine", limit=config.data.max_quarantined)
+        if quarantine.names:
+            say(f"quarantine {len(quarantine.names)} records are left out, listed in '{quarantine.folder}'")
         batches = pipeline.train_batches(
-            config, start_step=start, layout=layout, rows_of=functools.partial(rows_here, mesh)
+            config,
+            start_step=start,
+            layout=layout,
+            rows_of=functools.partial(rows_here, mesh),
+            quarantine=quarantine,
         )
         key = root_key(config.seed, mesh)
         step = functools.partial(
@@ -171,6 +195,8 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             validator=_make_validator(config, model, mesh),
             checkpoints=checkpoints,
             reporter=reporter,
+            quarantine=quarantine,
+            times=Times(workdir if hosts.is_first() else None, results.get("productive_seconds", 0.0)),
             fingerprint=fingerprint,
             results=results,
             best_psnr=checkpoints.best_psnr(),
@@ -194,6 +220,7 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
 
 def compile_step(run: Run, batch: TrainBatch) -> None:
     """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took."""
+    watch.current().beat("compiling", patient=True)
     with timed("compiling the training step"):
         compiled: Any = run.step_fn
         run.step_fn = compiled.lower(run.state, batch, run.frozen, run.key).compile()
@@ -226,12 +253,11 @@ def _prepare_data(config: Config) -> None:
     """Makes the embedded data sets that are missing, on the first host; the others wait (the folder is shared)."""
     if config.data.embedded and jax.process_index() == 0:
         prepare_embedded(config.data)
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("embedded data")
+    hosts.gather(None)
 
 
 def _check_same_data(saved: Any, current: Any, workdir: Path) -> None:
-    if saved != current:
+    if not pipeline.is_fingerprint_of(saved, current):
         raise UserError(
             f"The workdir '{workdir}' was trained on other data or batches than the config names now: use another "
             "--workdir, or restore the data and the config."

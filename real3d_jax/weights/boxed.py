@@ -7,6 +7,7 @@ from pathlib import Path
 from real3d_jax.config.model import ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.runtime.folders import check_local
 from real3d_jax.weights.converted import is_converted
 
 MINI = "mini"
@@ -44,5 +45,10 @@ def default_checkpoint(model: ModelConfig) -> Path:
 
 
 def find_checkpoint(path: str | os.PathLike) -> Path:
-    """`path`, or the folder of boxed weights that it names; errors as of `boxed`."""
+    """`path`, or the folder of boxed weights that it names.
+
+    Raises:
+      UserError: as of `boxed`, or it is an address of an object store.
+    """
+    check_local(path)
     return boxed(str(path)) if is_boxed(path) else Path(path)

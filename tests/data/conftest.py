@@ -43,6 +43,7 @@ def config(data_root, smoke_config) -> Config:
             target_antialias=True,
             workers=0,
             prefetch=1,
+            max_quarantined=2,
         ),
         schedule=dataclasses.replace(smoke_config.schedule, validation_objects=2, validation_views=4),
     )

@@ -1,11 +1,16 @@
 """Files that are whole or not there, and folders that go on with the settings that they were begun with."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from real3d_jax.data.pipeline import dataset_path
+from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import folders
+from real3d_jax.training.workdir import prepare_workdir
+from real3d_jax.weights.boxed import find_checkpoint
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -67,3 +72,22 @@ def test_damaged_json_is_told_with_its_remedy(tmp_path):
     path.write_text("{")
     with pytest.raises(UserError, match="is not valid JSON any more: throw it away"):
         folders.read_json(path, remedy="throw it away")
+
+
+@pytest.mark.parametrize("address", ["gs://bucket/run", "s3://bucket/run", Path("gs://bucket/run")])
+def test_an_address_of_an_object_store_is_refused_wherever_it_is_given(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    places = [
+        lambda: prepare_workdir(Path(address)),
+        lambda: RecordSet(address, "train"),
+        lambda: dataset_path("data", str(address)),
+        lambda: dataset_path(str(address), "mine"),
+        lambda: find_checkpoint(address),
+        lambda: folders.replace_text(Path(address) / "file", ""),
+        lambda: folders.begin(Path(address) / "plan.json", {}, made="prepared"),
+    ]
+    for place in places:
+        with pytest.raises(UserError, match=r"bucket.*is the address of an object store.*mount the bucket"):
+            place()
+    assert not list(tmp_path.iterdir())
+    folders.check_local(tmp_path / "a:b" / "c")

@@ -13,8 +13,9 @@ from real3d_jax.checkpoints.run_folder import is_training_folder, load_config_tr
 from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.sharding import make_mesh, state_shardings
-from real3d_jax.training.checkpoints import Checkpoints, check_same_run, prepare_workdir
+from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.state import create
+from real3d_jax.training.workdir import check_same_run, prepare_workdir
 
 RECORDS = {"data": {"batches_read": 3}, "config": {"name": "x"}, "run": {"psnr": 20.5}}
 MESH = make_mesh(MeshConfig(1), 1)
@@ -71,8 +72,6 @@ def test_the_last_ones_and_the_best_are_kept(checkpoints, tmp_path):
     assert checkpoints.steps() == [3, 4]
     assert checkpoints.best_psnr() == 20.5
     assert_equal(load_params(tmp_path / "best"), make_state(2).params)
-    checkpoints.forget_best()
-    assert checkpoints.best_psnr() == -np.inf
 
 
 def test_nothing_to_restore(checkpoints):
@@ -196,14 +195,14 @@ STORAGE = [
 @pytest.fixture
 def failing(checkpoints, monkeypatch):
     """Makes the next reads of a checkpoint's items fail; the list of the errors to come."""
-    restore, errors = checkpoints._latest.restore, []
+    restore, errors = checkpoints._latest.manager.restore, []
 
     def failing_restore(*args, **kwargs):
         if errors:
             raise errors.pop(0)
         return restore(*args, **kwargs)
 
-    monkeypatch.setattr(checkpoints._latest, "restore", failing_restore)
+    monkeypatch.setattr(checkpoints._latest.manager, "restore", failing_restore)
     return errors
 
 

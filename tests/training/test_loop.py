@@ -1,5 +1,6 @@
 """The loop: when a step ended, however late its metrics are fetched, and what it tells and draws."""
 
+import argparse
 import itertools
 import threading
 import types
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 
 from real3d_jax.batches import TrainBatch
+from real3d_jax.commands.train import _steps
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.stopping import StopRequest
-from real3d_jax.training import loop, reporting
+from real3d_jax.training import loop, reporting, times
 from real3d_jax.training.reporting import Reporter
+from real3d_jax.training.times import Times
 
 SECONDS = 20.0  # of a step
 
@@ -45,17 +48,21 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
         clock.now += SECONDS
         return types.SimpleNamespace(step=state.step + 1), {"loss": jnp.ones(()), "skipped_in_a_row": jnp.zeros(())}
 
-    for module in (loop, reporting):
+    for module in (loop, reporting, times):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(loop, "compile_step", lambda run, batch: None)
-    schedule = types.SimpleNamespace(steps=6, validate_every=0, pictures_every=0, checkpoint_every=0)
+    monkeypatch.setattr(loop, "note_quarantined", lambda *_: None)
+    schedule = types.SimpleNamespace(steps=6, log_every=0, validate_every=0, pictures_every=0, checkpoint_every=0)
     config = types.SimpleNamespace(schedule=schedule, optimizer=types.SimpleNamespace(max_skipped=1))
+    checkpoints = types.SimpleNamespace(check=lambda: None, written=list)
     rates = []
     reporter = Reporter(tmp_path, steps=6, start=0, log_every=log_every)
     monkeypatch.setattr(reporter, "scalars", lambda step, values: rates.append((step, values["steps_per_second"])))
     run = types.SimpleNamespace(
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
         batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
+        checkpoints=checkpoints, is_save_due=lambda: False, quarantine=types.SimpleNamespace(names=()),
+        times=Times(None),
     )  # fmt: skip
     loop._take_steps(run, 0, StopRequest())
     reporter.close()
@@ -74,7 +81,9 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
 def test_too_many_skipped_updates_are_told_with_every_possible_reason(skip_norm, reason):
     optimizer = types.SimpleNamespace(max_skipped=3, skip_norm=skip_norm, clip_norm=2.0)
     run = types.SimpleNamespace(
-        config=types.SimpleNamespace(optimizer=optimizer), reporter=types.SimpleNamespace(step=lambda *_, **__: None)
+        config=types.SimpleNamespace(optimizer=optimizer),
+        reporter=types.SimpleNamespace(step=lambda *_, **__: None),
+        times=Times(None),
     )
     ended: Future[float] = Future()
     ended.set_result(0.0)
@@ -90,3 +99,10 @@ def test_nothing_is_drawn_where_neither_photographs_nor_held_out_objects_are(tmp
     run = types.SimpleNamespace(validator=None, config=types.SimpleNamespace(batch={"synthetic": 2}), workdir=tmp_path)
     assert loop._draw(run, 1, TrainBatch(synthetic, None, streamed=object())) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_steps_to_profile_are_a_first_one_and_how_many():
+    assert _steps("100:5") == range(100, 105)
+    for wrong in ("5", "0:5", "5:0", "a:b", "-1:3"):
+        with pytest.raises(argparse.ArgumentTypeError, match="START:STEPS"):
+            _steps(wrong)

@@ -1,6 +1,7 @@
 """metrics.jsonl across tries, the summary's lines, and picture grids."""
 
 import json
+import resource
 import time
 import types
 
@@ -112,3 +113,21 @@ def test_the_summary_says_how_much_of_a_devices_work_counts():
     assert "62% of what a device computes counts" in few and "(24 with filler alone)" in few
     grown = describe_devices(lay_out(BatchConfig(64, 64, 0), 64), 1, 1.6)
     assert "64 synthetic + 64 real examples a step, grown 1.6 times, = 1 micro-batches x 64" in grown
+
+
+def test_a_full_disk_stops_no_reporter_and_loses_no_line(tmp_path, monkeypatch, capsys):
+    reporter = Reporter(tmp_path, steps=9, start=0, log_every=1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        for step in range(1, 40):  # TensorBoard's queue holds 10
+            reporter.scalars(step, {"loss": 1.0 / step})
+        reporter.picture(40, "p", np.zeros((64, 64, 3), np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    reporter.scalars(40, {"loss": 0.5})
+    reporter.close()
+    assert [line["step"] for line in lines(tmp_path)] == list(range(1, 41))
+    told = capsys.readouterr()
+    assert told.out.count("metrics.jsonl' cannot be written (File too large); training goes on.") == 1
+    assert "Traceback" not in told.err

@@ -1,0 +1,103 @@
+"""Names the processes that do not come, before JAX waits for them: it would wait for minutes and not say for whom.
+
+The first process listens where JAX's coordination service will be; the others tell it their number and machine, and all
+of them go on once it has heard every one.
+"""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from real3d_jax.errors import UserError
+from real3d_jax.runtime.cli import USER_ERROR
+
+_HELLO = "real3d-jax"
+_LINE = 2**16  # bytes, more than a line has
+
+
+def call_roll(address: str, count: int, number: int, *, seconds: float) -> None:
+    """Returns when all processes are there.
+
+    Args:
+      address: 'HOST:PORT' of the first process; the port is free again afterwards.
+      count: how many there are.
+      number: of this process; the first is 0.
+      seconds: that are waited.
+
+    Raises:
+      UserError: some did not come; the message names them.
+      SystemExit: likewise, on a process that the first one has told so, and which need not say it again.
+    """
+    host, port = address.rsplit(":", 1)
+    host = host.strip("[]")
+    until = time.monotonic() + seconds
+    missing = _hear_all(int(port), count, until) if number == 0 else _answer(host, int(port), number, until)
+    if missing is None:
+        raise UserError(
+            f"Process 0 did not answer at {address} within {seconds:g} s: see that it was started and that this "
+            "machine can reach it, or raise --join_seconds."
+        )
+    if missing["numbers"]:
+        names = ", ".join(map(str, missing["numbers"]))
+        several = "es" * (len(missing["numbers"]) > 1)
+        found = sorted(missing["there"].items(), key=lambda item: int(item[0]))
+        there = ", ".join(f"{n} ({name})" for n, name in found)
+        if number:
+            raise SystemExit(USER_ERROR)
+        raise UserError(
+            f"Process{several} {names} of {count} did not come within {seconds:g} s, but {there} did: see that the "
+            "command runs on every machine, or raise --join_seconds."
+        )
+
+
+def _hear_all(port: int, count: int, until: float) -> dict[str, Any]:
+    there, lines = {"0": socket.gethostname()}, []
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(_listen(port, count))
+        while len(there) < count and (left := until - time.monotonic()) > 0:
+            server.settimeout(left)
+            try:
+                line = stack.enter_context(server.accept()[0])
+                line.settimeout(5.0)
+                hello = json.loads(line.recv(_LINE))
+                if hello["hello"] == _HELLO and hello["number"] < count:
+                    there[str(hello["number"])] = hello["host"]
+                    lines.append(line)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # nobody came, or a stranger
+        answer = {"numbers": [n for n in range(count) if str(n) not in there], "there": there}
+        for line in lines:
+            with contextlib.suppress(OSError):
+                line.sendall(json.dumps(answer).encode())
+    return answer
+
+
+def _listen(port: int, count: int) -> socket.socket:
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    try:
+        return socket.create_server(("", port), family=family, backlog=count, dualstack_ipv6=both)
+    except OSError as error:
+        raise UserError(
+            f"Port {port}, at which the processes are to meet, cannot be used ({error.strerror}): choose another one "
+            "in JAX_COORDINATOR_ADDRESS."
+        ) from error
+
+
+def _answer(host: str, port: int, number: int, until: float) -> Mapping[str, Any] | None:
+    hello = json.dumps({"hello": _HELLO, "number": number, "host": socket.gethostname()}).encode()
+    while (left := until - time.monotonic()) > 0:
+        try:
+            with socket.create_connection((host, port), timeout=left) as line:
+                line.sendall(hello)
+                line.settimeout(max(until - time.monotonic(), 0) + 5.0)
+                text = b""
+                while chunk := line.recv(_LINE):
+                    text += chunk
+                return json.loads(text)
+        except (OSError, ValueError):
+            time.sleep(0.2)  # it does not listen yet
+    return None

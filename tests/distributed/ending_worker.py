@@ -1,0 +1,40 @@
+"""A program that meets a fault on one of its processes, for test_ending.py: `ending_worker.py FAULT PROCESS`."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+
+from real3d_jax.errors import UserError
+from real3d_jax.runtime import cli, hosts, watch
+
+fault, process = sys.argv[1], int(sys.argv[2])
+
+
+def main():
+    """Waits for the other process, which does not come."""
+    seconds = 5.0 if fault == "missing" else 300.0
+    options = argparse.Namespace(multihost=True, join_seconds=seconds, lost_seconds=5.0, stall_minutes=0.0)
+    if fault == "stuck":
+        options.stall_minutes = 0.05
+    with watch.joined(options) as watcher:
+        here = hosts.this_process().startswith(f"process {process} ")
+        watcher.beat("reading the examples of step 3")
+        if here:
+            if fault == "user_error":
+                raise UserError("This is wrong: mend it.")
+            if fault == "defect":
+                raise RuntimeError("this is a defect")
+            if fault == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if fault == "stuck":
+                time.sleep(1000)
+        watcher.beat(watch.WAITING)
+        numbers = [hosts.gather([turn, hosts.is_first()]) for turn in range(3)]
+        if numbers != [[[turn, True], [turn, False]] for turn in range(3)]:
+            raise AssertionError(numbers)
+        print("done", flush=True)
+
+
+cli.run(main)

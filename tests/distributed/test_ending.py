@@ -1,0 +1,71 @@
+"""A program of two processes ends as one, within seconds and with one sentence, whatever befalls one of them."""
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.distributed.processes import ended, start
+
+WORKER = Path(__file__).with_name("ending_worker.py")
+
+
+def run(tmp_path, fault, process=1, **options):
+    return ended(start(WORKER, fault, process, count=2, folder=tmp_path, **options), timeout=120)
+
+
+@pytest.mark.parametrize("process", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_users_error_of_one_is_told_by_the_first(tmp_path, process):
+    began = time.monotonic()
+    codes, texts = run(tmp_path, "user_error", process)
+    assert codes == [2, 2] and time.monotonic() - began < 60
+    assert re.fullmatch(r"error: (Process 1 of 2 \(.+\): )?This is wrong: mend it\.", texts[0].strip())
+    assert ("Process 1" in texts[0]) == (process == 1)
+    assert not texts[1].strip()
+
+
+def test_a_process_that_does_not_come_is_named(tmp_path):
+    codes, texts = run(tmp_path, "missing", missing=[1])
+    assert codes == [2]
+    assert re.search(r"error: Process 1 of 2 did not come within 5 s, but 0 \(.+\) did: .*--join_seconds", texts[0])
+
+
+@pytest.mark.slow
+def test_a_first_process_that_does_not_come_is_named(tmp_path):
+    codes, texts = run(tmp_path, "missing", missing=[0])
+    assert codes == [2] and "error: Process 0 did not answer at 127.0.0.1:" in texts[0]
+
+
+def test_a_stuck_process_is_named_and_all_show_their_stacks(tmp_path):
+    codes, texts = run(tmp_path, "stuck")
+    assert codes == [1, 1]
+    assert re.search(
+        r"error: Nothing has moved for 0.05 minutes, .*: the others waited while process 1 of 2 \(.+\) was reading the "
+        r"examples of step 3\.",
+        texts[0],
+    )
+    assert "ending_worker.py" in texts[1] and "Stacks of process 1 of 2" in texts[1]
+    assert "in gather" in texts[0] and "Stacks of process 0 of 2" in texts[0]
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_named(tmp_path):
+    codes, texts = run(tmp_path, "killed")
+    assert codes == [1, -signal.SIGKILL]
+    assert re.search(r"error: Process 1 of 2.* gives no sign of life since 5 s", texts[0])
+
+
+@pytest.mark.slow
+def test_a_defect_keeps_its_traceback_where_it_occurred(tmp_path):
+    codes, texts = run(tmp_path, "defect")
+    assert codes == [1, 1]
+    assert re.search(r"error: Process 1 of 2 \(.+\): RuntimeError: this is a defect", texts[0])
+    assert "Traceback" in texts[1] and "Traceback" not in texts[0]
+
+
+@pytest.mark.slow
+def test_without_a_fault_all_is_done(tmp_path):
+    codes, texts = run(tmp_path, "none")
+    assert codes == [0, 0] and all("done" in text for text in texts)
