@@ -173,7 +173,7 @@ def _read_one(reading: Reading, file: str, data: bytes) -> Iterator[tuple[str, M
             material = Material()
             yield rest, material
         elif material is None:
-            raise Malformed(f"{where}: '{word[:20]}' before the first material")
+            reading.note("what a material file says before its first material was passed over")
         elif key in ("kd", "ke"):
             colour = _colour(rest, word, where)
             if key == "kd":

@@ -68,7 +68,7 @@ def read(reading: Reading) -> list[Part]:
     uv, normals = _table(found, "vt", (1, 2, 3), fill=0), _table(found, "vn", (3,))
     materials = mtl.read(reading, found.libraries)
     made = []
-    for name, faces in found.faces.items():
+    for name, faces in sorted(found.faces.items()):
         if not faces:
             continue
         corners = _corners(faces, (len(points), len(uv), len(normals)))
