@@ -68,7 +68,7 @@ class Rasterizer:
     @contextlib.contextmanager
     def loaded(self, mesh: Mesh) -> Iterator[None]:
         """Holds a mesh in the renderer's memory; `colour` and `surfaces` draw it."""
-        with contextlib.ExitStack() as memory:
+        with self._context, contextlib.ExitStack() as memory:
             self._batches = list(_upload(self._context, mesh.parts, self._colour, self._geometry, memory))
             try:
                 yield
@@ -77,24 +77,26 @@ class Rasterizer:
 
     def colour(self, c2w: Float[np.ndarray, "4 4"], fov_y: float) -> UInt8[np.ndarray, "H W 4"]:
         """Straight-alpha RGBA, sRGB. `fov_y` in degrees."""
-        self._aim(self._colour, c2w, fov_y)
-        samples = self._layers.draw(self._draw, is_opaque=all(batch.is_opaque for batch in self._batches))
+        with self._context:  # a process may have several
+            self._aim(self._colour, c2w, fov_y)
+            samples = self._layers.draw(self._draw, is_opaque=all(batch.is_opaque for batch in self._batches))
         size, k = self._size, self._supersample
         total = samples.reshape(size, k, size, k, 4).sum((1, 3), dtype=np.float32)  # colours are premultiplied
         alpha = total[..., 3:] / k**2
-        rgb = to_srgb(np.clip(total[..., :3] / np.maximum(total[..., 3:], 1), 0, 1))
+        rgb = to_srgb(np.clip(total[..., :3] / np.where(total[..., 3:] > 0, total[..., 3:], 1), 0, 1))
         return np.round(255 * np.concatenate([rgb, alpha], -1)).astype(np.uint8)
 
     def surfaces(self, c2w: Float[np.ndarray, "4 4"], fov_y: float) -> Surfaces:
         """Normals and depths. `fov_y` in degrees."""
-        self._geometry["forward"] = tuple(-c2w[:3, 2])
-        self._aim(self._geometry, c2w, fov_y)
-        self._geometry_target.use()
-        self._geometry_target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        for batch in self._batches:
-            batch.texture.use(0)
-            batch.surfaces.render(moderngl.TRIANGLES)
-        drawn = pixels(self._geometry_target, np.float32)
+        with self._context:
+            self._geometry["forward"] = tuple(-c2w[:3, 2])
+            self._aim(self._geometry, c2w, fov_y)
+            self._geometry_target.use()
+            self._geometry_target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+            for batch in self._batches:
+                batch.texture.use(0)
+                batch.surfaces.render(moderngl.TRIANGLES)
+            drawn = pixels(self._geometry_target, np.float32)
         return Surfaces(drawn[..., :3], drawn[..., 3])
 
     def _aim(self, program: moderngl.Program, c2w: Float[np.ndarray, "4 4"], fov_y: float) -> None:

@@ -1,5 +1,6 @@
 """Reads PLY with plyfile: text and binary of both byte orders, polygons and strips, colours and textures."""
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ _COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_
 _ALPHAS = ("alpha", "diffuse_alpha", "a")
 _COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
 _TEXTURE = "TextureFile"
+_LONGEST_HEADER = 1 << 16
 
 
 class _Faces(NamedTuple):
@@ -64,18 +66,33 @@ def read(reading: Reading) -> list[Part]:
 
 def _opened(reading: Reading) -> PlyData:
     """The file. Lists of one known length are read at once, others a row at a time."""
-    fault: Exception | None = None
+    fault, plain = None, _in_ascii(reading)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's of lists of no numbers
         for count in (3, 4, None):
             known = {} if count is None else {"face": {**dict.fromkeys(_INDICES, count), "texcoord": 2 * count}}
             try:
-                return PlyData.read(str(reading.path), known_list_len=known)
+                return PlyData.read(io.BytesIO(plain) if plain else str(reading.path), known_list_len=known)
             except PlyParseError as error:
                 fault = error
             except (ValueError, TypeError, OverflowError, MemoryError, StopIteration, RuntimeError) as error:
                 raise Malformed(str(error) or type(error).__name__) from error
     raise Malformed(str(fault))
+
+
+def _in_ascii(reading: Reading) -> bytes | None:
+    """The file with a header that plyfile reads, where comments have other letters than ASCII's; else None."""
+    with reading.path.open("rb") as file:
+        header = file.read(_LONGEST_HEADER).partition(b"end_header")[0]
+        if header.isascii():
+            return None
+        file.seek(len(header))
+        rest = file.read()
+    lines = header.split(b"\n")
+    for line in lines:
+        if not line.isascii() and (_TEXTURE.encode() in line or not line.startswith((b"comment", b"obj_info"))):
+            raise Malformed("its header has letters that are not ASCII's")
+    return b"\n".join(line if line.isascii() else b"comment" for line in lines) + rest
 
 
 def _element(file: PlyData, name: str) -> PlyElement | None:
