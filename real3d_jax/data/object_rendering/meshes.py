@@ -117,10 +117,11 @@ def transformed(part: Part, matrix: Float[np.ndarray, "4 4"]) -> Part:
     """A part moved by an affine map."""
     # The cofactors are the inverse transposed times the determinant: they also serve maps that flatten.
     linear = matrix[:3, :3]
-    cofactors = np.stack([np.cross(linear[i - 2], linear[i - 1]) for i in range(3)])
-    with np.errstate(invalid="ignore"):  # `normalised` refuses what is not finite
+    with np.errstate(invalid="ignore", over="ignore"):  # `normalised` refuses what is not finite
+        cofactors = np.stack([np.cross(linear[i - 2], linear[i - 1]) for i in range(3)])
         triangles = part.triangles @ linear.T + matrix[:3, 3]
-    return part._replace(triangles=triangles, normals=unit(part.normals @ cofactors.T))
+        normals = unit(part.normals @ (cofactors / max(np.abs(cofactors).max(), 1e-300)).T)
+    return part._replace(triangles=triangles, normals=np.nan_to_num(normals))
 
 
 def unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:

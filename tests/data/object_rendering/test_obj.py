@@ -95,6 +95,15 @@ def test_faces_with_and_without_texture_coordinates(unlit, tmp_path, order):
     assert notes(tmp_path / "a.obj") == ["faces without texture coordinates show no texture"]
 
 
+def test_texture_coordinates_of_one_two_and_three_numbers(unlit, tmp_path):
+    """What is left out is 0."""
+    body = f"{SQUARE}vt 0\nvt 0.75 0.0\nvt 0.75 0.75 0\nvt 0 0.75\nusemtl paint\nf 1/1 2/2 3/3 4/4\n"
+    shapes.write_obj(tmp_path / "a.obj", material="map_Kd paint.png", body=body, picture=shapes.picture())
+    rgba = front(unlit, tmp_path / "a.obj")
+    assert [tuple(rgba[row, column, :3]) for row, column in ((30, 30), (30, 98), (98, 30), (98, 98))] == [RED, GREEN, BLUE, STEEL]
+    assert tuple(rgba[60, 68, :3]) == BLUE  # the picture's middle is at two thirds
+
+
 @pytest.mark.parametrize(
     ("lines", "alpha"),
     [("d 0.4", 102), ("Tr 0.6", 102), ("d 0.4\nTr 0.6", 102), ("Tr 0.6\nd 0.4", 102), ("d 0.4\nTr 0.4", 102), ("d 1", 255)],

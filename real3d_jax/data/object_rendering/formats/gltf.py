@@ -106,7 +106,7 @@ class _Primitive:
         self._file, self._primitive = file, primitive
         self._attributes = primitive.object("attributes")
         packed = primitive.extension(DRACO)
-        self._draco = None if packed is None else Draco(file, packed)
+        self._draco = None if packed is None or self._has_plain(packed) else Draco(file, packed)
         targets = primitive.objects("targets")
         weights = [0.0] * len(targets) if weights is None else weights
         if targets and len(weights) != len(targets):
@@ -142,6 +142,11 @@ class _Primitive:
             texture=look.texture,
             emission=look.emission,
         )
+
+    def _has_plain(self, packed: Json) -> bool:
+        """Whether the accessors have to do, and can."""
+        accessors = [self._file.item("accessors", self._attributes.count(name)) for name in self._attributes.keys()]
+        return self._file.has_plain(packed, "DracoPy") and all("bufferView" in accessor for accessor in accessors)
 
     def _values(self, name: str, widths: Sequence[int], *, normalise: bool = False) -> np.ndarray | None:
         """An attribute; None where it is missing."""

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import importlib.util
 import json
 import urllib.parse
 
@@ -98,8 +99,15 @@ class GltfFile:
         if index not in self._views:
             view = self.item("bufferViews", index)
             packed = next((found for name in MESHOPT if (found := view.extension(name)) is not None), None)
-            self._views[index] = self._slice(view) if packed is None else self._unpacked(packed)
+            plain = packed is None or self.has_plain(packed, "meshopt")
+            self._views[index] = self._slice(view) if plain else self._unpacked(packed)
         return self._views[index]
+
+    def has_plain(self, packed: Json, package: str) -> bool:
+        """Whether a plain copy must do: a file that does not require an extension has one, for want of its package."""
+        extension = packed.where.rpartition(".")[2]
+        is_required = extension in self.json.texts("extensionsRequired")
+        return not is_required and importlib.util.find_spec(package) is None
 
     def stride(self, index: int, default: int) -> int:
         """Bytes from one element of a buffer view to the next."""

@@ -65,7 +65,7 @@ def read(reading: Reading) -> list[Part]:
     if not any(found.faces.values()):
         raise Unusable("it has no faces")
     points, colours = _vertices(reading, found)
-    uv, normals = _table(found, "vt", (1, 2, 3), fill=0), _table(found, "vn", (3,))
+    uv, normals = _table(found, "vt", (1, 2, 3), fill=0.0), _table(found, "vn", (3,))
     materials = mtl.read(reading, found.libraries)
     made = []
     for name, faces in sorted(found.faces.items()):
@@ -185,7 +185,7 @@ def _table(
                 return np.pad(table, ((0, 0), (0, columns - table.shape[1])), constant_values=fill)
         except ValueError:
             pass  # lines of several lengths, or one that is wrong
-    table = np.full((len(rows), columns), fill)
+    table = np.full((len(rows), columns), fill, np.float64)
     for index, row in enumerate(rows):
         words = row.split()
         try:
