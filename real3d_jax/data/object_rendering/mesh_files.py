@@ -1,7 +1,7 @@
 """Reads GLB, glTF, OBJ, PLY and STL files.
 
-The readers are this package's own, over plyfile, mapbox_earcut, DracoPy and meshopt: general loaders pass over what they
-do not know without a word, and these refuse or note it. docs/mesh_formats.md lists what is applied.
+The readers are this package's own, over plyfile, mapbox_earcut, DracoPy, meshopt and opengl_basisu: general loaders
+pass over what they do not know without a word, and these refuse or note it. docs/mesh_formats.md lists what is applied.
 """
 
 import pathlib

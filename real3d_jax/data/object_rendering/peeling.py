@@ -5,6 +5,7 @@ sample, the nearest surface behind that of the pass before, and lays it under wh
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import moderngl
 import numpy as np
@@ -13,6 +14,12 @@ from jaxtyping import Float
 from real3d_jax.data.object_rendering import shaders
 
 _MOST = 64  # surfaces one behind the other; what lies farther back is as good as hidden
+
+
+class _Target(NamedTuple):
+    frame: moderngl.Framebuffer
+    colours: moderngl.Texture
+    nearness: moderngl.Texture
 
 
 class Layers:
@@ -28,7 +35,7 @@ class Layers:
         self._context, self._program, self._size = context, program, size
         program["opaque_nearness"], program["layer_nearness"] = 2, 3
         self._opaque = self._target()
-        self._see_through: tuple[list[moderngl.Framebuffer], moderngl.Framebuffer, moderngl.VertexArray] | None = None
+        self._see_through: tuple[list[_Target], moderngl.Framebuffer, moderngl.VertexArray] | None = None
 
     def draw(self, draw: Callable[[bool], None], *, is_opaque: bool) -> Float[np.ndarray, "size size 4"]:
         """Premultiplied linear colours.
@@ -40,14 +47,14 @@ class Layers:
         self._begin(self._opaque, 0)
         draw(False)
         if is_opaque:
-            return pixels(self._opaque, np.float16)
+            return pixels(self._opaque.frame, np.float16)
         layers, total, cover = self._made()
         total.use()
         total.clear()
-        self._opaque.color_attachments[1].use(2)
+        self._opaque.nearness.use(2)
         for number in range(1, _MOST + 1):
             layer = layers[number % 2]
-            layers[(number + 1) % 2].color_attachments[1].use(3)
+            layers[(number + 1) % 2].nearness.use(3)
             self._begin(layer, number)
             found = self._context.query(samples=True)
             with found:
@@ -58,23 +65,21 @@ class Layers:
         self._lay_under(total, self._opaque, cover)
         return pixels(total, np.float16)
 
-    def _begin(self, target: moderngl.Framebuffer, number: int) -> None:
+    def _begin(self, target: _Target, number: int) -> None:
         self._context.enable_only(moderngl.DEPTH_TEST)
         self._program["layer"] = number
-        target.use()
-        target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        target.frame.use()
+        target.frame.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
 
-    def _lay_under(
-        self, total: moderngl.Framebuffer, layer: moderngl.Framebuffer, cover: moderngl.VertexArray
-    ) -> None:
+    def _lay_under(self, total: moderngl.Framebuffer, layer: _Target, cover: moderngl.VertexArray) -> None:
         self._context.enable_only(moderngl.BLEND)
         self._context.blend_func = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
         total.use()
-        layer.color_attachments[0].use(0)
+        layer.colours.use(0)
         cover.render(moderngl.TRIANGLE_STRIP)
         self._context.enable_only(moderngl.DEPTH_TEST)
 
-    def _made(self) -> tuple[list[moderngl.Framebuffer], moderngl.Framebuffer, moderngl.VertexArray]:
+    def _made(self) -> tuple[list[_Target], moderngl.Framebuffer, moderngl.VertexArray]:
         """Targets that only see-through objects need."""
         if self._see_through is None:
             corners = self._context.buffer(np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], "f4").tobytes())
@@ -84,10 +89,10 @@ class Layers:
             self._see_through = [self._target(), self._target()], total, cover
         return self._see_through
 
-    def _target(self) -> moderngl.Framebuffer:
-        """Colours and nearness."""
+    def _target(self) -> _Target:
         depth = self._context.depth_renderbuffer((self._size, self._size))
-        return self._context.framebuffer([self._texture(4, "f2"), self._texture(1, "f4")], depth)
+        colours, nearness = self._texture(4, "f2"), self._texture(1, "f4")
+        return _Target(self._context.framebuffer([colours, nearness], depth), colours, nearness)
 
     def _texture(self, components: int, dtype: str) -> moderngl.Texture:
         return self._context.texture((self._size, self._size), components, dtype=dtype)

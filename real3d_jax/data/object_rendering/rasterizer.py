@@ -1,7 +1,7 @@
 """Draws meshes with OpenGL, without a display (EGL): on Mesa's software renderer or on a GPU.
 
-Colours are drawn at several samples a pixel, which become straight-alpha RGBA; normals and depth at the pixels' centres.
-Faces are drawn on both sides.
+Colours are drawn at several samples a pixel, which become straight-alpha RGBA; normals and depth at the pixels'
+centres. Faces are drawn on both sides.
 """
 
 import contextlib

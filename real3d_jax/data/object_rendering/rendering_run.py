@@ -222,7 +222,10 @@ def _finish(folder: pathlib.Path, meshes: Sequence[MeshFile], rejected: Sequence
     kept = [(mesh.name, views) for mesh in meshes if mesh.name not in left_out]
     report = _report(len(kept) + len(rejected), kept, sorted(rejected))
     folders.replace_text(folder / rejections.LIST, rejections.lines([report]))
-    summary = {**rejections.summary([report]), object_notes.KEY: object_notes.counts(folder, [name for name, _ in kept])}
+    summary = {
+        **rejections.summary([report]),
+        object_notes.KEY: object_notes.counts(folder, [name for name, _ in kept]),
+    }
     folders.replace_text(folder / rejections.SUMMARY, json.dumps(summary, indent=2))
     rejections.check_any_kept([report], folder)
 

@@ -45,8 +45,8 @@ vec3 visible_normal() {
 }
 """
 
-# One pass draws what is opaque; each that follows draws, of what is see-through, the surface that is nearest behind that
-# of the pass before (depth peeling). Nearness is 0 where there is nothing.
+# One pass draws what is opaque; each that follows draws, of what is see-through, the nearest surface behind that of the
+# pass before (depth peeling). Nearness is 0 where there is nothing.
 COLOUR = (
     _SURFACE
     + """

@@ -19,6 +19,7 @@ from tests.data.object_rendering import shapes
 from tests.data.object_rendering.gltf_builder import CORNERS, UV, Gltf, textured_square
 from tests.data.object_rendering.test_ply_and_stl import binary_stl, text_stl, write_ply
 
+SAY_THEIR_LENGTH = ("rich.glb", "binary", "ascii")
 # Of the readers themselves: what they did not think of.
 SLIPS = (TypeError, KeyError, IndexError, AttributeError, RecursionError, ZeroDivisionError, AssertionError)
 
@@ -36,7 +37,7 @@ def rich_gltf() -> Gltf:
     colours = made.accessor(np.full((4, 4), 200, "u1"), normalized=True)
     lift = made.accessor(CORNERS, sparse=sparse)
     made.mesh(
-        {"POSITION": CORNERS, "NORMAL": (CORNERS + [0, 0, 1]).astype("f4"), "COLOR_0": colours},
+        {"POSITION": CORNERS, "NORMAL": np.add(CORNERS, [0, 0, 1]).astype("f4"), "COLOR_0": colours},
         material=shine,
         targets=[{"POSITION": lift}],
         mesh={"weights": [0.5]},
@@ -45,7 +46,10 @@ def rich_gltf() -> Gltf:
     weights = np.tile(np.array([[0.5, 0.5, 0, 0]], "f4"), (4, 1))
     joints = {"POSITION": CORNERS, "JOINTS_0": np.tile(np.array([[0, 1, 0, 0]], "u1"), (4, 1)), "WEIGHTS_0": weights}
     made.mesh(joints, node={"skin": 0}, indices=np.array([0, 1, 3, 2], "u1"), mode=5)
-    made.add("skins", {"joints": [0, 1], "inverseBindMatrices": made.accessor(np.tile(np.eye(4).ravel(), (2, 1)).astype("f4"))})
+    made.add(
+        "skins",
+        {"joints": [0, 1], "inverseBindMatrices": made.accessor(np.tile(np.eye(4).ravel(), (2, 1)).astype("f4"))},
+    )
     instances = {"attributes": {"TRANSLATION": made.accessor(np.array([[0, 0, 1], [0, 0, 2]], "f4"))}}
     made.mesh(
         {"POSITION": CORNERS, "TEXCOORD_0": UV},
@@ -109,7 +113,25 @@ def seeds(folder: pathlib.Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in (*kept, *(p.name for p in folder.glob("*.ply")))}
 
 
-WORDS = ["", "nan", "-1", "0", "1e400", "99999999999", "x", "-", "/", "1.5", "é", "1/1/1/1", "-0", "inf", "#", "\\", "4294967295"]
+WORDS = [
+    "",
+    "nan",
+    "-1",
+    "0",
+    "1e400",
+    "99999999999",
+    "x",
+    "-",
+    "/",
+    "1.5",
+    "é",
+    "1/1/1/1",
+    "-0",
+    "inf",
+    "#",
+    "\\",
+    "4294967295",
+]
 VALUES = [None, True, -1, 0, 1, 2, 7, 255, 1e308, 10**400, 0.5, "", "x", [], {}, [[]], [None], [1e400] * 3, {"a": 1}]
 
 
@@ -169,7 +191,12 @@ def with_json(data: bytes, choice: random.Random) -> bytes:
         return text
     text += b" " * (-len(text) % 4)
     rest = data[20 + size :]
-    return struct.pack("<4sII", b"glTF", 2, 20 + len(text) + len(rest)) + struct.pack("<I4s", len(text), b"JSON") + text + rest
+    return (
+        struct.pack("<4sII", b"glTF", 2, 20 + len(text) + len(rest))
+        + struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + rest
+    )
 
 
 def check(mesh: Mesh) -> None:
@@ -218,7 +245,7 @@ def test_damaged_files(tmp_path, rounds):
                 raise AssertionError(f"{name}, {number} ({way}): {type(error).__name__}: {error}") from error
             told[how] += 1
             # A file that says how long it is.
-            if way == "cut" and name.startswith(("rich.glb", "binary", "ascii")) and len(spoilt.rstrip()) < len(data) - 12:
+            if way == "cut" and name.startswith(SAY_THEIR_LENGTH) and len(spoilt.rstrip()) < len(data) - 12:
                 assert how != "a mesh", (name, number)
         (tmp_path / name).write_bytes(data)
         assert ends(tmp_path, name, data) == "a mesh"

@@ -68,9 +68,7 @@ def test_quantised_positions(tmp_path, dtype, is_normalised):
     scale = 2.0 / unit
     made = Gltf()
     position = made.accessor(stored, normalized=is_normalised)
-    made.mesh(
-        {"POSITION": position}, indices=box.faces.astype("u1").ravel(), node={"scale": [scale] * 3}
-    )
+    made.mesh({"POSITION": position}, indices=box.faces.astype("u1").ravel(), node={"scale": [scale] * 3})
     made.json["extensionsUsed"] = made.json["extensionsRequired"] = ["KHR_mesh_quantization"]
     found = corners(made.save(tmp_path / "a.glb"))
     np.testing.assert_allclose(np.ptp(found, axis=(0, 1)), [2, 1, 0.5], atol=3 * 2 / top)
@@ -245,7 +243,11 @@ def test_skins(tmp_path):
     weights = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0.5, 0.5, 0, 0]], "f4")
     bound = np.stack([np.eye(4), np.eye(4)])
     bound[1, 1, 3] = -1
-    attributes = {"POSITION": CORNERS, "JOINTS_0": np.tile(np.array([[0, 1, 0, 0]], "u1"), (4, 1)), "WEIGHTS_0": weights}
+    attributes = {
+        "POSITION": CORNERS,
+        "JOINTS_0": np.tile(np.array([[0, 1, 0, 0]], "u1"), (4, 1)),
+        "WEIGHTS_0": weights,
+    }
     made.mesh(attributes, node={"skin": 0, "translation": [9, 9, 9]})
     for height in (0, 3):
         made.add("nodes", {"translation": [0, height, 0]})

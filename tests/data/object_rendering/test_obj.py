@@ -62,7 +62,8 @@ def test_the_corner_of_an_l_is_empty(unlit, tmp_path):
 @pytest.mark.parametrize(
     "face",
     ["f -4 -3 -2 -1", "f 1 -3 3 -1", "f 1 2 \\\n 3 4", "fo 1 2 3 4", "f\t1\t2\t3\t4", "f 1// 2// 3// 4//",
-     "f 1 2 3 4 # all of it", "f 1 2 3\nf -4 -2 -1", "g a b\ns 1\no thing\nf 1 2 3 4", "l 1 2\np 1\nf 1 2 3 4\nv 9 9 9"],
+     "f 1 2 3 4 # all of it", "f 1 2 3\nf -4 -2 -1", "g a b\ns 1\no thing\nf 1 2 3 4",
+     "l 1 2\np 1\nf 1 2 3 4\nv 9 9 9"],
 )  # fmt: skip
 def test_ways_to_write_a_square(tmp_path, face):
     found = corners(write(tmp_path / "a.obj", f"# head\n\n{SQUARE}{face}\n"))
@@ -80,7 +81,9 @@ def test_negative_indices_count_from_where_they_stand(unlit, tmp_path):
     assert_quarters(front(unlit, tmp_path / "a.obj"))
 
 
-@pytest.mark.parametrize("order", [("1/1 2/2 3/3", "1 3 4"), ("1 2 3", "1/1 3/3 4/4"), ("1/1/1 2/2/1 3/3/1", "1//1 3//1 4//1")])
+@pytest.mark.parametrize(
+    "order", [("1/1 2/2 3/3", "1 3 4"), ("1 2 3", "1/1 3/3 4/4"), ("1/1/1 2/2/1 3/3/1", "1//1 3//1 4//1")]
+)
 def test_faces_with_and_without_texture_coordinates(unlit, tmp_path, order):
     """The first is the half below the diagonal. The half without coordinates has the material's colour."""
     coordinates = "vt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nvn 0 0 1\n"
@@ -100,13 +103,25 @@ def test_texture_coordinates_of_one_two_and_three_numbers(unlit, tmp_path):
     body = f"{SQUARE}vt 0\nvt 0.75 0.0\nvt 0.75 0.75 0\nvt 0 0.75\nusemtl paint\nf 1/1 2/2 3/3 4/4\n"
     shapes.write_obj(tmp_path / "a.obj", material="map_Kd paint.png", body=body, picture=shapes.picture())
     rgba = front(unlit, tmp_path / "a.obj")
-    assert [tuple(rgba[row, column, :3]) for row, column in ((30, 30), (30, 98), (98, 30), (98, 98))] == [RED, GREEN, BLUE, STEEL]
+    assert [tuple(rgba[row, column, :3]) for row, column in ((30, 30), (30, 98), (98, 30), (98, 98))] == [
+        RED,
+        GREEN,
+        BLUE,
+        STEEL,
+    ]
     assert tuple(rgba[60, 68, :3]) == BLUE  # the picture's middle is at two thirds
 
 
 @pytest.mark.parametrize(
     ("lines", "alpha"),
-    [("d 0.4", 102), ("Tr 0.6", 102), ("d 0.4\nTr 0.6", 102), ("Tr 0.6\nd 0.4", 102), ("d 0.4\nTr 0.4", 102), ("d 1", 255)],
+    [
+        ("d 0.4", 102),
+        ("Tr 0.6", 102),
+        ("d 0.4\nTr 0.6", 102),
+        ("Tr 0.6\nd 0.4", 102),
+        ("d 0.4\nTr 0.4", 102),
+        ("d 1", 255),
+    ],
 )
 def test_opacity_and_its_opposite(unlit, tmp_path, lines, alpha):
     shapes.write_obj(tmp_path / "a.obj", material=f"Kd 1 0 0\n{lines}")
@@ -160,7 +175,9 @@ def test_options_of_textures(unlit, tmp_path, options, expected, name):
     assert_quarters(front(unlit, tmp_path / "a.obj"), expected)
 
 
-@pytest.mark.parametrize("line", ["mtllib a.mtl b.mtl", "mtllib a.mtl\nmtllib b.mtl", "mtllib b.mtl a.mtl", "mtllib A.MTL b.mtl"])
+@pytest.mark.parametrize(
+    "line", ["mtllib a.mtl b.mtl", "mtllib a.mtl\nmtllib b.mtl", "mtllib b.mtl a.mtl", "mtllib A.MTL b.mtl"]
+)
 def test_several_material_files(unlit, tmp_path, line):
     (tmp_path / "a.mtl").write_text("newmtl one\nKd 1 0 0\n")
     (tmp_path / "b.mtl").write_text("newmtl two\nKd 0 0 1\n")

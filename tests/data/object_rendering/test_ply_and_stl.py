@@ -16,7 +16,9 @@ CORNERS = [(-0.5, -0.5, 0), (0.5, -0.5, 0), (0.5, 0.5, 0), (-0.5, 0.5, 0)]
 PLACE = "property float x\nproperty float y\nproperty float z\n"
 
 
-def write_ply(path, *, vertices=CORNERS, faces=((0, 1, 2, 3),), order="ascii", more="", extra=(), comments="", kind="f"):
+def write_ply(
+    path, *, vertices=CORNERS, faces=((0, 1, 2, 3),), order="ascii", more="", extra=(), comments="", kind="f"
+):
     """A PLY of these faces; `extra` are more numbers of each vertex, of the properties `more`."""
     head = f"ply\nformat {order} 1.0\n{comments}element vertex {len(vertices)}\n{PLACE}{more}"
     head += f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
@@ -37,7 +39,13 @@ ORDERS = ("ascii", "binary_little_endian", "binary_big_endian")
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(
-    "faces", [[(0, 1, 2), (0, 2, 3)], [(0, 1, 2, 3)], [(0, 1, 2), (0, 2, 3), (4, 5, 6, 7)], [(4, 5, 6, 7), (0, 1, 2, 3), (0, 1, 2)]]
+    "faces",
+    [
+        [(0, 1, 2), (0, 2, 3)],
+        [(0, 1, 2, 3)],
+        [(0, 1, 2), (0, 2, 3), (4, 5, 6, 7)],
+        [(4, 5, 6, 7), (0, 1, 2, 3), (0, 1, 2)],
+    ],
 )
 def test_triangles_and_quadrilaterals_in_one_file(tmp_path, order, faces):
     vertices = [*CORNERS, *((x + 2, y, z) for x, y, z in CORNERS)]
@@ -55,7 +63,8 @@ def test_concave_polygons(tmp_path, order):
 
 @pytest.mark.parametrize("names", ["red green blue", "diffuse_red diffuse_green diffuse_blue", "r g b"])
 @pytest.mark.parametrize(
-    ("kind", "code", "scale"), [("uchar", "B", 1), ("ushort", "H", 257), ("float", "f", 1 / 255), ("float", "f", 1), ("int", "i", 1)]
+    ("kind", "code", "scale"),
+    [("uchar", "B", 1), ("ushort", "H", 257), ("float", "f", 1 / 255), ("float", "f", 1), ("int", "i", 1)],
 )
 @pytest.mark.parametrize("order", ORDERS[1:])
 def test_colours_of_vertices(unlit, tmp_path, names, kind, code, scale, order):
@@ -139,7 +148,10 @@ TRIANGLES = np.array([[[0, 0, 0], [2, 0, 0], [0, 1, 0]], [[2, 0, 0], [2, 1, 0], 
 
 
 def binary_stl(header=b"", words=(0, 0), tail=b"") -> bytes:
-    rows = [np.zeros(3, "<f4").tobytes() + t.astype("<f4").tobytes() + struct.pack("<H", w) for t, w in zip(TRIANGLES, words, strict=True)]
+    rows = [
+        np.zeros(3, "<f4").tobytes() + t.astype("<f4").tobytes() + struct.pack("<H", w)
+        for t, w in zip(TRIANGLES, words, strict=True)
+    ]
     return header.ljust(80, b"\0") + struct.pack("<I", len(rows)) + b"".join(rows) + tail
 
 
@@ -153,9 +165,16 @@ def text_stl(name="box") -> str:
 
 @pytest.mark.parametrize(
     "data",
-    [binary_stl(), binary_stl(b"solid of a program"), text_stl().encode(), text_stl().upper().encode(), text_stl("a facet of mine").encode(),
-     (text_stl() + text_stl()).encode(), binary_stl(tail=b"padding")],
-)  # fmt: skip
+    [
+        binary_stl(),
+        binary_stl(b"solid of a program"),
+        text_stl().encode(),
+        text_stl().upper().encode(),
+        text_stl("a facet of mine").encode(),
+        (text_stl() + text_stl()).encode(),
+        binary_stl(tail=b"padding"),
+    ],
+)
 def test_ways_to_write_stl(tmp_path, data):
     (tmp_path / "a.stl").write_bytes(data)
     found = corners(tmp_path / "a.stl")

@@ -145,7 +145,7 @@ class _Primitive:
 
     def _has_plain(self, packed: Json) -> bool:
         """Whether the accessors have to do, and can."""
-        accessors = [self._file.item("accessors", self._attributes.count(name)) for name in self._attributes.keys()]
+        accessors = [self._file.item("accessors", self._attributes.count(name)) for name in self._attributes.names()]
         return self._file.has_plain(packed, "DracoPy") and all("bufferView" in accessor for accessor in accessors)
 
     def _values(self, name: str, widths: Sequence[int], *, normalise: bool = False) -> np.ndarray | None:

@@ -14,7 +14,9 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _MOST = 10**8  # elements of one accessor; without a buffer view, nothing else limits them
 
 
-def floats(file: GltfFile, index: int, *, widths: Sequence[int], normalise: bool = False) -> Float[np.ndarray, "n width"]:
+def floats(
+    file: GltfFile, index: int, *, widths: Sequence[int], normalise: bool = False
+) -> Float[np.ndarray, "n width"]:
     """Numbers of an accessor, those of whole numbers that stand for shares in [0, 1] or [-1, 1] divided.
 
     Args:
@@ -70,7 +72,9 @@ class Draco:
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
-    def floats(self, name: str, accessor: int, *, widths: Sequence[int], normalise: bool) -> Float[np.ndarray, "n width"]:
+    def floats(
+        self, name: str, accessor: int, *, widths: Sequence[int], normalise: bool
+    ) -> Float[np.ndarray, "n width"]:
         """As `floats`, of an attribute."""
         values = self._attributes.get(self._names.count(name))
         if values is None:

@@ -35,15 +35,14 @@ APPLIED = frozenset(
         "MSFT_texture_dds",
     }
 )
-# Those that change neither the shape of the rest pose nor base colours.
-NO_EFFECT = frozenset(
-    "KHR_animation_pointer KHR_audio KHR_audio_emitter KHR_audio_graph KHR_collision_shapes "
-    "KHR_interactivity KHR_lights_punctual KHR_materials_variants KHR_node_hoverability KHR_node_selectability "
-    "KHR_physics_rigid_bodies KHR_xmp KHR_xmp_json_ld EXT_instance_features EXT_lights_ies EXT_lights_image_based "
-    "EXT_mesh_features EXT_mesh_manifold EXT_structural_metadata FB_geometry_metadata MSFT_lod MSFT_screencoverage "
-    "MSFT_packing_normalRoughnessMetallic MSFT_packing_occlusionRoughnessMetallic VRMC_springBone "
-    "VRMC_node_constraint".split()
-)
+_NO_EFFECT = """
+KHR_animation_pointer KHR_audio KHR_audio_emitter KHR_audio_graph KHR_collision_shapes KHR_interactivity
+KHR_lights_punctual KHR_materials_variants KHR_node_hoverability KHR_node_selectability KHR_physics_rigid_bodies KHR_xmp
+KHR_xmp_json_ld EXT_instance_features EXT_lights_ies EXT_lights_image_based EXT_mesh_features EXT_mesh_manifold
+EXT_structural_metadata FB_geometry_metadata MSFT_lod MSFT_packing_normalRoughnessMetallic
+MSFT_packing_occlusionRoughnessMetallic MSFT_screencoverage VRMC_node_constraint VRMC_springBone
+"""
+NO_EFFECT = frozenset(_NO_EFFECT.split())  # neither on the shape of the rest pose nor on base colours
 _JSON_CHUNK, _BIN_CHUNK = 0x4E4F534A, 0x004E4942
 _MODES = ("ATTRIBUTES", "TRIANGLES", "INDICES")
 _FILTERS = ("NONE", "OCTAHEDRAL", "QUATERNION", "EXPONENTIAL", "COLOR")
@@ -99,8 +98,10 @@ class GltfFile:
         if index not in self._views:
             view = self.item("bufferViews", index)
             packed = next((found for name in MESHOPT if (found := view.extension(name)) is not None), None)
-            plain = packed is None or self.has_plain(packed, "meshopt")
-            self._views[index] = self._slice(view) if plain else self._unpacked(packed)
+            if packed is None or self.has_plain(packed, "meshopt"):
+                self._views[index] = self._slice(view)
+            else:
+                self._views[index] = self._unpacked(packed)
         return self._views[index]
 
     def has_plain(self, packed: Json, package: str) -> bool:

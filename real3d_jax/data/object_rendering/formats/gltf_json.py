@@ -22,7 +22,7 @@ class Json:
     def __contains__(self, key: str) -> bool:
         return key in self._value
 
-    def keys(self) -> Sequence[str]:
+    def names(self) -> Sequence[str]:
         """Its keys."""
         return list(self._value)
 

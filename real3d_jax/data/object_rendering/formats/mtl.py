@@ -14,18 +14,16 @@ from real3d_jax.data.object_rendering.formats.text import number, statements, wi
 from real3d_jax.data.object_rendering.meshes import Emission, Texture
 from real3d_jax.data.records import Unusable
 
-# Of gloss, metal, filters and relief only the look of light depends, which is not the files' but the renderer's.
-_NO_EFFECT = frozenset(
-    "ka ks tf ns ni illum sharpness map_ka map_ks map_ns map_ni map_refl refl bump map_bump norm map_kn map_aat "
-    "pr pm ps pc pcr aniso anisor map_pr map_pm map_ps map_pc map_pcr map_norm".split()
-)
+# Gloss, metal, filters and relief change only the look of light, which is not the files' but the renderer's.
+_GLOSS = """
+ka ks tf ns ni illum sharpness map_ka map_ks map_ns map_ni map_refl refl bump map_bump norm map_kn map_norm map_aat
+pr pm ps pc pcr aniso anisor map_pr map_pm map_ps map_pc map_pcr
+"""
+_NO_EFFECT = frozenset(_GLOSS.split())
 _MAPS = ("map_kd", "map_d", "map_ke")
 # Options of textures and how many words may follow each, at least and at most.
-_OPTIONS = {
-    **dict.fromkeys(("blendu", "blendv", "cc", "clamp", "imfchan", "texres", "boost", "bm", "type", "colorspace"), (1, 1)),
-    "mm": (2, 2),
-    **dict.fromkeys(("o", "s", "t"), (1, 3)),
-}
+_ONE_WORD = ("blendu", "blendv", "cc", "clamp", "imfchan", "texres", "boost", "bm", "type", "colorspace")
+_OPTIONS = {**dict.fromkeys(_ONE_WORD, (1, 1)), "mm": (2, 2), **dict.fromkeys(("o", "s", "t"), (1, 3))}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,9 +104,7 @@ def read(reading: Reading, libraries: Sequence[str]) -> dict[str, Material]:
     return materials
 
 
-def look(
-    reading: Reading, material: Material | None, uv: Float[np.ndarray, "faces 3 2"], *, is_mapped: bool
-) -> Look:
+def look(reading: Reading, material: Material | None, uv: Float[np.ndarray, "faces 3 2"], *, is_mapped: bool) -> Look:
     """What a material makes of faces. A texture takes the place of the colour, as modellers show it.
 
     Args:
@@ -140,7 +136,9 @@ def look(
     emission = _emission(reading, material, maps.get("map_ke"), uv)
     if place is None or pixels is None:
         return Look(rgba, uv, None, emission)
-    return Look(rgba, place.moved(uv), Texture(_shared(reading, place, mask, pixels), (place.clamp,) * 2), emission)
+    return Look(
+        rgba, place.moved(uv), Texture(_shared(reading, place, mask, pixels), (place.clamp, place.clamp)), emission
+    )
 
 
 def _shared(
@@ -229,14 +227,14 @@ def _map(reading: Reading, rest: str, where: str) -> Map | None:
         return None
     if any(_floats(given.get("t", ["0"]), where)):
         reading.note("the turbulence of its textures was not applied")
-    offset, scale = _floats(given.get("o", []), where), _floats(given.get("s", []), where)
+    offset, scale = (*_floats(given.get("o", []), where), 0.0, 0.0), (*_floats(given.get("s", []), where), 1.0, 1.0)
     adjustment = _floats(given.get("mm", ["0", "1"]), where)
     if len(adjustment) != 2:
         raise Malformed(f"{where}: '-mm' wants two numbers")
     return Map(
         rest,
-        offset=(*offset, 0.0, 0.0)[:2],
-        scale=(*scale, 1.0, 1.0)[:2],
+        offset=(offset[0], offset[1]),
+        scale=(scale[0], scale[1]),
         clamp=given.get("clamp", ["off"])[0].lower() == "on",
         base=adjustment[0],
         gain=adjustment[1],

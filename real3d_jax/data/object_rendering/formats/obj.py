@@ -20,10 +20,12 @@ from real3d_jax.data.object_rendering.formats.text import number, statements, wi
 from real3d_jax.data.object_rendering.meshes import Part
 from real3d_jax.data.records import Unusable
 
-_NO_EFFECT = frozenset(
-    "g o s p l vp mg lod bevel c_interp d_interp shadow_obj trace_obj ctech stech usemap maplib "
-    "cstype deg bmat step curv curv2 parm trim hole scrv sp end con".split()
-)
+_NO_SURFACE = """
+g o s p l vp mg bevel c_interp d_interp shadow_obj trace_obj ctech stech
+cstype deg bmat step curv curv2 parm trim hole scrv sp end con
+"""
+_NO_EFFECT = frozenset(_NO_SURFACE.split())
+_NOTED = ("lod", "maplib", "usemap")
 _REFUSED = {
     **dict.fromkeys(("surf", "bzp", "bsp", "cdc", "cdp", "res"), "free-form surfaces"),
     **dict.fromkeys(("call", "csh"), "commands"),
@@ -101,6 +103,8 @@ def _statements(reading: Reading) -> _Statements:
             found.libraries.append(rest)
         elif word in _REFUSED:
             raise Unusable(f"line {line} has '{word}': {_REFUSED[word]} of OBJ are not read")
+        elif word in _NOTED:
+            reading.note(f"{word} was not applied")
         elif word not in _NO_EFFECT and unknown is None:
             unknown = Malformed(f"line {line} begins with '{word[:20]}', which OBJ does not have")
     if unknown is not None and any(found.faces.values()):

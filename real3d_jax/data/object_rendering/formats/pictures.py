@@ -54,7 +54,9 @@ def with_alpha_of(
         pixels = np.full((*mask.shape[:2], 4), 255, np.uint8)
     rgb = Image.fromarray(pixels).convert("RGB")
     size = (max(rgb.width, alpha.width), max(rgb.height, alpha.height))
-    rgb, alpha = (image if image.size == size else image.resize(size, Image.Resampling.BILINEAR) for image in (rgb, alpha))
+    rgb, alpha = (
+        image if image.size == size else image.resize(size, Image.Resampling.BILINEAR) for image in (rgb, alpha)
+    )
     rgb.putalpha(alpha)
     return np.asarray(rgb)
 

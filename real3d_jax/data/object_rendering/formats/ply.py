@@ -51,7 +51,7 @@ def read(reading: Reading) -> list[Part]:
     face = _element(file, "face")
     faces = _faces(file, face, points)
     if not len(faces.triangles):
-        cloud = " (it is a cloud of Gaussians)" if "f_dc_0" in vertex.data.dtype.names else ""
+        cloud = " (it is a cloud of Gaussians)" if "f_dc_0" in _properties(vertex) else ""
         raise Unusable(f"it has no faces{cloud}")
     at = faces.corners[faces.triangles]
     normals = _columns(vertex, ("nx", "ny", "nz"))
@@ -96,12 +96,16 @@ def _in_ascii(reading: Reading) -> bytes | None:
 
 
 def _element(file: PlyData, name: str) -> PlyElement | None:
-    return file[name] if name in file else None
+    return next((element for element in file.elements if element.name == name), None)
+
+
+def _properties(element: PlyElement) -> list[str]:
+    return [entry.name for entry in element.properties]
 
 
 def _columns(element: PlyElement | None, names: Sequence[str]) -> Float[np.ndarray, "rows columns"] | None:
     """Numbers of an element; None where it lacks one of the properties."""
-    if element is None or any(name not in element.data.dtype.names for name in names):
+    if element is None or not set(names) <= set(_properties(element)):
         return None
     if any(isinstance(element.ply_property(name), PlyListProperty) for name in names):
         raise Malformed(f"'{names[0]}' is a list in it")
@@ -110,25 +114,27 @@ def _columns(element: PlyElement | None, names: Sequence[str]) -> Float[np.ndarr
 
 def _lists(element: PlyElement | None, name: str) -> tuple[Any, Int[np.ndarray, "rows"]] | None:
     """The values of a list property, one after the other, and how many each row has."""
-    if element is None or name not in element.data.dtype.names:
+    if element is None or name not in _properties(element):
         return None
     if not isinstance(element.ply_property(name), PlyListProperty):
         raise Malformed(f"'{name}' is no list in it")
-    column = element.data[name]
+    column: Any = element.data[name]
     if column.dtype != object:
         return np.asarray(column).reshape(-1), np.full(len(column), column.shape[1] if column.ndim > 1 else 0)
     counts = np.array([len(row) for row in column], np.int64)
     return (np.concatenate(list(column)) if len(column) else np.zeros(0, np.int64)), counts
 
 
+def _corner_lists(element: PlyElement | None) -> tuple[Any, Int[np.ndarray, "rows"]] | None:
+    return next((found for name in _INDICES if (found := _lists(element, name)) is not None), None)
+
+
 def _faces(file: PlyData, face: PlyElement | None, points: Float[np.ndarray, "vertices 3"]) -> _Faces:
     nothing = np.zeros(0, np.int64)
-    listed = next((found for name in _INDICES if (found := _lists(face, name)) is not None), None)
-    strips = _element(file, "tristrips")
+    listed, strips = _corner_lists(face), _corner_lists(_element(file, "tristrips"))
     if listed is None and strips is not None:
-        stripped = next((found for name in _INDICES if (found := _lists(strips, name)) is not None), (nothing, nothing))
-        corners = _checked(stripped[0], len(points), ends=True)
-        runs = np.split(corners, np.cumsum(stripped[1])[:-1])
+        corners = _checked(strips[0], len(points), ends=True)
+        runs = np.split(corners, np.cumsum(strips[1])[:-1])
         pieces = [piece[piece >= 0] for run in runs for piece in np.split(run, np.flatnonzero(run < 0))]
         triangles = np.concatenate([strip_triangles(piece) for piece in pieces] or [np.zeros((0, 3), np.int64)])
         return _Faces(np.arange(triangles.size).reshape(-1, 3), triangles.ravel(), np.arange(len(triangles)), nothing)
@@ -166,7 +172,7 @@ def _colours(
         return of_vertices[at]
     if of_faces is not None:
         return np.repeat(of_faces[faces.polygons][:, None], 3, axis=1)
-    if face is not None and "color" in face.data.dtype.names:
+    if face is not None and "color" in _properties(face):
         reading.note("the colours of its faces' corners were passed over")
     return np.tile(rgba_to_linear(np.array(NO_COLOUR)), (len(at), 3, 1))
 
@@ -176,7 +182,7 @@ def _rgba(reading: Reading, element: PlyElement | None) -> Float[np.ndarray, "ro
         if _columns(element, names) is None:
             continue
         assert element is not None
-        present = [*names, alpha] if alpha in element.data.dtype.names else list(names)
+        present = [*names, alpha] if alpha in _properties(element) else list(names)
         channels = _columns(element, present)
         assert channels is not None
         channels = channels / _full_scale(reading, element.data[names[0]].dtype, channels)
@@ -212,7 +218,7 @@ def _textured(
     names = [comment[len(_TEXTURE) :].strip() for comment in file.comments if comment.startswith(_TEXTURE)]
     uv, there = _coordinates(vertex, face, faces, at)
     number = np.zeros(len(at), np.int64)
-    if face is not None and "texnumber" in face.data.dtype.names and names:
+    if face is not None and "texnumber" in _properties(face) and names:
         number = np.asarray(_columns(face, ("texnumber",)))[faces.polygons, 0].astype(np.int64)
     there &= (number >= 0) & (number < len(names))
     if names and not there.any():

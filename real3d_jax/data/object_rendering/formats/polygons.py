@@ -73,9 +73,7 @@ def _turns(
     return np.einsum("pnc,pc->pn", np.cross(before, after), normals)
 
 
-def _simple(
-    polygons: Float[np.ndarray, "polygons n 3"], normals: Float[np.ndarray, "polygons 3"]
-) -> np.ndarray:
+def _simple(polygons: Float[np.ndarray, "polygons n 3"], normals: Float[np.ndarray, "polygons 3"]) -> np.ndarray:
     """Whether the first corner sees the others in order, all within half a turn."""
     rays = polygons[:, 1:] - polygons[:, :1]
     with np.errstate(over="ignore", invalid="ignore"):
