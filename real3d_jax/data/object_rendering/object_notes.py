@@ -9,6 +9,7 @@ from real3d_jax.data import rejections
 
 ORIGIN = pathlib.Path("mesh") / "origin.json"
 KEY = "notes"
+_OF_MISSING_FILES = ("is missing", "the texture", "no image", "no texture coordinates")
 PLAIN = "it has no colours: all of it has one grey"
 
 
@@ -23,9 +24,15 @@ def counts(folder: pathlib.Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def described(folder: pathlib.Path) -> str:
-    """The counts in a folder's summary, in lines for people; nothing if there are none."""
-    found = json.loads((folder / rejections.SUMMARY).read_text()).get(KEY, {})
-    if not found:
-        return ""
-    lines = [f"  {count} x {note}" for note, count in sorted(found.items(), key=lambda pair: -pair[1])]
-    return "\n".join([f"rendered, with remarks (each in OBJECT/{ORIGIN}):", *lines, ""])
+    """What a folder's summary says about them, and what to do, in lines for people; empty if nothing."""
+    summary = json.loads((folder / rejections.SUMMARY).read_text())
+    lines = []
+    if any(word in reason for reason in summary["reasons"] for word in _OF_MISSING_FILES):
+        lines.append(
+            "--allow_missing_files takes objects without the textures and materials that are missing or damaged."
+        )
+    if summary.get(KEY):
+        lines.append(f"rendered, with remarks (each in OBJECT/{ORIGIN}):")
+        ordered = sorted(summary[KEY].items(), key=lambda pair: -pair[1])
+        lines += [f"  {count} x {note}" for note, count in ordered]
+    return "".join(f"{line}\n" for line in lines)

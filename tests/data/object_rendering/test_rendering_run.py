@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,6 +176,16 @@ def test_what_was_repaired_is_counted(coloured, tmp_path):
     assert origin["notes"] == [divided]
     done = subprocess.run(command(coloured, tmp_path / "other"), capture_output=True, text=True)
     assert f"1 x {plain}" in done.stdout and f"1 x {divided}" in done.stdout
+    assert "--allow_missing_files" not in done.stdout
+
+
+def test_what_to_do_about_missing_files_is_said(coloured, tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(coloured, raw)
+    shapes.write_obj(raw / "bare.obj", material="map_Kd wood.png")
+    done = subprocess.run(command(raw, tmp_path / "out"), capture_output=True, text=True)
+    assert "1 x '...', which it names, is missing" in done.stdout
+    assert "--allow_missing_files takes objects without" in done.stdout
 
 
 def test_objects_without_colours_can_be_left_out(coloured, tmp_path):

@@ -11,7 +11,7 @@ from real3d_jax.data.object_rendering.formats.reading import Malformed
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-_MOST = 10**8  # elements of one accessor; without a buffer view, nothing else limits them
+_MOST_ZEROS = 10**7  # elements of an accessor that has no bytes; nothing else limits them
 
 
 def floats(
@@ -92,10 +92,10 @@ def _values(file: GltfFile, accessor: Json) -> np.ndarray:
     if kind not in _COMPONENTS or width is None:
         raise Malformed(f"{accessor.where} is of a type that is not read")
     count, dtype = accessor.count("count"), np.dtype(_COMPONENTS[kind])
-    if count > _MOST:
-        raise Malformed(f"{accessor.where} has {count} elements")
     view = accessor.index("bufferView")
     if view is None:
+        if count > _MOST_ZEROS:
+            raise Malformed(f"{accessor.where} has {count} elements and no bytes")
         values = np.zeros((count, width), dtype)
     else:
         size = dtype.itemsize * width

@@ -80,7 +80,9 @@ class GltfFile:
         """Refuses what the file requires and is not understood; notes what it merely has."""
         for name in self.json.texts("extensionsRequired"):
             if name not in APPLIED | NO_EFFECT:
-                raise Unusable(f"it requires the glTF extension {name[:60]}, which is not understood")
+                raise Unusable(
+                    f"it requires the glTF extension {name[:60]}, which is not understood: export it without"
+                )
         for name in sorted(set(self.json.extension_names())):
             if name not in APPLIED | NO_EFFECT:
                 self.reading.note(f"the glTF extension {name[:60]} was not applied")

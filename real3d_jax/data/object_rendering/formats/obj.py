@@ -102,7 +102,7 @@ def _statements(reading: Reading) -> _Statements:
         elif word == "mtllib":
             found.libraries.append(rest)
         elif word in _REFUSED:
-            raise Unusable(f"line {line} has '{word}': {_REFUSED[word]} of OBJ are not read")
+            raise Unusable(f"line {line} has '{word}': {_REFUSED[word]} of OBJ are not read; export it as polygons")
         elif word in _NOTED:
             reading.note(f"{word} was not applied")
         elif word not in _NO_EFFECT and unknown is None:
