@@ -22,6 +22,7 @@ def main() -> None:
     """Reads the command line, renders, and says what became of the meshes."""
     options = _parser().parse_args()
     try:
+        from real3d_jax.data.object_rendering import object_notes
         from real3d_jax.data.object_rendering.rendering_run import render_folder
         from real3d_jax.data.object_rendering.settings import CAMERA_PATHS, RenderSettings
     except ModuleNotFoundError as error:
@@ -42,6 +43,7 @@ def main() -> None:
         lit=not options.unlit,
         samples=options.samples,
         allow_missing_files=options.allow_missing_files,
+        require_colour=options.require_colour,
     )
     render_folder(
         options.input,
@@ -54,6 +56,7 @@ def main() -> None:
         time_limit=options.time_limit,
     )
     print(rejections.described(options.out))
+    print(object_notes.described(options.out), end="")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--up_axis", choices=("y", "z"), default="y", help="what is up in the files (default y, as glTF has it)")
     add("--fit", choices=("box", "sphere"), default="box", help="its largest side is 1, or its diameter (default box)")
     add("--allow_missing_files", action="store_true", help="render objects without the textures that are missing")
+    add("--require_colour", action="store_true", help="leave out objects that are all of one grey")
     add("--cameras", choices=tuple(_FOV_Y), default="random", help="random directions, or a ring (default random)")
     add("--views", type=int, default=24, help="of each object (default 24)")
     add("--image_size", type=int, default=512, help="pixels per side (default 512)")

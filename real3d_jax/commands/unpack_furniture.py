@@ -11,7 +11,7 @@ Needs the extra: pip install -e '.[render]'
 import argparse
 import pathlib
 
-from real3d_jax.data.object_rendering import sweet_home
+from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli
 
 
@@ -24,6 +24,12 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to make")
     parser.add_argument("--held_out", type=int, default=100, help="about so many models are for the test (default 100)")
     options = parser.parse_args()
+    try:
+        from real3d_jax.data.object_rendering import sweet_home
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"Reading meshes needs the package '{error.name}': install the extra with pip install -e '.[render]'."
+        ) from error
     kept, left_out = sweet_home.unpack(options.source, options.out)
     held_out = sweet_home.held_out(kept, options.held_out)
     (options.out / "test.txt").write_text("".join(f"{name}\n" for name in held_out))

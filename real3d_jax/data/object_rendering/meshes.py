@@ -17,6 +17,33 @@ UP_AXES = tuple(_Z_UP)
 FITS = ("box", "sphere")
 
 
+class Texture(NamedTuple):
+    """A picture on a surface.
+
+    Attributes:
+      pixels: RGBA, sRGB, straight alpha.
+      clamp: across, and up: whether the border goes on outside [0, 1]; otherwise the picture is repeated.
+      nearest: pixels that are seen large keep their edges.
+    """
+
+    pixels: UInt8[np.ndarray, "H W 4"]
+    clamp: tuple[bool, bool] = (False, False)
+    nearest: bool = False
+
+
+class Emission(NamedTuple):
+    """Light of a surface's own: it is added to what the surface reflects, and needs no lamp.
+
+    Attributes:
+      uv, texture: as those of a `Part`; alpha is not used.
+      colours: at the corners, RGB in [0, 1], linear light; they multiply the texture.
+    """
+
+    uv: Float[np.ndarray, "faces 3 2"]
+    colours: Float[np.ndarray, "faces 3 3"]
+    texture: Texture | None
+
+
 class Part(NamedTuple):
     """Triangles of one appearance. Corners are not shared, so that each may have its own normal, place and colour.
 
@@ -25,14 +52,16 @@ class Part(NamedTuple):
       normals: at the corners, unit length; their sign may be wrong.
       uv: texture coordinates, (0, 0) is the lower left corner of the texture.
       colours: at the corners, RGBA in [0, 1], linear light, straight alpha; they multiply the texture.
-      texture: RGBA, sRGB, straight alpha; None is white.
+      texture: None is white.
+      emission: None is no light.
     """
 
     triangles: Float[np.ndarray, "faces 3 3"]
     normals: Float[np.ndarray, "faces 3 3"]
     uv: Float[np.ndarray, "faces 3 2"]
     colours: Float[np.ndarray, "faces 3 4"]
-    texture: UInt8[np.ndarray, "H W 4"] | None
+    texture: Texture | None
+    emission: Emission | None = None
 
 
 class Mesh(NamedTuple):
@@ -41,10 +70,12 @@ class Mesh(NamedTuple):
     Attributes:
       parts: in the world of the renders.
       file_to_world: maps the file's coordinates to the world.
+      notes: what was repaired or left away when the file was read, a sentence each.
     """
 
     parts: Sequence[Part]
     file_to_world: Float[np.ndarray, "4 4"]
+    notes: Sequence[str] = ()
 
 
 def normalised(parts: Sequence[Part], *, up_axis: str, fit: str = "box") -> Mesh:
@@ -86,10 +117,11 @@ def transformed(part: Part, matrix: Float[np.ndarray, "4 4"]) -> Part:
     """A part moved by an affine map."""
     # The cofactors are the inverse transposed times the determinant: they also serve maps that flatten.
     linear = matrix[:3, :3]
-    cofactors = np.stack([np.cross(linear[i - 2], linear[i - 1]) for i in range(3)])
-    with np.errstate(invalid="ignore"):  # `normalised` refuses what is not finite
+    with np.errstate(invalid="ignore", over="ignore"):  # `normalised` refuses what is not finite
+        cofactors = np.stack([np.cross(linear[i - 2], linear[i - 1]) for i in range(3)])
         triangles = part.triangles @ linear.T + matrix[:3, 3]
-    return part._replace(triangles=triangles, normals=unit(part.normals @ cofactors.T))
+        normals = unit(part.normals @ (cofactors / max(np.abs(cofactors).max(), 1e-300)).T)
+    return part._replace(triangles=triangles, normals=np.nan_to_num(normals))
 
 
 def unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
@@ -103,6 +135,14 @@ def face_normals(triangles: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray,
     sides = triangles[:, 1:] - triangles[:, :1]
     with np.errstate(over="ignore", invalid="ignore"):
         return unit(np.cross(sides[:, 0], sides[:, 1]))
+
+
+def is_plain(parts: Sequence[Part]) -> bool:
+    """Whether all of an object has one and the same grey, and no texture: its pictures say nothing about colours."""
+    if any(part.texture is not None or part.emission is not None for part in parts):
+        return False
+    rgb = np.concatenate([part.colours[..., :3].reshape(-1, 3) for part in parts])
+    return bool(np.ptp(rgb) < 1e-6)
 
 
 def _largest_area(part: Part) -> float:

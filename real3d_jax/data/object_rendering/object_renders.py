@@ -13,8 +13,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from real3d_jax.data.object_rendering import mesh_files
-from real3d_jax.data.object_rendering.meshes import Mesh
+from real3d_jax.data.object_rendering import mesh_files, object_notes
+from real3d_jax.data.object_rendering.meshes import Mesh, is_plain
 from real3d_jax.data.object_rendering.object_list import MeshFile
 from real3d_jax.data.object_rendering.rasterizer import Rasterizer
 from real3d_jax.data.object_rendering.settings import RenderSettings
@@ -53,6 +53,10 @@ def render_object(mesh_file: MeshFile, folder: pathlib.Path, settings: RenderSet
             fit=settings.fit,
             allow_missing_files=settings.allow_missing_files,
         )
+        if is_plain(mesh.parts):
+            if settings.require_colour:
+                raise Unusable(object_notes.PLAIN)
+            mesh = mesh._replace(notes=(*mesh.notes, object_notes.PLAIN))
         partial.mkdir()
         _render(mesh, mesh_file, partial, settings)
     except Unusable as error:
@@ -120,5 +124,9 @@ def _render(mesh: Mesh, mesh_file: MeshFile, folder: pathlib.Path, settings: Ren
             surfaces = rasterizer.surfaces(c2w, settings.fov_y)
             write_view(folder, name, rgba=rgba, surfaces=surfaces, c2w=c2w, fov_y=settings.fov_y)
     (folder / "mesh").mkdir()
-    origin = {"file": mesh_file.path.name, "file_to_world": mesh.file_to_world.tolist()}
-    (folder / "mesh" / "origin.json").write_text(json.dumps(origin))
+    origin = {
+        "file": mesh_file.path.name,
+        "file_to_world": mesh.file_to_world.tolist(),
+        object_notes.KEY: list(mesh.notes),
+    }
+    (folder / object_notes.ORIGIN).write_text(json.dumps(origin))

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from real3d_jax.data.object_rendering.meshes import Mesh, Part
+from real3d_jax.data.object_rendering.meshes import Mesh, Part, Texture
 from real3d_jax.errors import UserError
 
 # Lamps that stand still in the world: where, how strong (watts), how wide. They and the sky make white nearly white.
@@ -53,7 +53,7 @@ class PathTracer:
             self._folder = pathlib.Path(folder)
             self._bpy.ops.wm.read_factory_settings(use_empty=True)
             self._set_up()
-            images: dict[int, Any] = {}
+            images: dict[Any, Any] = {}
             for part in mesh.parts:
                 self._add(part, images)
             yield
@@ -102,7 +102,7 @@ class PathTracer:
         lamp.rotation_euler = Vector(place).to_track_quat("Z", "Y").to_euler()  # a lamp shines along -z
         self._bpy.context.scene.collection.objects.link(lamp)
 
-    def _add(self, part: Part, images: dict[int, Any]) -> None:
+    def _add(self, part: Part, images: dict[Any, Any]) -> None:
         faces = len(part.triangles)
         shape = self._bpy.data.meshes.new("part")
         corners = np.arange(3 * faces).reshape(faces, 3)
@@ -110,36 +110,73 @@ class PathTracer:
         shape.uv_layers.new(name="uv").data.foreach_set("uv", part.uv.astype(np.float32).ravel())
         colours = shape.color_attributes.new("colour", "FLOAT_COLOR", "CORNER")
         colours.data.foreach_set("color", part.colours.astype(np.float32).ravel())
+        if part.emission is not None:
+            shape.uv_layers.new(name="emission_uv").data.foreach_set("uv", part.emission.uv.astype(np.float32).ravel())
+            glow = np.concatenate([part.emission.colours, np.ones((faces, 3, 1))], -1)
+            light = shape.color_attributes.new("emission", "FLOAT_COLOR", "CORNER")
+            light.data.foreach_set("color", glow.astype(np.float32).ravel())
         shape.polygons.foreach_set("use_smooth", np.ones(faces, bool))
         shape.normals_split_custom_set(part.normals.reshape(-1, 3).tolist())
         shape.materials.append(self._material(part, images))
         self._bpy.context.scene.collection.objects.link(self._bpy.data.objects.new("part", shape))
 
-    def _material(self, part: Part, images: dict[int, Any]) -> Any:
-        """Texture times corner colour, and the product of their alphas."""
+    def _material(self, part: Part, images: dict[Any, Any]) -> Any:
+        """Texture times corner colour, the product of their alphas, and the light of its own."""
         material = self._bpy.data.materials.new("part")
         material.use_nodes = True
-        nodes, link = material.node_tree.nodes, material.node_tree.links.new
-        surface = nodes["Principled BSDF"]
+        link = material.node_tree.links.new
+        surface = material.node_tree.nodes["Principled BSDF"]
         surface.inputs["Roughness"].default_value = _ROUGHNESS
-        corner = nodes.new("ShaderNodeVertexColor")
-        corner.layer_name = "colour"
-        if part.texture is None:
-            link(corner.outputs["Color"], surface.inputs["Base Color"])
-            link(corner.outputs["Alpha"], surface.inputs["Alpha"])
-            return material
-        texture = nodes.new("ShaderNodeTexImage")
-        texture.image = self._image(part.texture, images)
-        colour, alpha = nodes.new("ShaderNodeVectorMath"), nodes.new("ShaderNodeMath")
-        colour.operation = alpha.operation = "MULTIPLY"
-        for number, node in enumerate((texture, corner)):
-            link(node.outputs["Color"], colour.inputs[number])
-            link(node.outputs["Alpha"], alpha.inputs[number])
-        link(colour.outputs["Vector"], surface.inputs["Base Color"])
-        link(alpha.outputs["Value"], surface.inputs["Alpha"])
+        colour, alpha = self._product(material, "colour", "uv", part.texture, images)
+        link(colour, surface.inputs["Base Color"])
+        link(alpha, surface.inputs["Alpha"])
+        if part.emission is not None:
+            glow, _ = self._product(material, "emission", "emission_uv", part.emission.texture, images)
+            link(glow, surface.inputs["Emission Color"])
+            surface.inputs["Emission Strength"].default_value = 1.0
         return material
 
-    def _image(self, pixels: UInt8[np.ndarray, "H W 4"], images: dict[int, Any]) -> Any:
+    def _product(
+        self, material: Any, colours: str, coordinates: str, texture: Texture | None, images: dict[Any, Any]
+    ) -> tuple[Any, Any]:
+        """The sockets of colour and alpha of corner colours times a texture."""
+        nodes, link = material.node_tree.nodes, material.node_tree.links.new
+        corner = nodes.new("ShaderNodeVertexColor")
+        corner.layer_name = colours
+        if texture is None:
+            return corner.outputs["Color"], corner.outputs["Alpha"]
+        place = nodes.new("ShaderNodeUVMap")
+        place.uv_map = coordinates
+        picture = nodes.new("ShaderNodeTexImage")
+        picture.image = self._image(texture.pixels, images)
+        picture.interpolation = "Closest" if texture.nearest else "Linear"
+        link(self._clamped(material, place.outputs["UV"], texture), picture.inputs["Vector"])
+        colour, alpha = nodes.new("ShaderNodeVectorMath"), nodes.new("ShaderNodeMath")
+        colour.operation = alpha.operation = "MULTIPLY"
+        for number, node in enumerate((picture, corner)):
+            link(node.outputs["Color"], colour.inputs[number])
+            link(node.outputs["Alpha"], alpha.inputs[number])
+        return colour.outputs["Vector"], alpha.outputs["Value"]
+
+    def _clamped(self, material: Any, place: Any, texture: Texture) -> Any:
+        """Texture coordinates that stop in the middle of the border's pixels, along the axes that are not repeated."""
+        if not any(texture.clamp):
+            return place
+        nodes, link = material.node_tree.nodes, material.node_tree.links.new
+        far = 1e6
+        for operation, near in (("MAXIMUM", True), ("MINIMUM", False)):
+            node = nodes.new("ShaderNodeVectorMath")
+            node.operation = operation
+            link(place, node.inputs[0])
+            halves = [0.5 / size for size in texture.pixels.shape[1::-1]]
+            limits = [half if near else 1 - half for half in halves]
+            outside = -far if near else far
+            stops = [limit if clamp else outside for limit, clamp in zip(limits, texture.clamp, strict=True)]
+            node.inputs[1].default_value = (*stops, outside)
+            place = node.outputs["Vector"]
+        return place
+
+    def _image(self, pixels: UInt8[np.ndarray, "H W 4"], images: dict[Any, Any]) -> Any:
         if id(pixels) not in images:
             path = self._folder / f"{len(images)}.png"
             Image.fromarray(pixels).save(path, compress_level=1)

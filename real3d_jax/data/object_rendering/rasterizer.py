@@ -1,7 +1,7 @@
 """Draws meshes with OpenGL, without a display (EGL): on Mesa's software renderer or on a GPU.
 
-One pass draws colours at several samples a pixel, which become straight-alpha RGBA. A second draws normals and depth at
-the pixels' centres. Faces are drawn on both sides.
+Colours are drawn at several samples a pixel, which become straight-alpha RGBA; normals and depth at the pixels'
+centres. Faces are drawn on both sides.
 """
 
 import contextlib
@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from real3d_jax.data.object_rendering import shaders
-from real3d_jax.data.object_rendering.appearance import to_srgb
-from real3d_jax.data.object_rendering.meshes import Mesh, Part
+from real3d_jax.data.object_rendering.formats.colours import to_srgb
+from real3d_jax.data.object_rendering.meshes import Emission, Mesh, Part, Texture
+from real3d_jax.data.object_rendering.peeling import Layers, pixels
 from real3d_jax.errors import UserError
 
 _EGL: Any = {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
@@ -57,16 +58,18 @@ class Rasterizer:
         self._size, self._supersample = size, supersample
         self._colour = self._context.program(vertex_shader=shaders.VERTEX, fragment_shader=shaders.COLOUR)
         self._geometry = self._context.program(vertex_shader=shaders.VERTEX, fragment_shader=shaders.GEOMETRY)
-        self._colour["supersample"], self._colour["lit"] = supersample, lit
-        self._colour_target = self._target(size * supersample, "f2")
-        self._geometry_target = self._target(size, "f4")
+        self._colour["lit"], self._colour["emission_map"] = lit, 1
+        self._layers = Layers(self._context, self._colour, size * supersample)
+        self._geometry_target = self._context.framebuffer(
+            [self._context.texture((size, size), 4, dtype="f4")], self._context.depth_renderbuffer((size, size))
+        )
         self._context.enable_only(moderngl.DEPTH_TEST)
 
     @contextlib.contextmanager
     def loaded(self, mesh: Mesh) -> Iterator[None]:
         """Holds a mesh in the renderer's memory; `colour` and `surfaces` draw it."""
-        with contextlib.ExitStack() as memory:
-            self._batches = list(_upload(self._context, mesh.parts, (self._colour, self._geometry), memory))
+        with self._context, contextlib.ExitStack() as memory:
+            self._batches = list(_upload(self._context, mesh.parts, self._colour, self._geometry, memory))
             try:
                 yield
             finally:
@@ -74,76 +77,100 @@ class Rasterizer:
 
     def colour(self, c2w: Float[np.ndarray, "4 4"], fov_y: float) -> UInt8[np.ndarray, "H W 4"]:
         """Straight-alpha RGBA, sRGB. `fov_y` in degrees."""
-        samples = self._draw(self._colour_target, self._colour, c2w, fov_y, np.float16)
+        with self._context:  # a process may have several
+            self._aim(self._colour, c2w, fov_y)
+            samples = self._layers.draw(self._draw, is_opaque=all(batch.is_opaque for batch in self._batches))
         size, k = self._size, self._supersample
         total = samples.reshape(size, k, size, k, 4).sum((1, 3), dtype=np.float32)  # colours are premultiplied
         alpha = total[..., 3:] / k**2
-        rgb = to_srgb(np.clip(total[..., :3] / np.maximum(total[..., 3:], 1), 0, 1))
+        rgb = to_srgb(np.clip(total[..., :3] / np.where(total[..., 3:] > 0, total[..., 3:], 1), 0, 1))
         return np.round(255 * np.concatenate([rgb, alpha], -1)).astype(np.uint8)
 
     def surfaces(self, c2w: Float[np.ndarray, "4 4"], fov_y: float) -> Surfaces:
         """Normals and depths. `fov_y` in degrees."""
-        self._geometry["forward"] = tuple(-c2w[:3, 2])
-        drawn = self._draw(self._geometry_target, self._geometry, c2w, fov_y, np.float32)
+        with self._context:
+            self._geometry["forward"] = tuple(-c2w[:3, 2])
+            self._aim(self._geometry, c2w, fov_y)
+            self._geometry_target.use()
+            self._geometry_target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+            for batch in self._batches:
+                batch.texture.use(0)
+                batch.surfaces.render(moderngl.TRIANGLES)
+            drawn = pixels(self._geometry_target, np.float32)
         return Surfaces(drawn[..., :3], drawn[..., 3])
 
-    def _draw(
-        self,
-        target: moderngl.Framebuffer,
-        program: moderngl.Program,
-        c2w: Float[np.ndarray, "4 4"],
-        fov_y: float,
-        dtype: type,
-    ) -> Float[np.ndarray, "H W 4"]:
+    def _aim(self, program: moderngl.Program, c2w: Float[np.ndarray, "4 4"], fov_y: float) -> None:
         program["world_to_clip"] = tuple(_world_to_clip(c2w, fov_y).T.ravel())  # OpenGL's matrices go by columns
         program["eye"] = tuple(c2w[:3, 3])
-        target.use()
-        target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        for texture, arrays in self._batches:
-            texture.use(0)
-            arrays[program].render(moderngl.TRIANGLES)
-        pixels = np.frombuffer(target.read(components=4, dtype=f"f{np.dtype(dtype).itemsize}"), dtype)
-        return pixels.reshape(*target.size[::-1], 4)[::-1]  # OpenGL's rows go up
 
-    def _target(self, size: int, dtype: str) -> moderngl.Framebuffer:
-        colours = self._context.texture((size, size), 4, dtype=dtype)
-        return self._context.framebuffer([colours], self._context.depth_renderbuffer((size, size)))
+    def _draw(self, see_through: bool) -> None:
+        """Colours of all parts, or of those that are see-through somewhere."""
+        for batch in self._batches:
+            if batch.is_opaque and see_through:
+                continue
+            batch.texture.use(0)
+            batch.emission.use(1)
+            batch.colours.render(moderngl.TRIANGLES)
+
+
+class _Batch(NamedTuple):
+    """A part in the renderer's memory: two textures, and its vertices for each program."""
+
+    texture: moderngl.Texture
+    emission: moderngl.Texture
+    colours: moderngl.VertexArray
+    surfaces: moderngl.VertexArray
+    is_opaque: bool
 
 
 def _upload(
     context: moderngl.Context,
     parts: Sequence[Part],
-    programs: Sequence[moderngl.Program],
+    colour: moderngl.Program,
+    geometry: moderngl.Program,
     memory: contextlib.ExitStack,
-) -> Iterator[tuple[moderngl.Texture, dict[moderngl.Program, moderngl.VertexArray]]]:
-    """Texture and vertices of each part, for each program; freed with `memory`."""
-    known: dict[int, moderngl.Texture] = {}
+) -> Iterator[_Batch]:
+    """The parts, freed with `memory`; textures that share their pixels are there once."""
+    known: dict[tuple[Any, ...], moderngl.Texture] = {}
+
+    def texture(wanted: Texture | None) -> moderngl.Texture:
+        wanted = _WHITE if wanted is None else wanted
+        key = (id(wanted.pixels), wanted.clamp, wanted.nearest)
+        if key not in known:
+            known[key] = _texture(context, wanted)
+            memory.callback(known[key].release)
+        return known[key]
+
     for part in parts:
-        image = part.texture if part.texture is not None else _WHITE
-        if id(image) not in known:
-            known[id(image)] = _texture(context, image)
-            memory.callback(known[id(image)].release)
-        corners = np.concatenate([part.triangles, part.normals, part.uv, part.colours], -1).astype("f4")
-        buffer = context.buffer(corners.tobytes())
+        glow = part.emission or Emission(part.uv, np.zeros((len(part.triangles), 3, 3)), None)
+        corners = [part.triangles, part.normals, part.uv, part.colours, glow.uv, glow.colours]
+        buffer = context.buffer(np.concatenate(corners, -1).astype("f4").tobytes())
         memory.callback(buffer.release)
-        arrays = {}
-        for program in programs:
-            names = ("in_position", "in_normal", "in_uv", "in_colour")
-            layout = [(buffer, "3f 3f 2f 4f", *names)]
-            arrays[program] = context.vertex_array(program, layout)
-            memory.callback(arrays[program].release)
-        yield known[id(image)], arrays
+        surface = ("in_position", "in_normal", "in_uv", "in_colour")
+        colours = context.vertex_array(
+            colour, [(buffer, "3f 3f 2f 4f 2f 3f", *surface, "in_emission_uv", "in_emission")]
+        )
+        surfaces = context.vertex_array(geometry, [(buffer, "3f 3f 2f 4f 5x4", *surface)])
+        for array in (colours, surfaces):
+            memory.callback(array.release)
+        yield _Batch(texture(part.texture), texture(glow.texture), colours, surfaces, _is_opaque(part))
 
 
-_WHITE = np.full((1, 1, 4), 255, np.uint8)
+def _is_opaque(part: Part) -> bool:
+    textured = part.texture is not None and part.texture.pixels[..., 3].min() < 255
+    return not textured and bool((part.colours[..., 3] >= 1).all())
 
 
-def _texture(context: moderngl.Context, image: UInt8[np.ndarray, "H W 4"]) -> moderngl.Texture:
-    height, width = image.shape[:2]
-    data = np.ascontiguousarray(image[::-1])
+_WHITE = Texture(np.full((1, 1, 4), 255, np.uint8))
+
+
+def _texture(context: moderngl.Context, wanted: Texture) -> moderngl.Texture:
+    height, width = wanted.pixels.shape[:2]
+    data = np.ascontiguousarray(wanted.pixels[::-1])
     texture = context.texture((width, height), 4, data.tobytes(), internal_format=_SRGB8_ALPHA8)
     texture.build_mipmaps()
-    texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+    texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.NEAREST if wanted.nearest else moderngl.LINEAR)
+    texture.repeat_x, texture.repeat_y = not wanted.clamp[0], not wanted.clamp[1]
     return texture
 
 

@@ -22,7 +22,7 @@ from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
 from real3d_jax.data import rejections
-from real3d_jax.data.object_rendering import object_list
+from real3d_jax.data.object_rendering import object_list, object_notes
 from real3d_jax.data.object_rendering.object_list import MeshFile
 from real3d_jax.data.object_rendering.object_renders import partial_folder, render_object, renderers
 from real3d_jax.data.object_rendering.settings import RenderSettings
@@ -222,7 +222,11 @@ def _finish(folder: pathlib.Path, meshes: Sequence[MeshFile], rejected: Sequence
     kept = [(mesh.name, views) for mesh in meshes if mesh.name not in left_out]
     report = _report(len(kept) + len(rejected), kept, sorted(rejected))
     folders.replace_text(folder / rejections.LIST, rejections.lines([report]))
-    folders.replace_text(folder / rejections.SUMMARY, json.dumps(rejections.summary([report]), indent=2))
+    summary = {
+        **rejections.summary([report]),
+        object_notes.KEY: object_notes.counts(folder, [name for name, _ in kept]),
+    }
+    folders.replace_text(folder / rejections.SUMMARY, json.dumps(summary, indent=2))
     rejections.check_any_kept([report], folder)
 
 

@@ -8,7 +8,7 @@ from real3d_jax.data.object_rendering.meshes import FITS, UP_AXES
 from real3d_jax.errors import UserError
 
 # A new number means that the same settings give other pictures.
-VERSION = 1
+VERSION = 2
 CAMERA_PATHS = {"random": RandomCameras, "ring": RingCameras}
 RENDERERS = ("rasterizer", "path_tracer")
 
@@ -30,6 +30,7 @@ class RenderSettings:
       lit: of the rasterizer, shades the colours.
       samples: of the path tracer, for each pixel.
       allow_missing_files: see `mesh_files.load`.
+      require_colour: leaves out objects all of whose faces have one grey; see `meshes.is_plain`.
     """
 
     cameras: RandomCameras | RingCameras
@@ -44,6 +45,7 @@ class RenderSettings:
     lit: bool = True
     samples: int = 32
     allow_missing_files: bool = False
+    require_colour: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (

@@ -1,4 +1,4 @@
-"""The two GLSL programs of the rasterizer: colours at many samples a pixel, and surfaces at the pixels' centres."""
+"""The GLSL programs of the rasterizer: colours at many samples a pixel, and surfaces at the pixels' centres."""
 
 VERTEX = """
 #version 330
@@ -7,15 +7,21 @@ in vec3 in_position;
 in vec3 in_normal;
 in vec2 in_uv;
 in vec4 in_colour;
+in vec2 in_emission_uv;
+in vec3 in_emission;
 out vec3 position;
 out vec3 normal;
 out vec2 uv;
 out vec4 colour;
+out vec2 emission_uv;
+out vec3 emission;
 void main() {
     position = in_position;
     normal = in_normal;
     uv = in_uv;
     colour = in_colour;
+    emission_uv = in_emission_uv;
+    emission = in_emission;
     gl_Position = world_to_clip * vec4(in_position, 1.0);
 }
 """
@@ -28,7 +34,7 @@ in vec3 position;
 in vec3 normal;
 in vec2 uv;
 in vec4 colour;
-out vec4 result;
+layout(location = 0) out vec4 result;
 
 // The normal on the side that is seen. The side is the flat face's: near a silhouette, smooth normals lean away.
 vec3 visible_normal() {
@@ -39,20 +45,19 @@ vec3 visible_normal() {
 }
 """
 
-# Transparency without sorting: a surface of opacity a covers the share a of the samples of a pixel. Each triangle
-# begins the count at another sample, so that layers do not hide each other.
+# One pass draws what is opaque; each that follows draws, of what is see-through, the nearest surface behind that of the
+# pass before (depth peeling). Nearness is 0 where there is nothing.
 COLOUR = (
     _SURFACE
     + """
-uniform int supersample;
+uniform sampler2D emission_map;
+uniform sampler2D opaque_nearness;
+uniform sampler2D layer_nearness;
+uniform int layer;
 uniform bool lit;
-
-float threshold() {
-    ivec2 place = ivec2(gl_FragCoord.xy) % supersample;
-    int count = supersample * supersample;
-    int rank = (place.y * supersample + place.x) * 5 + gl_PrimitiveID * 7;
-    return (float(rank % count) + 0.5) / float(count);
-}
+in vec2 emission_uv;
+in vec3 emission;
+layout(location = 1) out float nearness;
 
 // A bright sky, a dimmer ground, and two lamps that stand still in the world. No shadows.
 float light(vec3 n) {
@@ -64,11 +69,35 @@ float light(vec3 n) {
 
 void main() {
     vec4 surface = colour * texture(base_colour, uv);
-    if (surface.a < threshold()) discard;
-    result = vec4(surface.rgb * (lit ? light(visible_normal()) : 1.0), 1.0);
+    vec3 glow = emission * texture(emission_map, emission_uv).rgb;
+    nearness = 1.0 - gl_FragCoord.z;
+    bool is_opaque = surface.a > 0.999;
+    if (layer == 0) {
+        if (!is_opaque) discard;
+    } else {
+        ivec2 here = ivec2(gl_FragCoord.xy);
+        if (is_opaque || surface.a < 0.001) discard;
+        if (nearness <= texelFetch(opaque_nearness, here, 0).r) discard;
+        if (layer > 1 && nearness >= texelFetch(layer_nearness, here, 0).r) discard;
+    }
+    float alpha = is_opaque ? 1.0 : surface.a;
+    result = alpha * vec4(surface.rgb * (lit ? light(visible_normal()) : 1.0) + glow, 1.0);
 }
 """
 )
+
+# Lays a picture of premultiplied colours under what is there.
+COVER = """
+#version 330
+in vec2 in_corner;
+void main() { gl_Position = vec4(in_corner, 0.0, 1.0); }
+"""
+UNDER = """
+#version 330
+uniform sampler2D picture;
+out vec4 result;
+void main() { result = texelFetch(picture, ivec2(gl_FragCoord.xy), 0); }
+"""
 
 GEOMETRY = (
     _SURFACE

@@ -2,5 +2,5 @@
 
 import pytest
 
-for package in ("trimesh", "moderngl", "pebble"):
+for package in ("trimesh", "moderngl", "pebble", "plyfile", "mapbox_earcut"):
     pytest.importorskip(package, reason=f"needs {package}, of the render extra")

@@ -113,6 +113,50 @@ def test_layers_of_glass(unlit):
         assert unlit.surfaces(camera, FOV_Y).depth[64, 64] == pytest.approx(1.8, abs=1e-5)
 
 
+LEVEL = pose(projection.Camera(np.array([0, 0, 1.8]), *np.array([[1, 0, 0], [0, 1, 0], [0, 0, -1]]), 0.8, 0.8))
+
+
+@pytest.mark.parametrize(("opacity", "alpha"), [(0.3, 130), (0.1, 48), (0.5, 191), (0.7, 232)])
+def test_a_see_through_box_is_even(unlit, opacity, alpha):
+    """Two walls of opacity a hide 1 - (1 - a)^2, at every pixel, also where its triangles meet."""
+    with unlit.loaded(shapes.mesh(shapes.part(shapes.box((0.7, 0.7, 0.7)), (1.0, 0.0, 0.0, opacity)))):
+        middle = unlit.colour(LEVEL, FOV_Y)[46:82, 46:82]
+    assert np.abs(middle[..., 3].astype(int) - alpha).max() <= 1
+    assert (middle[..., :3] == (255, 0, 0)).all()
+
+
+def test_see_through_surfaces_are_laid_over_each_other_from_the_back(unlit):
+    """Whatever their order in the file: green glass before red glass before a blue wall, and blue light with it."""
+    sheets = [
+        shapes.part(shapes.box((0.8, 0.8, 0.0), (0, 0, z)), colour)
+        for z, colour in ((0.3, (0, 1, 0, 0.25)), (0.1, (1, 0, 0, 0.5)), (-0.1, (0, 0, 1, 1)), (-0.3, (1, 1, 1, 0.5)))
+    ]
+    light = np.array([0.75 * 0.5, 0.25, 0.75 * 0.5])
+    expected = np.round(255 * np.where(light > 0.0031, 1.055 * light ** (1 / 2.4) - 0.055, 0))
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)):
+        with unlit.loaded(shapes.mesh(*(sheets[i] for i in order))):
+            middle = unlit.colour(LEVEL, FOV_Y)[50:78, 50:78]
+        assert (middle[..., 3] == 255).all()
+        assert np.abs(middle[..., :3] - expected).max() <= 1
+
+
+def test_edges_of_what_is_see_through_keep_their_colour(unlit):
+    with unlit.loaded(shapes.mesh(shapes.part(shapes.ball(radius=0.4), (1.0, 0.25, 0.0, 0.05)))):
+        rgba = unlit.colour(LEVEL, FOV_Y)
+    seen = rgba[rgba[..., 3] > 0]
+    assert len(seen) > 2000
+    assert np.abs(seen[:, :3].astype(int) - (255, 137, 0)).max() <= 2
+
+
+def test_two_rasterizers_in_one_process(unlit, lit):
+    """Each draws into its own pictures."""
+    box = shapes.mesh(shapes.part(shapes.box(), (0.2, 0.4, 0.6, 1.0)))
+    with unlit.loaded(box), lit.loaded(box):
+        plain, shaded = unlit.colour(LEVEL, FOV_Y), lit.colour(LEVEL, FOV_Y)
+    assert np.abs(plain[64, 64, :3].astype(int) - (124, 170, 203)).max() <= 1
+    assert (shaded[64, 64, :3] != plain[64, 64, :3]).all()
+
+
 def test_light_comes_from_above(lit):
     """The same grey is darker below; the light stands still in the world."""
     values = {}

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import tests.data.object_rendering.requirements  # noqa: F401
 from real3d_jax.data import preparation
 from real3d_jax.data.object_rendering import object_list, rendering_run
 from real3d_jax.data.object_rendering.camera_paths import RandomCameras
+from real3d_jax.data.object_rendering.meshes import Emission, Texture, is_plain
 from real3d_jax.data.object_rendering.object_renders import poses
 from real3d_jax.data.object_rendering.rendering_run import render_folder
 from real3d_jax.data.object_rendering.settings import RenderSettings
@@ -148,6 +150,67 @@ def test_other_settings_are_refused(meshes, rendered):
         other = RenderSettings(RandomCameras(distance=(1.6, 2.0)), views=3, image_size=32)
         render_folder(meshes, rendered, other, progress=False)
     assert contents(rendered) == before
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory):
+    """A grey box, a red one, and one whose colours of vertices were divided by 255."""
+    folder = tmp_path_factory.mktemp("coloured")
+    shapes.box().export(folder / "grey.stl")
+    shapes.write_obj(folder / "red.obj", material="Kd 1 0 0")
+    corners = "v 0 0 0 9 99 200\nv 1 0 0 200 99 9\nv 0 1 0 9 9 9\n"
+    (folder / "scaled.obj").write_text(f"{corners}f 1 2 3\n")
+    return folder
+
+
+def test_what_was_repaired_is_counted(coloured, tmp_path):
+    """In the summary and with each object; so are objects without colours. The same when a run goes on."""
+    divided = "its vertices' colours go to 255, and were divided by it"
+    plain = "it has no colours: all of it has one grey"
+    for _ in range(2):
+        render_folder(coloured, tmp_path / "out", SETTINGS, progress=False)
+        summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+        assert summary["notes"] == {plain: 1, divided: 1}
+        assert summary["splits"]["all"]["kept"] == 3
+    origin = json.loads((tmp_path / "out" / "scaled" / "mesh" / "origin.json").read_text())
+    assert origin["notes"] == [divided]
+    done = subprocess.run(command(coloured, tmp_path / "other"), capture_output=True, text=True)
+    assert f"1 x {plain}" in done.stdout and f"1 x {divided}" in done.stdout
+    assert "--allow_missing_files" not in done.stdout
+
+
+def test_what_to_do_about_missing_files_is_said(coloured, tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(coloured, raw)
+    shapes.write_obj(raw / "bare.obj", material="map_Kd wood.png")
+    done = subprocess.run(command(raw, tmp_path / "out"), capture_output=True, text=True)
+    assert "1 x '...', which it names, is missing" in done.stdout
+    assert "--allow_missing_files takes objects without" in done.stdout
+
+
+def test_objects_without_colours_can_be_left_out(coloured, tmp_path):
+    settings = RenderSettings(RandomCameras(), views=3, image_size=32, require_colour=True)
+    render_folder(coloured, tmp_path / "out", settings, progress=False)
+    assert rejected(tmp_path / "out") == {"grey": "it has no colours: all of it has one grey"}
+    done = subprocess.run(
+        command(coloured / "grey.stl", tmp_path / "b", "--require_colour"), capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "all of it has one grey" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "colour", [(0.5, 0.5, 0.5, 1), (1, 1, 1, 1), (1, 0.5, 0.5, 1), "two greys", "texture", "light"]
+)
+def test_which_objects_are_plain(colour):
+    box = shapes.part(shapes.box(), colour if isinstance(colour, tuple) else (0.5, 0.5, 0.5, 1))
+    if colour == "two greys":
+        box.colours[3:, :, :3] = 0.4
+    elif colour == "texture":
+        box = box._replace(texture=Texture(shapes.picture()))
+    elif colour == "light":
+        box = box._replace(emission=Emission(box.uv, box.colours[..., :3], None))
+    assert is_plain([box]) == (colour in ((0.5, 0.5, 0.5, 1), (1, 1, 1, 1)))
 
 
 def test_other_folders_are_refused(meshes, tmp_path):

@@ -1,0 +1,1 @@
+"""Readers of mesh files: one for each format, and what they share."""
