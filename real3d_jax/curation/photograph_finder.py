@@ -1,8 +1,8 @@
 """Finds photographs by what annotation tools and detectors call them.
 
 Tools write more than a path below the input: folders of the machine that annotated (`/datasets/set/cats/1.jpg`,
-`C:\\photos\\1.jpg`), addresses (`data/local-files/?d=cats/1.jpg`), percent signs, another Unicode form, and Label Studio
-eight digits of its own before the name (`cb0618f6-1.jpg`).
+`C:\\photos\\1.jpg`), addresses (`data/local-files/?d=cats/1.jpg`), percent signs, another Unicode form, and, in Label
+Studio, eight digits before the name (`cb0618f6-1.jpg`).
 """
 
 import collections
@@ -57,9 +57,7 @@ class PhotographFinder:
                 return Found(key, False, "file names in another case or Unicode form")
         for spelling, _ in _spellings(name):
             folder, slash, last = spelling.rpartition("/")
-            if (bare := _UPLOADED.sub("", last)) != last and (
-                key := _by_ending(folder + slash + bare, self._endings)
-            ):
+            if (bare := _UPLOADED.sub("", last)) != last and (key := _by_ending(folder + slash + bare, self._endings)):
                 return Found(key, False, "file names with Label Studio's digits")
         return None
 
