@@ -86,7 +86,7 @@ class Nerf:
         rgba, repair = _rgba(path, mask)
         repaired.extend([repair] if repair else [])
         height, width = rgba.shape[:2]
-        intrinsics = frame.intrinsics((width, height))
+        intrinsics = frame.intrinsics((width, height), picture=path.name)
         square, left, top = _squared(rgba)
         side = len(square)
         pixels = intrinsics * [width, height, width, height] + [0, 0, left, top]
@@ -96,12 +96,13 @@ class Nerf:
 
     def _placed(self, key: str, views: Sequence[View]) -> Sequence[View]:
         """The views with the world's origin where the cameras look."""
+        centre = transforms_json.nearest_to_axes([view.c2w for view in views])
+        if centre is not None:
+            renders.check_faces_origin([_moved(view, centre) for view in views], where=f"'{key}'")
         if self.recentre:
-            centre = transforms_json.nearest_to_axes([view.c2w for view in views])
             if centre is None:
                 raise Unusable(f"'{key}' has cameras that all look the same way, so its centre is not known")
             views = [_moved(view, centre) for view in views]
-        renders.check_faces_origin(views, where=f"'{key}'")
         beside = [_misses_origin(view) for view in views]
         if sum(beside) > len(views) / 2:
             raise Unusable(
@@ -141,7 +142,8 @@ def _find(folder: pathlib.Path, name: str) -> pathlib.Path:
         for path in (folder / ending, *(folder / f"{ending}{suffix}" for suffix in _SUFFIXES)):
             if path.is_file():
                 return path
-    raise Unusable(f"'{pathlib.PurePosixPath(name).name}' is missing")
+    last = pathlib.PurePosixPath(name)
+    raise Unusable(f"'{last.name if last.suffix in _SUFFIXES else f'{last.name}.png'}' is missing")
 
 
 def _rgba(path: pathlib.Path, mask: pathlib.Path | None) -> tuple[UInt8[np.ndarray, "H W 4"], str]:

@@ -18,22 +18,7 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources import renders
 
 # Numbers other than 0 and words other than these bend the picture or read the pose otherwise.
-_BENDING = (
-    "k1",
-    "k2",
-    "k3",
-    "k4",
-    "k5",
-    "k6",
-    "p1",
-    "p2",
-    "s1",
-    "s2",
-    "s3",
-    "s4",
-    "distortion_params",
-    "rolling_shutter",
-)
+_BENDING = (*(f"{axis}{n}" for axis in "kps" for n in range(1, 7)), "distortion_params", "rolling_shutter")
 _STRAIGHT = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
 _OTHER_POSES = ("from_na", "is_fisheye", "fisheye_crop_radius", "ortho_scale", "orthographic")
 _AGREE = 0.02  # share by which a focal length may differ from the field of view beside it
@@ -57,8 +42,12 @@ class Frame:
     lens: Mapping[str, Any]
     where: str
 
-    def intrinsics(self, size: tuple[int, int]) -> Float[np.ndarray, "4"]:
+    def intrinsics(self, size: tuple[int, int], *, picture: str) -> Float[np.ndarray, "4"]:
         """Normalised `fx, fy, cx, cy` of a picture of such width and height, which may be a smaller copy.
+
+        Args:
+          size: the picture's.
+          picture: its file's name, for messages.
 
         Raises:
           Unusable: a number is missing or contradicts another, the lens bends the picture, or the picture has another
@@ -67,7 +56,7 @@ class Frame:
         where = self.where
         width, height = (self._number(name, default) for name, default in zip("wh", size, strict=True))
         if min(width, height) < 1 or abs(width * size[1] - height * size[0]) > max(width, height):
-            raise Unusable(f"{where} is for {width:g} x {height:g} pixels, and its picture has {size[0]} x {size[1]}")
+            raise Unusable(f"'{picture}' has {size[0]} x {size[1]} pixels, and {where} is for {width:g} x {height:g}")
         focal_x, focal_y = self._focals(width, height)
         centre_x, centre_y = self._number("cx", width / 2), self._number("cy", height / 2)
         for name, centre, extent in (("cx", centre_x, width), ("cy", centre_y, height)):

@@ -14,6 +14,8 @@ from real3d_jax.data.sources import renders
 from real3d_jax.data.sources.layout import RENDERS, is_litter
 from real3d_jax.errors import UserError
 
+_OTHERS = ("transforms", "transforms_train", "transforms_val", "transforms_test")  # the cameras of NeRF's scenes
+
 
 @dataclasses.dataclass(frozen=True)
 class Views:
@@ -41,7 +43,7 @@ class Views:
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
         keys = renders.subfolders(self.source)
-        if not any(self._files(key, (".json",)) for key in keys):
+        if not any(path for key in keys for path in self._files(key, (".json",)) if path.stem not in _OTHERS):
             raise UserError(
                 f"'{self.source}' holds no views: name a folder with OBJECT/00000.png and OBJECT/00000.json in it."
             )

@@ -1,8 +1,8 @@
 """The renders of Objaverse that Zero-1-to-3 was trained on (https://github.com/cvlab-columbia/zero123).
 
 An object has 12 views as published, or 24 if rendered again, which is found out. A `.npy` file is the 3 x 4
-world-to-camera matrix of a Blender camera, whose axes are those of OpenGL. The field of view is not stored: a lens of 35
-on a sensor of 32 has 49.13 degrees, which its authors round to 49.1.
+world-to-camera matrix of a Blender camera, whose axes are those of OpenGL. The field of view is not stored: a lens of
+35 on a sensor of 32 has 49.13 degrees, which its authors round to 49.1.
 """
 
 import collections
