@@ -94,7 +94,7 @@ def _check_whole(path: pathlib.Path, end: Callable[[bytes], int]) -> None:
         raise Unusable(f"'{path.name}' of the sparse model is missing") from error
     try:
         whole = end(content) == len(content)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         whole = False
     if not whole:
         raise Unusable(f"'{path.name}' of the sparse model is truncated or damaged")

@@ -175,7 +175,9 @@ def check_camera(c2w: Float[np.ndarray, "4 4"], intrinsics: Float[np.ndarray, "4
     Raises:
       Unusable: a number is not finite, the upper left 3x3 is no rotation, or a focal length is not positive.
     """
-    if not (np.isfinite(c2w).all() and np.isfinite(intrinsics).all()):
+    with np.errstate(over="ignore"):  # as records store them
+        finite = all(np.isfinite(np.asarray(values, np.float32)).all() for values in (c2w, intrinsics))
+    if not finite:
         raise Unusable(f"{where} has a camera with numbers that are not finite")
     if not frames.is_pose(c2w):
         raise Unusable(f"{where} has a camera whose axes are no rotation, or that stands at the origin")
