@@ -28,8 +28,9 @@ def _check_cameras(path: pathlib.Path) -> list[list[str]]:
     for number, words in _lines(path):
         if words:
             kind = words[1] if len(words) > 4 and words[1] in pycolmap.CameraModelId.__members__ else None
-            count = len(pycolmap.Camera.create_from_model_name(1, kind, 1.0, 1, 1).params) if kind else -1
-            _require(path, number, len(words) == 4 + count and _are_counts(words[0:1] + words[2:4]))
+            count = len(pycolmap.Camera.create_from_model_name(1, kind, 1.0, 1, 1).params) if kind else 0
+            _require(path, number, bool(kind) and len(words) == 4 + count)
+            _require(path, number, _are_counts(words[0:1] + words[2:4]))
             _require(path, number, _are_numbers(words[4:]) and int(words[2]) > 0 and int(words[3]) > 0)
             found.append(words)
     _check_count(path, len(found))

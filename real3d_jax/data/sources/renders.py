@@ -83,10 +83,15 @@ def numbers(content: Mapping[str, Any], key: str, shape: tuple[int, ...], *, whe
         values = np.array(content[key])
     except (ValueError, OverflowError):  # rows of different lengths
         values = np.array(None)
-    if values.shape != shape or values.dtype.kind not in "iuf":
+    if values.shape != shape or values.dtype.kind not in "iuf" or _has_truth(content[key]):
         expected = f"array of {shape} numbers" if shape else "number"
         raise Unusable(f"{where} has no {expected} in '{key}'")
     return values.astype(np.float64)
+
+
+def _has_truth(value: Any) -> bool:
+    """Whether true or false stands among numbers, which NumPy would take for 1 or 0."""
+    return any(_has_truth(entry) for entry in value) if isinstance(value, list) else isinstance(value, bool)
 
 
 def intrinsics_from_fov(x_fov: float, y_fov: float, *, where: str) -> Float[np.ndarray, "4"]:
