@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from real3d_jax.data.sources.layout import is_litter, open_image
+from real3d_jax.data.sources.layout import open_image
 from real3d_jax.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -89,7 +89,7 @@ def _split(source: str) -> tuple[pathlib.Path, str]:
 
 
 def _is_photograph(path: pathlib.Path, folder: pathlib.Path) -> bool:
-    hidden = any(is_litter(part) for part in path.relative_to(folder).parts)
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 

@@ -18,7 +18,6 @@ from PIL import Image
 
 from real3d_jax.data import transforms
 from real3d_jax.data.frames import is_pose
-from real3d_jax.data.sources.layout import is_litter
 from real3d_jax.errors import UserError
 from real3d_jax.evaluation.foreign_frames import map_camera, read_similarity
 from real3d_jax.evaluation.geometry import find_mesh
@@ -113,7 +112,7 @@ def open_renders(folder: Path) -> list[RenderedInstance]:
         raise UserError(f"--renders '{folder}' is no folder: give one that holds a folder for each instance.")
     if (folder / PREDICTED).is_dir() or (folder / POSES).is_file():
         return [_open(folder, folder.resolve().name)]
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not is_litter(path.name))
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not inside:
         raise UserError(
             f"--renders '{folder}' holds no instance: it must hold folders with {INPUT}, {POSES}, {PREDICTED}/ and "
@@ -177,9 +176,7 @@ def _check_pairs(folder: Path, names: Sequence[str]) -> None:
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(path.name for path in folder.glob("*.png") if not is_litter(path.name)))
+    return tuple(sorted(path.name for path in folder.glob("*.png"))) if folder.is_dir() else ()
 
 
 def _opened(path: Path) -> Image.Image:

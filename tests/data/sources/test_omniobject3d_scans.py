@@ -12,6 +12,7 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources import omniobject3d_scans
 from real3d_jax.data.sources.omniobject3d import OmniObject3D
 from real3d_jax.errors import UserError
+from real3d_jax.evaluation import geometry
 from tests.data import miniatures, projection
 
 KEY = "anise/anise_001"
@@ -59,6 +60,7 @@ def lay(root):
 def test_extents_and_axes_are_those_of_the_renders(root):
     laid = lay(root)
     assert (laid.kept, laid.rejected) == ([KEY], [])
+    assert geometry.find_mesh(root / "out", KEY) == root / "out" / f"{KEY}.ply"  # where the evaluation looks
     mesh = trimesh.load_mesh(root / "out" / f"{KEY}.ply", process=False)
     np.testing.assert_allclose(mesh.extents, BOX, rtol=1e-5)
     found = mesh.vertices[np.lexsort(mesh.vertices.T)]

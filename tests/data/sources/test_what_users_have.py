@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from real3d_jax.data import photograph_files
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.gobjaverse import GObjaverse
 from real3d_jax.data.sources.nerf import Nerf
@@ -21,7 +20,6 @@ from real3d_jax.data.sources.views import Views
 from real3d_jax.data.sources.wild_images import WildImages
 from real3d_jax.data.sources.zero123 import Zero123
 from real3d_jax.errors import UserError
-from real3d_jax.evaluation import foreign_renders
 from tests.data import miniatures, projection
 
 SIZE = 64
@@ -69,18 +67,6 @@ def test_litter_beside_photographs(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "cats/a.png")
     litter(tmp_path)
     assert list(WildImages(tmp_path).keys()) == ["cats/a"]
-    assert [found.file for found in photograph_files.find(str(tmp_path))[1]] == ["cats/a.png"]
-
-
-def test_litter_beside_renders_of_other_methods(tmp_path):
-    for name in ("input.png", "pred/000.png", "gt/000.png"):
-        (tmp_path / "chair" / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (16, 16)).save(tmp_path / "chair" / name)
-    poses = {"fov_y": 40.0, "distance": 3.0, "views": [{"azimuth": 30, "elevation": 0}]}
-    (tmp_path / "chair/poses.json").write_text(json.dumps(poses))
-    litter(tmp_path)
-    (found,) = foreign_renders.open_renders(tmp_path)
-    assert (found.key, found.names, found.true) == ("chair", ("000.png",), True)
 
 
 @pytest.mark.parametrize(
