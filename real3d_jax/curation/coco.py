@@ -256,11 +256,22 @@ def _list(content: Mapping[str, Any], field: str, path: pathlib.Path) -> list[An
 def _names(content: Mapping[str, Any], path: pathlib.Path) -> dict[int | str, str]:
     rows = content.get("categories") or []
     try:
-        names = {_hashable(row["id"]): str(row["name"]).strip() for row in rows}
+        names = {_hashable(row["id"]): _name(row["name"]) for row in rows}
     except (TypeError, KeyError) as error:
         raise UserError(f"'{path}' has 'categories' without 'id' or 'name': put the file right.") from error
     _check_once(rows, "name", f"'{path}' has two 'categories'")
     return names
+
+
+def _name(value: Any) -> str:
+    """A category's name, which may be a number.
+
+    Raises:
+      TypeError: it is neither.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"{value!r} is no name")
+    return str(value).strip()
 
 
 def _hashable(value: Any) -> int | str:

@@ -158,6 +158,12 @@ def test_ids_of_images(tmp_path, image, annotation):
     assert not found.unmatched
 
 
+@pytest.mark.parametrize("name", [None, True, {}, ["Bus"], 1.5])
+def test_names_of_categories_that_are_no_text(tmp_path, name):
+    with pytest.raises(UserError, match="'categories' without 'id' or 'name'"):
+        read(tmp_path, [], categories=[{"id": 2, "name": name}])
+
+
 @pytest.mark.parametrize("field", ["images", "categories"])
 def test_two_entries_of_one_id_are_refused(tmp_path, field):
     rows = {"images": [{"id": 1, "file_name": "one.png"}, {"id": "1", "file_name": "b.jpg"}]}

@@ -84,7 +84,7 @@ def check(tmp_path: pathlib.Path, kind: str, seeds: range) -> int:
             found, unmatched = read(tmp_path / "c.json", text)
         except Exception as error:
             raise AssertionError(f"{kind}, seed {seed}, {how}: {type(error).__name__}: {error}") from error
-        if isinstance(found, Segmentation):
+        if isinstance(found, Segmentation) and not how.endswith("replaced by '1'"):  # which may be a number as text
             _check(found, unmatched, value, f"{kind}, seed {seed}, {how}")
         lost += not isinstance(found, Segmentation) or len(found.instances) < len(BOXES)
     return lost
@@ -97,7 +97,8 @@ def _check(found: Segmentation, unmatched: int, value: Any, how: str) -> None:
         expected = [mask_of(box) for box in BOXES] if number is None else [mask_of(BOXES[number])]
         assert any(np.array_equal(instance.mask, mask) for mask in expected), f"{how}: another mask"
         if number is not None:
-            assert instance.category in (("cat", "dog")[number % 2], "")[: 1 + isinstance(value, list)], how
+            right = (("cat", "dog")[number % 2], "")[: 1 + isinstance(value, list)]
+            assert instance.category in right or "'name' replaced by" in how, f"{how}: {instance.category}"
     annotations = value["annotations"] if isinstance(value, dict) else value
     seen = np.any([np.zeros(SIZE, bool), *(i.mask for i in (*found.instances, *found.neighbours))], axis=0)
     for place in found.unknown:

@@ -58,7 +58,8 @@ def change(value: Any, rng: np.random.Generator) -> tuple[Any, str]:
     waiting = [value]
     while waiting:
         found = waiting.pop()
-        entries = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+        entries = list(found.items()) if isinstance(found, dict) else []
+        entries += list(enumerate(found)) if isinstance(found, list) else []
         places += [(found, place) for place, _ in entries]
         waiting += [entry for _, entry in entries]
     if not places or rng.random() < 0.03:
