@@ -2,7 +2,8 @@
 
     python launch/evaluate.py --config configs/eval/omniobject3d.py --checkpoint runs/real3d
 
-With the true meshes at hand, `--config.geometry.meshes=FOLDER` adds Chamfer distances.
+With the true meshes at hand, `--config.geometry.meshes=FOLDER` adds Chamfer distances; launch/lay_scans.py makes the
+folder of the data set's raw scans.
 """
 
 from ml_collections import ConfigDict

@@ -69,6 +69,7 @@ def _parser() -> simple_parsing.ArgumentParser:
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to make")
     found = parser.add_argument_group("instances, by one of")
     found.add_argument("--instances", type=pathlib.Path, help="COCO data set file or list of results, JSON")
+    found.add_argument("--instances_as_stored", action="store_true", help="made without the files' EXIF rotation")
     found.add_argument("--segmentation_model", help="Mask2Former, OneFormer, ...: hub name or folder")
     found.add_argument("--detector", help="Grounding DINO, whose boxes --sam makes into masks: hub name or folder")
     found.add_argument("--sam", default="facebook/sam-vit-huge", help="SAM: hub name or folder")
@@ -76,6 +77,7 @@ def _parser() -> simple_parsing.ArgumentParser:
     found.add_argument("--categories", type=pathlib.Path, help="names of the category ids of a list of results, JSON")
     depth = parser.add_argument_group("depth, by one of")
     depth.add_argument("--depth", type=pathlib.Path, help="folder of NAME.npy or NAME.png (16 bits)")
+    depth.add_argument("--depth_as_stored", action="store_true", help="made without the photographs' EXIF rotation")
     depth.add_argument("--depth_model", help="Depth Anything, DPT, ...: hub name or folder")
     depth.add_argument("--depth_kind", choices=DEPTH_KINDS, help="of the files (disparity) or the model (its own)")
     work = parser.add_argument_group("work")
@@ -111,7 +113,7 @@ def _segmentation(options: argparse.Namespace, min_score: float) -> Loadable[Seg
     if options.instances:
         from real3d_jax.curation.backends.precomputed_instances import PrecomputedInstances
 
-        return PrecomputedInstances()
+        return PrecomputedInstances(options.instances_as_stored)
     from real3d_jax.curation.backends import segmentation_models
 
     if options.segmentation_model:
@@ -126,7 +128,7 @@ def _depth(options: argparse.Namespace) -> Loadable[DepthBackend]:
     if options.depth:
         from real3d_jax.curation.backends.precomputed_depth import PrecomputedDepth
 
-        return PrecomputedDepth(options.depth.resolve(), options.depth_kind or "disparity")
+        return PrecomputedDepth(options.depth.resolve(), options.depth_kind or "disparity", options.depth_as_stored)
     from real3d_jax.curation.backends.depth_models import DepthModel
 
     return DepthModel(options.depth_model, options.depth_kind, options.device)
@@ -154,6 +156,10 @@ def _tell(folder: pathlib.Path, summary: Mapping[str, Any]) -> None:
     print(f"{folder}: {photographs['all']} photographs, {instances['all']} instances, {instances['kept']} kept")
     for reason, count in sorted(summary["reasons"].items(), key=lambda pair: -pair[1]):
         print(f"  {count} x {reason}")
+    if summary.get("repaired"):
+        print("read as meant, of the instances file:")
+        for what, count in sorted(summary["repaired"].items(), key=lambda pair: -pair[1]):
+            print(f"  {count} x {what}")
     if summary["rejected"]:
         print(f"could not be used, with reasons, in {folder / 'rejected.jsonl'}:")
         for reason, count in sorted(summary["rejected"].items(), key=lambda pair: -pair[1]):

@@ -19,6 +19,7 @@ VERBS = {
     "benchmark": "measures what things cost on this machine",
     "inspect-data": "shows what is in a data set, and whether its cameras are right",
     "render-objects": "renders meshes into views to train on",
+    "lay-scans": "lays OmniObject3D's scans into the world of its renders",
     "unpack-furniture": "takes meshes out of Sweet Home 3D's furniture libraries",
     "print-config": "prints a config, with all changes, as a file",
 }

@@ -20,7 +20,8 @@ def decode(segmentation: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     """The mask of an annotation's `segmentation`.
 
     Args:
-      segmentation: `{"size": [height, width], "counts": text or numbers}`, or a list of polygons `[x, y, x, y, ...]`.
+      segmentation: `{"size": [height, width], "counts": text or numbers}`, or a list of such or of polygons
+        `[x, y, x, y, ...]`, which are joined.
       size: height and width of the photograph.
 
     Raises:
@@ -29,6 +30,8 @@ def decode(segmentation: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     if isinstance(segmentation, dict):
         return _from_runs(segmentation, size)
     if isinstance(segmentation, list) and segmentation:
+        if all(isinstance(part, dict) for part in segmentation):
+            return np.any([_from_runs(part, size) for part in segmentation], axis=0)
         return _from_polygons(segmentation, size)
     raise Unusable("its segmentation is neither run lengths nor polygons")
 
@@ -67,7 +70,7 @@ def _from_runs(runs: dict[str, Any], size: tuple[int, int]) -> Bool[np.ndarray, 
         raise Unusable("its run lengths lack 'size' or 'counts'")
     if tuple(stated) != size:
         raise Unusable(f"its mask is {stated[0]} x {stated[1]}, the photograph {size[0]} x {size[1]} (height x width)")
-    if isinstance(counts, list) and not all(type(n) is int for n in counts):
+    if isinstance(counts, list) and not all(type(n) is int and abs(n) < 2**62 for n in counts):
         raise Unusable("its run lengths are no whole numbers")
     numbers = run_lengths(counts) if isinstance(counts, str) else np.array(counts, np.int64)
     if (numbers < 0).any() or numbers.sum() != size[0] * size[1]:
@@ -85,4 +88,6 @@ def _from_polygons(polygons: Sequence[Any], size: tuple[int, int]) -> Bool[np.nd
         longest = max(size)
         if not all(-longest <= number <= 2 * longest for number in polygon):  # NaN is out as well
             raise Unusable("its polygons reach far outside the photograph")
+    if all(0 <= number <= 1 for polygon in polygons for number in polygon):
+        raise Unusable("its polygons lie between 0 and 1: they look like shares of the photograph, not pixels")
     return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *size))).astype(bool)

@@ -5,6 +5,7 @@ is renamed into place before it. Shards that stand are kept. The metadata come l
 `dataset_info.json` is unfinished.
 """
 
+import collections
 import dataclasses
 import json
 import os
@@ -114,7 +115,7 @@ def _write_shard(
 ) -> None:
     path = folder / shard_name(source.schema, split, number, count)
     schema_features = records.features(source.schema)
-    contents = _Contents([], [], [])
+    contents, repaired = _Contents([], [], []), collections.Counter()
     with folders.replacing(path) as partial:
         # One record per group: what Grain reads at random must not share a compressed block.
         writer = ArrayRecordWriter(str(partial), "group_size:1")
@@ -128,25 +129,28 @@ def _write_shard(
                         writer.write(encoded)
                     contents.items.append((item.key, len(item.records)))
                     contents.dropped.extend(item.dropped)
+                    repaired.update(item.repaired)
         finally:
             writer.close()
+        contents.repaired.update(sorted(repaired.items()))
         folders.replace_text(_items_file(path), json.dumps(dataclasses.asdict(contents)))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Contents:
-    """What a shard holds (items and their numbers of records), and what was left out of it."""
+    """What a shard holds (items and their numbers of records), what was left out of it, and what was repaired."""
 
     items: list[tuple[str, int]]
     rejected: list[Rejection]
     dropped: list[Rejection]
+    repaired: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def _read_contents(shard: pathlib.Path) -> _Contents:
     """What `_write_shard` has written beside a shard; JSON has lists where there were tuples."""
     found = json.loads(_items_file(shard).read_text())
     left_out = {kind: [Rejection(*entry) for entry in found[kind]] for kind in _LEFT_OUT}
-    return _Contents([(key, count) for key, count in found["items"]], **left_out)
+    return _Contents([(key, count) for key, count in found["items"]], **left_out, repaired=found.get("repaired", {}))
 
 
 def _items_file(shard: pathlib.Path) -> pathlib.Path:
@@ -172,7 +176,8 @@ def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, i
         items = [item for contents in listed for item in contents.items]
         folders.replace_text(folder / index_name(split), json.dumps(items))
         left_out = [[entry for part in listed for entry in getattr(part, kind)] for kind in _LEFT_OUT]
-        reports.append(rejections.Report(split, count, items, *left_out))
+        repaired = sum((collections.Counter(contents.repaired) for contents in listed), collections.Counter())
+        reports.append(rejections.Report(split, count, items, *left_out, repaired=dict(repaired)))
         splits.append(
             tfds.core.SplitInfo(
                 name=split,

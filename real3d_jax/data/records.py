@@ -77,11 +77,13 @@ class Item(NamedTuple):
       records: its views or its photograph, or the bytes that `encode` made of them. Several photographs of one object
         are alternatives: training draws one of them each time.
       dropped: views that were left out, where a source can do without some.
+      repaired: what was unusual about its files and read as meant, by kind, once for each file.
     """
 
     key: str
     records: tuple[View, ...] | tuple[Photograph, ...] | tuple[bytes, ...]
     dropped: tuple[Rejection, ...] = ()
+    repaired: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

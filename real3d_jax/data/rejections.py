@@ -4,7 +4,7 @@ import collections
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from real3d_jax.data.records import Rejection
@@ -23,6 +23,7 @@ class Report(NamedTuple):
       items: those kept, and their numbers of records.
       rejected: items left out.
       dropped: views left out of items that were kept.
+      repaired: files that were read as meant, by what was unusual about them.
     """
 
     split: str
@@ -30,6 +31,7 @@ class Report(NamedTuple):
     items: Sequence[tuple[str, int]]
     rejected: Sequence[Rejection]
     dropped: Sequence[Rejection]
+    repaired: Mapping[str, int] = {}
 
 
 def lines(reports: Sequence[Report]) -> str:
@@ -42,7 +44,7 @@ def lines(reports: Sequence[Report]) -> str:
 
 
 def summary(reports: Sequence[Report]) -> dict[str, Any]:
-    """Counts of each split (`items` = `kept` + `rejected`), and how often each kind of reason occurred."""
+    """Counts of each split (`items` = `kept` + `rejected`), and how often each kind of reason and repair occurred."""
     reasons = collections.Counter(kind(entry.reason) for r in reports for entry in (*r.rejected, *r.dropped))
     splits = {
         report.split: {
@@ -54,7 +56,8 @@ def summary(reports: Sequence[Report]) -> dict[str, Any]:
         }
         for report in reports
     }
-    return {"splits": splits, "reasons": dict(sorted(reasons.items()))}
+    repaired = sum((collections.Counter(report.repaired) for report in reports), collections.Counter())
+    return {"splits": splits, "reasons": dict(sorted(reasons.items())), "repaired": dict(sorted(repaired.items()))}
 
 
 def check_any_kept(reports: Sequence[Report], folder: pathlib.Path) -> None:
@@ -79,6 +82,9 @@ def described(folder: pathlib.Path) -> str:
         f"{folder} {split}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
         for split, counts in found["splits"].items()
     ]
+    if found.get("repaired"):
+        told.append("read as meant:")
+        told += [f"  {count} x {what}" for what, count in sorted(found["repaired"].items(), key=lambda pair: -pair[1])]
     if found["reasons"]:
         told.append(f"left out, with reasons, in {folder / LIST}:")
         told += [f"  {count} x {why}" for why, count in sorted(found["reasons"].items(), key=lambda pair: -pair[1])]

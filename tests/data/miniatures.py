@@ -75,6 +75,35 @@ def write_views(folder: pathlib.Path, shots: list[Camera], size: int = SIZE) -> 
         (folder / f"{number:05d}.json").write_text(json.dumps(content))
 
 
+def write_nerf(folder: pathlib.Path, shots: list[Camera], size: int = SIZE) -> None:
+    """A scene of NeRF: `transforms_train.json` without suffixes, and lenses in pixels of a picture of `size`."""
+    (folder / "train").mkdir(parents=True)
+    frames = []
+    for number, camera in enumerate(shots):
+        write_png(folder / "train" / f"r_{number}.png", draw(camera, size))
+        frames.append({"file_path": f"./train/r_{number}", "rotation": 0.0126, "transform_matrix": blender(camera)})
+    focals = [size / 2 / np.tan(fov / 2) for fov in (shots[0].x_fov, shots[0].y_fov)]
+    lens = {"w": size, "h": size, "fl_x": focals[0], "fl_y": focals[1], "camera_angle_x": shots[0].x_fov}
+    (folder / "transforms_train.json").write_text(json.dumps({**lens, "frames": frames}))
+
+
+def write_openlrm(folder: pathlib.Path, shots: list[Camera], size: int = SIZE) -> None:
+    """An object `UID` of OpenLRM: `rgba`, `pose` and `intrinsics.npy`."""
+    for name in ("rgba", "pose"):
+        (folder / name).mkdir(parents=True)
+    for number, camera in enumerate(shots):
+        write_png(folder / "rgba" / f"{number:03d}.png", draw(camera, size))
+        np.save(folder / "pose" / f"{number:03d}.npy", np.array(blender(camera))[:3].astype(np.float32))
+    focals = [size / 2 / np.tan(fov / 2) for fov in (shots[0].x_fov, shots[0].y_fov)]
+    np.save(folder / "intrinsics.npy", np.array([focals, [size / 2, size / 2], [size, size]], np.float32))
+
+
+def blender(camera: Camera) -> list[list[float]]:
+    """Camera to world, 4 x 4, OpenGL axes."""
+    columns = np.stack([camera.right, camera.up, -camera.forward, camera.position], -1)
+    return [*columns.tolist(), [0.0, 0.0, 0.0, 1.0]]
+
+
 def write_png(path: pathlib.Path, image: np.ndarray) -> None:
     """A PNG of 8 bits a channel, or of 16 for uint16, which Pillow cannot write."""
     if image.dtype == np.uint8:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from real3d_jax.curation.depth import DepthKind
-from real3d_jax.curation.instances import Instance
+from real3d_jax.curation.instances import Box, Instance
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 
@@ -26,17 +26,31 @@ class SourceImage(NamedTuple):
       photograph: its file and names.
       rgb: its pixels.
       annotations: what an instances file says of it, as `coco` prepares it; empty without such a file.
+      orientation: what the file's EXIF data ask for, 1 to 8; `rgb` is upright already.
     """
 
     photograph: PhotographFile
     rgb: UInt8[np.ndarray, "H W 3"]
     annotations: Sequence[Mapping[str, Any]] = ()
+    orientation: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         height, width = self.rgb.shape[:2]
         return height, width
+
+
+class UnknownNeighbour(NamedTuple):
+    """Something that may hide others, whose mask is not known.
+
+    Attributes:
+      box: where it is; None if that is not known either.
+      score: its confidence.
+    """
+
+    box: Box | None
+    score: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +61,15 @@ class Segmentation:
       instances: all that were found: those below the least score too.
       crowds: ids of instances that are several objects under one mask (COCO's `iscrowd`): neighbours, but no objects.
       unusable: ids of annotations that are no instances, each with the reason.
+      neighbours: the masks of those that have one.
+      unknown: those that have none.
     """
 
     instances: Sequence[Instance]
     crowds: frozenset[int | str] = frozenset()
     unusable: Sequence[tuple[int | str, str]] = ()
+    neighbours: Sequence[Instance] = ()
+    unknown: Sequence[UnknownNeighbour] = ()
 
 
 @runtime_checkable

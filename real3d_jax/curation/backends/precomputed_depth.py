@@ -11,6 +11,7 @@ from PIL import Image
 
 from real3d_jax.curation.backends.interfaces import SourceImage
 from real3d_jax.curation.depth import DepthKind
+from real3d_jax.data import orientations
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import open_image
 from real3d_jax.errors import UserError
@@ -26,14 +27,17 @@ class PrecomputedDepth:
     Attributes:
       folder: where the files are.
       kind: what their numbers are.
+      as_stored: they belong to the pixels that the files have, before any rotation that EXIF data ask for.
     """
 
     folder: pathlib.Path
     kind: DepthKind = "disparity"
+    as_stored: bool = False
 
     def settings(self) -> Mapping[str, Any]:
         """See `Loadable`."""
-        return {"depth": "precomputed", "depth_kind": self.kind}
+        as_stored = {"depth_as_stored": True} if self.as_stored else {}
+        return {"depth": "precomputed", "depth_kind": self.kind, **as_stored}
 
     def load(self) -> "PrecomputedDepth":
         """See `Loadable`."""
@@ -48,7 +52,9 @@ class PrecomputedDepth:
     def _read_or_say(self, image: SourceImage) -> Float[np.ndarray, "H W"] | Unusable:
         try:
             path = self._find(image.photograph.names)
-            return _checked(_read(path), image.size, path.name)
+            orientation = image.orientation if self.as_stored else 1
+            size = orientations.stored_size(image.size, orientation)
+            return orientations.upright(_checked(_read(path), size, path.name), orientation)
         except Unusable as error:
             return error
 

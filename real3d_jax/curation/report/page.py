@@ -21,6 +21,7 @@ _TITLES = {
     "truncated": ("Truncated", "The box comes near the border of the photograph."),
     "category": ("Category", "Its category is excluded."),
     "crowd": ("Crowd", "Several objects under one mask."),
+    "unknown_neighbour": ("Unknown neighbour", "It touches an annotation of which no mask is known."),
     "ambiguous_boundary": ("Ambiguous boundary", "At a sampled point the mask does not tell inside from outside."),
     "thin": ("Thin", "Nothing is left of the mask at the size of a record."),
     "no_depth": ("No depth", "The depth is unknown where it was needed."),

@@ -49,6 +49,7 @@ class Statistics:
       categories: kept and all instances of each category.
       histograms: by the path of the number in a decision line.
       rejected: photographs and annotations that could not be used, by kind of reason.
+      repaired: annotations that were read as meant, by what was odd about them.
     """
 
     def __init__(self, settings: Mapping[str, Any]):
@@ -57,6 +58,7 @@ class Statistics:
         self.reasons: collections.Counter[str] = collections.Counter()
         self.categories: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
         self.rejected: collections.Counter[str] = collections.Counter()
+        self.repaired: collections.Counter[str] = collections.Counter()
         self.histograms = _histograms(settings["rules"])
         self._examples: dict[str, list[tuple[str, Mapping[str, Any]]]] = collections.defaultdict(list)
 
@@ -93,6 +95,7 @@ class Statistics:
             "instances": {"all": self.reasons.total(), "kept": self.reasons[KEPT]},
             "reasons": dict(sorted(self.reasons.items())),
             "rejected": dict(sorted(self.rejected.items())),
+            "repaired": dict(sorted(self.repaired.items())),
             "categories": {name: {"kept": kept, "all": all_} for name, (kept, all_) in sorted(self.categories.items())},
             "settings": dict(self.settings),
         }

@@ -33,6 +33,7 @@ def assemble(
     count: int,
     *,
     unmatched: Sequence[Mapping[str, Any]],
+    repaired: Mapping[str, int],
     settings: Mapping[str, Any],
     held_out: int,
     progress: bool = True,
@@ -44,6 +45,7 @@ def assemble(
       parts: all done.
       count: how many there are.
       unmatched: lines of `rejected.jsonl` about what belongs to no part.
+      repaired: how much of the instances file was not written as COCO has it, by kind.
       settings: what made the results, as JSON.
       held_out: records of the test split.
       progress: shows bars on stderr.
@@ -63,6 +65,7 @@ def assemble(
             starts.append(len(keys))
         rejected.writelines(_line(line) for line in unmatched)
         statistics.add_unmatched(unmatched)
+        statistics.repaired.update(repaired)
     if keys:
         source = _source(parts, keys, starts, settings=settings, held_out=held_out)
         record_writer.write(folder / RECORDS, source, progress=progress)

@@ -120,7 +120,7 @@ class Curation:
             self.out,
             parts,
             count,
-            unmatched=json.loads(unmatched.read_text()),
+            **json.loads(unmatched.read_text()),
             settings=settings,
             held_out=self.held_out,
             progress=progress,
@@ -136,7 +136,8 @@ class Curation:
             of = {photograph.key: annotations.of.get(photograph.key, ()) for photograph in chosen}
             parts.write_job(number, Job(chosen, of))
         with replacing(unmatched) as file:
-            json.dump([entry._asdict() for entry in annotations.unmatched], file)
+            lines = [entry._asdict() for entry in annotations.unmatched]
+            json.dump({"unmatched": lines, "repaired": dict(annotations.repaired)}, file)
 
 
 def _digest(path: pathlib.Path, option: str) -> str:

@@ -15,6 +15,7 @@ from real3d_jax.curation.backends.interfaces import (
     Segmentation,
     SegmentationBackend,
     SourceImage,
+    UnknownNeighbour,
 )
 from real3d_jax.curation.depth import to_disparity
 from real3d_jax.curation.instances import Instance
@@ -22,12 +23,13 @@ from real3d_jax.curation.parts import Job, Result
 from real3d_jax.curation.report.examples import ExampleDrawer
 from real3d_jax.curation.rules.decisions import Decision, decide_all
 from real3d_jax.curation.settings import CurationSettings
-from real3d_jax.data import photograph_files, records, transforms
+from real3d_jax.data import orientations, photograph_files, records, transforms
 from real3d_jax.data.records import SINGLE_VIEW, Photograph, Unusable
 from real3d_jax.data.sources.layout import PHOTOGRAPHS, crop_to_object
 
 CROWD = "crowd"  # reasons of the curator's own: several objects under one mask,
-THIN = "thin"  # and nothing left of the mask at the record's size
+THIN = "thin"  # nothing left of the mask at the record's size,
+UNKNOWN_NEIGHBOUR = "unknown_neighbour"  # and an annotation that may hide it, of which no mask is known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +109,8 @@ class LoadedCurator:
             except Unusable as error:
                 collected.reject(photograph.file, str(error))
             else:
-                yield SourceImage(photograph, rgb, job.annotations.get(photograph.key, ()))
+                orientation = orientations.read_orientation(self.options.folder / photograph.file)
+                yield SourceImage(photograph, rgb, job.annotations.get(photograph.key, ()), orientation)
 
     def _curate_batch(self, batch: Sequence[SourceImage], collected: "_Collected") -> None:
         segmented = []
@@ -133,11 +136,14 @@ class LoadedCurator:
     ) -> None:
         disparity = to_disparity(depth, kind=self.depth.kind)
         rules = self.options.rules
-        decisions = decide_all(segmentation.instances, disparity, settings=rules, image_key=image.photograph.key)
-        decided = [
-            (instance, _without_crowds(instance, decision, segmentation.crowds))
-            for instance, decision in zip(segmentation.instances, decisions, strict=True)
-        ]
+        everything = [*segmentation.instances, *segmentation.neighbours]
+        decisions = decide_all(everything, disparity, settings=rules, image_key=image.photograph.key)
+        unknown = [place for place in segmentation.unknown if place.score >= rules.filters.min_score]
+        reach = rules.occlusion.contact_kernel // 2 + 1
+        decided = []
+        for instance, decision in zip(segmentation.instances, decisions, strict=False):  # neighbours come after them
+            decision = _without_crowds(instance, decision, segmentation.crowds)
+            decided.append((instance, _without_unknown(instance, decision, unknown, reach)))
         for instance, decision in decided:
             collected.decide(image, instance, decision)
         collected.drawer.offer(image, disparity, decided)
@@ -206,3 +212,20 @@ def _without_crowds(instance: Instance, decision: Decision, crowds: Iterable[int
     if instance.instance_id not in crowds:
         return decision
     return dataclasses.replace(decision, kept=False, reason=CROWD)
+
+
+def _without_unknown(
+    instance: Instance, decision: Decision, unknown: Iterable[UnknownNeighbour], reach: int
+) -> Decision:
+    """Nobody can tell whether a neighbour without a mask hides what it touches, so that is not kept."""
+    if not decision.kept or not any(_touches(instance, place, reach) for place in unknown):
+        return decision
+    return dataclasses.replace(decision, kept=False, reason=UNKNOWN_NEIGHBOUR)
+
+
+def _touches(instance: Instance, place: UnknownNeighbour, reach: int) -> bool:
+    if place.box is None:
+        return True
+    left, top, right, bottom = place.box
+    near = instance.mask[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach]
+    return bool(near.any())

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from real3d_jax.data.object_rendering import mesh_files
 from real3d_jax.data.object_rendering.look_alikes import Shapes
 from real3d_jax.data.records import Rejection, Unusable
+from real3d_jax.data.sources.layout import is_litter
 from real3d_jax.errors import UserError
 
 SUFFIX = ".sh3f"
@@ -73,7 +74,7 @@ def unpack(source: pathlib.Path, folder: pathlib.Path) -> tuple[list[Model], lis
     Raises:
       UserError: there is no library, one cannot be read, or the folder is there already.
     """
-    archives = sorted(source.glob(f"*{SUFFIX}"))
+    archives = sorted(path for path in source.glob(f"*{SUFFIX}") if not is_litter(path.name))
     if not archives:
         raise UserError(f"'{source}' holds no libraries: name the folder of Sweet Home 3D's *{SUFFIX} files.")
     if folder.exists():

@@ -18,6 +18,7 @@ from real3d_jax.data.boxes import Box, Square
 from real3d_jax.data.frames import centred_intrinsics
 from real3d_jax.data.records import CENTRED_FIRST, Item, Rejection, Unusable, View
 from real3d_jax.data.sources.layout import check_alpha, check_camera, check_view, cut_out, open_image
+from real3d_jax.data.sources.mask_files import open_mask
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
 
@@ -95,7 +96,7 @@ class Shot:
           Unusable: a file is missing or damaged, or has another size than the camera's.
         """
         image = self.straight(open_photograph(self.image), self.image)
-        alpha = self.straight(open_mask(self.mask), self.mask)
+        alpha = self.straight(Image.fromarray(open_mask(self.mask).alpha), self.mask)
         return cut_out(np.asarray(image), np.asarray(alpha), where=f"'{self.image.name}'")
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n"]]:
@@ -125,21 +126,18 @@ class Survey(NamedTuple):
       boxes: the object's box in each shot that is sound so far, by name.
       inside: in how many of these masks each point lies.
       dropped: the other shots.
+      repaired: masks that were not grey files of 8 bits, by kind.
     """
 
     boxes: dict[str, Box]
     inside: Float[np.ndarray, "n"]
     dropped: list[Rejection]
+    repaired: list[str]
 
 
 def open_photograph(path: pathlib.Path) -> Image.Image:
     """RGB, as stored: cameras belong to the picture before any rotation that its EXIF data ask for."""
     return open_image(path, modes=("RGB", "L")).convert("RGB")
-
-
-def open_mask(path: pathlib.Path) -> Image.Image:
-    """A mask of 8 bits."""
-    return open_image(path, modes=("L", "1")).convert("L")
 
 
 def survey(
@@ -154,17 +152,18 @@ def survey(
       points: of the source's world, to look up in the masks.
     """
     points = np.zeros((0, 3)) if points is None else points
-    found = Survey({}, np.zeros(len(points)), [])
+    found = Survey({}, np.zeros(len(points)), [], [])
     for shot in shots:
         try:
             check_camera(shot.c2w, shot.intrinsics, where=f"'{shot.camera_file}'")
-            mask = open_mask(shot.mask)
-            alpha = np.asarray(shot.straight(mask, shot.mask))
-            for seen in (np.asarray(mask), alpha):  # straightening cuts corners off, or leaves them black
+            mask, repaired = open_mask(shot.mask)
+            alpha = np.asarray(shot.straight(Image.fromarray(mask), shot.mask))
+            for seen in (mask, alpha):  # straightening cuts corners off, or leaves them black
                 check_alpha(seen, threshold=threshold, where=f"'{shot.mask.name}'")
         except Unusable as error:
             found.dropped.append(Rejection(f"{key}/{shot.name}", str(error)))
             continue
+        found.repaired.extend([repaired] if repaired else [])
         found.boxes[shot.name] = boxes.object_box(alpha, threshold=threshold)
         found.inside[:] += _lie_inside(points, shot, alpha)
     return found
@@ -216,7 +215,8 @@ def make_item(
     first = next(iter(views.values()))
     scale = centred_intrinsics(squares.fov_y)[1] / first.intrinsics[1] if squares.fov_y else 1.0
     ordered = [first, *(views[shot.name] for shot in shots if shot.name in views and shot.name != first.view)]
-    return Item(key, tuple(_zoomed(view, scale) for view in ordered), tuple(sorted(dropped)))
+    zoomed = tuple(_zoomed(view, scale) for view in ordered)
+    return Item(key, zoomed, tuple(sorted(dropped)), tuple(surveyed.repaired))
 
 
 def evenly(shots: Sequence[_T], count: int) -> Sequence[_T]:

@@ -85,7 +85,10 @@ class CO3D:
         shots, dropped = [], []
         for number, frame in captures.evenly(self._frames(category, sequence), self.frames):
             try:
-                shots.append(self._shot(frame, where=f"frame {number} of '{_FRAMES}'"))
+                shot = self._shot(frame, where=f"frame {number} of '{_FRAMES}'")
+                if any(shot.name == other.name for other in shots):
+                    raise Unusable(f"frame {number} of '{_FRAMES}' names '{shot.image.name}' a second time")
+                shots.append(shot)
             except Unusable as error:
                 dropped.append(Rejection(f"{key}/{number}", str(error)))
         surveyed = captures.survey(key, shots, threshold=_BOX)

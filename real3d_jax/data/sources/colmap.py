@@ -1,4 +1,4 @@
-"""Sparse models of COLMAP, read with `pycolmap`, which is an extra.
+"""Sparse models of COLMAP, binary or text, read with `pycolmap`, which is an extra.
 
 COLMAP's cameras have OpenCV axes (x right, y down, z forward); they become OpenGL axes here and nowhere else. Its pixel
 positions start at the upper left corner of the picture, as everywhere in this package.
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from real3d_jax.data.records import Unusable
+from real3d_jax.data.sources import colmap_text
 from real3d_jax.data.sources.captures import Mesh
 from real3d_jax.errors import check_installed
 
@@ -40,10 +41,12 @@ class Model(NamedTuple):
     Attributes:
       images: name, camera to world with OpenGL axes, and lens of each picture, in the order of their names.
       points: in world coordinates.
+      camera_file: where the poses come from.
     """
 
     images: list[tuple[str, Float[np.ndarray, "4 4"], ModelCamera]]
     points: Float[np.ndarray, "n 3"]
+    camera_file: str = "images.bin"
 
 
 def check_reader() -> None:
@@ -52,15 +55,19 @@ def check_reader() -> None:
 
 
 def read_model(folder: pathlib.Path) -> Model:
-    """The model in a folder of binary files.
+    """The model in a folder of binary files or, if there is none of these, of text files.
 
     Raises:
       Unusable: a file is missing or damaged, or a camera is no perspective one.
     """
     import pycolmap
 
-    for name, end in _ENDS.items():
-        _check_whole(folder / name, end)
+    as_text = not any((folder / name).exists() for name in _ENDS) and (folder / colmap_text.IMAGES).exists()
+    if as_text:
+        colmap_text.check(folder)
+    else:
+        for name, end in _ENDS.items():
+            _check_whole(folder / name, end)
     try:
         model = pycolmap.Reconstruction(folder)
         posed = sorted((image.name, number) for number, image in model.images.items() if image.has_pose)
@@ -71,7 +78,8 @@ def read_model(folder: pathlib.Path) -> Model:
     lenses = {number: _lens(camera) for number, camera in model.cameras.items()}
     points = np.array([point.xyz for point in model.points3D.values()]).reshape(-1, 3)
     images = [(name, model.images[number]) for name, number in posed]
-    return Model([(name, _c2w(image), lenses[image.camera_id]) for name, image in images], points)
+    camera_file = colmap_text.IMAGES if as_text else "images.bin"
+    return Model([(name, _c2w(image), lenses[image.camera_id]) for name, image in images], points, camera_file)
 
 
 def _check_whole(path: pathlib.Path, end: Callable[[bytes], int]) -> None:
@@ -86,7 +94,7 @@ def _check_whole(path: pathlib.Path, end: Callable[[bytes], int]) -> None:
         raise Unusable(f"'{path.name}' of the sparse model is missing") from error
     try:
         whole = end(content) == len(content)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         whole = False
     if not whole:
         raise Unusable(f"'{path.name}' of the sparse model is truncated or damaged")

@@ -8,6 +8,9 @@ nowhere else.
 
 import dataclasses
 import pathlib
+import re
+import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,16 +19,19 @@ from jaxtyping import Float
 
 from real3d_jax.data.records import MULTIVIEW, Item, Unusable, View
 from real3d_jax.data.sources import renders
-from real3d_jax.data.sources.layout import RENDERS
+from real3d_jax.data.sources.layout import RENDERS, is_litter
 from real3d_jax.errors import UserError
+
+_ARCHIVE = ".tar"
+_MEMBER = re.compile(r"(?P<folder>(?:.*/)?)(?P<view>\d+)/(?P=view)\.(?P<kind>png|json)")
 
 
 @dataclasses.dataclass(frozen=True)
 class GObjaverse:
-    """`GROUP/ID/campos_512_v4/00000/00000.png` and `.json`; the level `campos_512_v4` may be missing.
+    """`GROUP/ID.tar`, or `GROUP/ID/campos_512_v4/00000/00000.png` and `.json`; `campos_512_v4` may be missing.
 
-    The data set's archives unpack to the first form, its downloader of single files makes the second. A key is
-    `GROUP/ID`, as in the data set's own index files.
+    The data set's archives are read as they are, or unpacked; its downloader of single files leaves the level away. In
+    an archive the folders of views may lie at any depth. A key is `GROUP/ID`, as in the data set's own index files.
 
     Attributes:
       source: the folder of the groups.
@@ -51,21 +57,31 @@ class GObjaverse:
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
         keys = renders.second_level(self.source)
-        if any(key.rpartition("/")[2].startswith("campos") for key in keys):
+        if any(key.rpartition("/")[2].startswith("campos") for key in keys) or _archives(self.source):
             raise UserError(f"'{self.source}' is one group of G-buffer Objaverse: name the folder above it.")
-        if not any(self._views(key)[1] for key in keys):
+        packed = [
+            f"{group}/{name}" for group in renders.subfolders(self.source) for name in _archives(self.source / group)
+        ]
+        if not packed and not any(self._views(key)[1] for key in keys):
             raise UserError(
                 f"'{self.source}' does not hold G-buffer Objaverse: "
-                "name a folder with GROUP/ID/campos_512_v4/00000/00000.png and 00000.json in it."
+                "name a folder with GROUP/ID.tar, or with GROUP/ID/campos_512_v4/00000/00000.png and 00000.json in it."
             )
-        return keys
+        return sorted({*keys, *packed})
 
     def read(self, key: str) -> Item:
-        """See `Layout`. An object with a missing or damaged view is unusable."""
+        """See `Layout`. An object with a missing or damaged view is unusable.
+
+        Of an object that is there unpacked and packed, the folder counts if it has all views.
+        """
         folder, names = self._views(key)
+        archive = self.source / f"{key}{_ARCHIVE}"
+        if len(names) != self.views and archive.is_file():
+            return self._unpacked(key, archive)
         if len(names) != self.views:
             raise Unusable(f"'{key}' has {len(names)} view folders, not {self.views}")
-        return Item(key, tuple(self._view(key, folder / name) for name in names))
+        files = {name: {kind: folder / name / f"{name}.{kind}" for kind in ("json", "png")} for name in names}
+        return self._item(key, {name: {kind: _read(path) for kind, path in of.items()} for name, of in files.items()})
 
     def _views(self, key: str) -> tuple[pathlib.Path, list[str]]:
         """The folder of an object's views, and their names."""
@@ -76,17 +92,68 @@ class GObjaverse:
             inside = renders.subfolders(folder)
         return folder, [name for name in inside if name.isdigit()]
 
-    def _view(self, key: str, folder: pathlib.Path) -> View:
-        camera_file, image_file = f"{folder.name}.json", f"{folder.name}.png"
-        c2w, intrinsics = _camera(folder / camera_file)
-        image = renders.read_render(folder / image_file, image_size=self.image_size)
-        view = View(key, folder.name, image, c2w, intrinsics)
+    def _unpacked(self, key: str, archive: pathlib.Path) -> Item:
+        try:
+            with tarfile.open(archive, "r:*") as tar:
+                views = _members(tar, f"'{archive.name}'")
+                if len(views) != self.views:
+                    raise Unusable(f"'{archive.name}' has {len(views)} view folders, not {self.views}")
+                return self._item(key, {n: {kind: _extract(tar, of[kind]) for kind in of} for n, of in views.items()})
+        except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+            raise Unusable(f"'{archive.name}' is no whole tar file ({error or type(error).__name__})") from error
+
+    def _item(self, key: str, views: Mapping[str, Mapping[str, bytes]]) -> Item:
+        return Item(key, tuple(self._view(key, name, views[name]) for name in sorted(views)))
+
+    def _view(self, key: str, name: str, content: Mapping[str, bytes]) -> View:
+        camera_file, image_file = f"{name}.json", f"{name}.png"
+        for file, kind in ((camera_file, "json"), (image_file, "png")):
+            if kind not in content:
+                raise Unusable(f"'{file}' is missing")
+        c2w, intrinsics = _camera(renders.parse_json(content["json"], name=camera_file), where=f"'{camera_file}'")
+        image = renders.decode_render(content["png"], image_size=self.image_size, name=image_file)
+        view = View(key, name, image, c2w, intrinsics)
         return renders.checked(view, image_file=image_file, camera_file=camera_file)
 
 
-def _camera(path: pathlib.Path) -> tuple[Float[np.ndarray, "4 4"], Float[np.ndarray, "4"]]:
+def _archives(folder: pathlib.Path) -> list[str]:
+    """The names of the archives in a folder, without their suffix."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.stem for path in folder.iterdir() if path.suffix == _ARCHIVE and not is_litter(path.name))
+
+
+def _read(path: pathlib.Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise Unusable(f"'{path.name}' is missing") from error
+
+
+def _members(tar: tarfile.TarFile, where: str) -> dict[str, dict[str, tarfile.TarInfo]]:
+    """Image and camera of each view. As when it is unpacked, the last of two members of one name counts."""
+    views: dict[str, dict[str, tarfile.TarInfo]] = {}
+    folders = set()
+    for member in tar:
+        match = _MEMBER.fullmatch(member.name.removeprefix("./"))
+        if match and member.isfile() and not any(is_litter(part) for part in match["folder"].split("/")[:-1]):
+            views.setdefault(match["view"], {})[match["kind"]] = member
+            folders.add(match["folder"])
+    if len(folders) > 1:
+        raise Unusable(f"{where} holds views in several folders: {', '.join(sorted(folders)[:3])}")
+    return views
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    content = file.read() if file else b""
+    if len(content) != member.size:
+        raise tarfile.ReadError(f"'{member.name}' is cut short")
+    return content
+
+
+def _camera(camera: Mapping[str, Any], *, where: str) -> tuple[Float[np.ndarray, "4 4"], Float[np.ndarray, "4"]]:
     """`c2w` with OpenGL axes, and normalised intrinsics."""
-    camera, where = renders.read_json(path), f"'{path.name}'"
     x, y, z, origin = (renders.numbers(camera, name, (3,), where=where) for name in ("x", "y", "z", "origin"))
     c2w = np.eye(4)
     c2w[:3] = np.stack([x, -y, -z, origin], -1)

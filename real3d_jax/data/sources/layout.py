@@ -4,6 +4,7 @@ A reader turns the files of one public data set into items of records. It lists 
 them alone, in any process; `preparation.py` does the rest (splits, worker processes, shards, rejections, progress).
 """
 
+import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -68,6 +69,11 @@ def inner_folder(folder: pathlib.Path, other: pathlib.Path | None) -> pathlib.Pu
     return other.resolve().relative_to(folder.resolve())
 
 
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that macOS (`._1.png`, `__MACOSX`) or a NAS (`@eaDir`) puts beside."""
+    return name.startswith(".") or name in ("__MACOSX", "@eaDir")
+
+
 def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
     """An image that is whole.
 
@@ -79,21 +85,28 @@ def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
       Unusable: it is missing, empty, truncated, no image, or has other channels.
     """
     try:
-        if not path.stat().st_size:
-            raise Unusable(f"'{path.name}' is empty (0 bytes)")
-        with Image.open(path) as file:
-            file.verify()  # checksums and the end of a PNG, which decoding does not miss
-        with Image.open(path) as file:
-            file.load()
-            image = file.copy()
-    except Unusable:
-        raise
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise Unusable(f"'{path.name}' is missing") from error
+    except OSError as error:
+        raise Unusable(f"'{path.name}' cannot be read ({_reason(error)})") from error
+    return decode_image(content, name=path.name, modes=modes)
+
+
+def decode_image(content: bytes, *, name: str, modes: Sequence[str]) -> Image.Image:
+    """`open_image` of what a file holds; `name` is the file's."""
+    if not content:
+        raise Unusable(f"'{name}' is empty (0 bytes)")
+    try:
+        with Image.open(io.BytesIO(content)) as file:
+            file.verify()  # checksums and the end of a PNG, which decoding does not miss
+        with Image.open(io.BytesIO(content)) as file:
+            file.load()
+            image = file.copy()
     except Exception as error:  # Pillow raises many kinds for damaged files
-        raise Unusable(f"'{path.name}' cannot be decoded ({_reason(error)})") from error
+        raise Unusable(f"'{name}' cannot be decoded ({_reason(error)})") from error
     if image.mode not in modes:
-        raise Unusable(f"'{path.name}' has mode {image.mode}, not {' or '.join(modes)}")
+        raise Unusable(f"'{name}' has mode {image.mode}, not {' or '.join(modes)}")
     return image
 
 
@@ -162,7 +175,9 @@ def check_camera(c2w: Float[np.ndarray, "4 4"], intrinsics: Float[np.ndarray, "4
     Raises:
       Unusable: a number is not finite, the upper left 3x3 is no rotation, or a focal length is not positive.
     """
-    if not (np.isfinite(c2w).all() and np.isfinite(intrinsics).all()):
+    with np.errstate(over="ignore"):  # as records store them
+        finite = all(np.isfinite(np.asarray(values, np.float32)).all() for values in (c2w, intrinsics))
+    if not finite:
         raise Unusable(f"{where} has a camera with numbers that are not finite")
     if not frames.is_pose(c2w):
         raise Unusable(f"{where} has a camera whose axes are no rotation, or that stands at the origin")

@@ -1,6 +1,7 @@
 """MVImgNet and MVImgNet2.0: videos of objects, masks, COLMAP models (https://github.com/GAP-LAB-CUHK-SZ/MVImgNet).
 
-About 30 pictures of each of 219,188 objects. `sparse/0` is a COLMAP model in binary files. Its authors say that it is
+About 30 pictures of each of 219,188 objects. `sparse/0` is a COLMAP model in binary files; one in
+text files is read as well. Its authors say that it is
 missing or empty where reconstruction failed, and that `sparse/1` and further ones are to be ignored.
 """
 
@@ -17,7 +18,8 @@ from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Item, Rejection, Unu
 from real3d_jax.data.sources import captures, renders
 from real3d_jax.data.sources.captures import Shot, Squares
 from real3d_jax.data.sources.colmap import check_reader, read_model
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, photograph
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, is_litter, photograph
+from real3d_jax.data.sources.mask_files import open_mask
 from real3d_jax.errors import UserError
 
 _MODEL = "sparse/0"
@@ -88,21 +90,22 @@ class MVImgNet:
 
     def _photographs(self, key: str) -> Item:
         """The first sound picture, or every one."""
-        found, dropped = [], []
+        found, dropped, repaired = [], [], []
         for path in _pictures(self.source / key / "images"):
             try:
-                mask = captures.open_mask(self._mask(key, path.name))
+                mask, repair = open_mask(self._mask(key, path.name))
                 where = f"'{path.name}'"
-                rgba = cut_out(np.asarray(captures.open_photograph(path)), np.asarray(mask), where=where)
+                rgba = cut_out(np.asarray(captures.open_photograph(path)), mask, where=where)
                 file = path.relative_to(self.source).as_posix()
                 longest = self.squares.image_size
                 found.append(photograph(key, rgba, file=file, threshold=self.mask_threshold, longest=longest))
+                repaired.extend([repair] if repair else [])
             except Unusable as error:
                 dropped.append(Rejection(f"{key}/{path.stem}", str(error)))
             if found and not self.every_picture:
                 break
         if found:
-            return Item(key, tuple(found), tuple(dropped))
+            return Item(key, tuple(found), tuple(dropped), tuple(repaired))
         why = f" ({dropped[0].reason})" if dropped else ""
         raise Unusable(f"'{key}' has no sound picture{why}")
 
@@ -114,7 +117,7 @@ class MVImgNet:
                 name=pathlib.PurePosixPath(name).stem,
                 image=folder / "images" / name,
                 mask=self._mask(key, name),
-                camera_file=f"{_MODEL}/images.bin",
+                camera_file=f"{_MODEL}/{model.camera_file}",
                 size=camera.size,
                 c2w=c2w,
                 intrinsics=camera.intrinsics,
@@ -148,7 +151,8 @@ def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
     """The photographs of an object, in the order of their names."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    suffixes = (".jpg", ".jpeg", ".png")
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and not is_litter(p.name))
 
 
 def _centre(key: str, points: Float[np.ndarray, "n 3"], surveyed: captures.Survey) -> Float[np.ndarray, "3"]:

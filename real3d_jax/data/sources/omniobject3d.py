@@ -2,7 +2,8 @@
 
 `transforms.json` has the horizontal field of view in radians and a Blender camera's `transform_matrix` for each frame:
 camera to world, OpenGL axes. A frame's `scale` is what the scan was multiplied with before rendering and `rotation` a
-step of the renderer's; the cameras live in the scaled world already, so neither is used.
+step of the renderer's; the cameras live in the scaled world already, so records need neither. `omniobject3d_scans.py`
+lays scans into that world.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from real3d_jax.data.records import MULTIVIEW, Item, Unusable, View
-from real3d_jax.data.sources import renders
+from real3d_jax.data.sources import captures, renders
 from real3d_jax.data.sources.layout import RENDERS, cut_out, open_image
 from real3d_jax.errors import UserError
 
@@ -66,13 +67,32 @@ class OmniObject3D:
 
     def read(self, key: str) -> Item:
         """See `Layout`. An object with a missing or damaged view is unusable."""
+        return Item(key, self.some_views(key, 0))
+
+    def scale(self, key: str) -> float:
+        """What an object's scan was multiplied with before it was rendered.
+
+        Raises:
+          Unusable: it is missing, or frames differ in it.
+        """
+        meta = renders.read_json(self._folder(key) / _CAMERAS)
+        _frames(meta)
+        return _scale(meta)
+
+    def some_views(self, key: str, count: int) -> tuple[View, ...]:
+        """So many of an object's views, spread evenly; 0 gives all.
+
+        Raises:
+          Unusable: one is missing or damaged.
+        """
         folder = self._folder(key)
         meta = renders.read_json(folder / _CAMERAS)
         # Blender's angle of the longer side, and the images are square: the vertical one too.
         fov = float(renders.numbers(meta, "camera_angle_x", (), where=f"'{_CAMERAS}'"))
         intrinsics = renders.intrinsics_from_fov(fov, fov, where=f"'{_CAMERAS}'")
         frames = _frames(meta)
-        return Item(key, tuple(self._view(key, folder, name, frames[name], intrinsics) for name in frames))
+        chosen = captures.evenly(list(frames), count)
+        return tuple(self._view(key, folder, name, frames[name], intrinsics) for name in chosen)
 
     def _folder(self, key: str) -> pathlib.Path:
         """The folder of an object's cameras and images."""
@@ -115,3 +135,16 @@ def _frames(meta: Mapping[str, Any]) -> dict[str, Float[np.ndarray, "4 4"]]:
             raise Unusable(f"{where} names '{name}' a second time")
         poses[name] = renders.numbers(frame, "transform_matrix", (4, 4), where=where)
     return poses
+
+
+def _scale(meta: Mapping[str, Any]) -> float:
+    """What a scan was multiplied with, of which each frame tells.
+
+    Raises:
+      Unusable: a frame lacks it, it is no positive number, or frames differ.
+    """
+    scales = {float(renders.numbers(frame, "scale", (), where=f"a frame of '{_CAMERAS}'")) for frame in meta["frames"]}
+    low, high = min(scales), max(scales)
+    if not 0 < low <= high < np.inf or high - low > 1e-6 * high:
+        raise Unusable(f"'{_CAMERAS}' has scales from {low} to {high}: the frames belong to several renderings")
+    return high

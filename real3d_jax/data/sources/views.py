@@ -1,6 +1,7 @@
 """Views of one's own: the plain layout that `docs/own_data.md` describes and `launch/render_objects.py` writes."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +11,10 @@ from jaxtyping import Float
 
 from real3d_jax.data.records import MULTIVIEW, Item, Unusable, View
 from real3d_jax.data.sources import renders
-from real3d_jax.data.sources.layout import RENDERS
+from real3d_jax.data.sources.layout import RENDERS, is_litter
 from real3d_jax.errors import UserError
+
+_OTHERS = ("transforms", "transforms_train", "transforms_val", "transforms_test")  # the cameras of NeRF's scenes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Views:
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
         keys = renders.subfolders(self.source)
-        if not any(path.suffix == ".json" for key in keys for path in (self.source / key).iterdir()):
+        if not any(path for key in keys for path in self._files(key, (".json",)) if path.stem not in _OTHERS):
             raise UserError(
                 f"'{self.source}' holds no views: name a folder with OBJECT/00000.png and OBJECT/00000.json in it."
             )
@@ -51,11 +54,17 @@ class Views:
         names = self._names(key)
         if not names:
             raise Unusable(f"'{key}' holds no views")
-        return Item(key, tuple(self._view(key, name) for name in names))
+        views = tuple(self._view(key, name) for name in names)
+        renders.check_faces_origin(views, where=f"'{key}'")
+        return Item(key, views)
 
     def _names(self, key: str) -> list[str]:
         """Views of which the image or the camera is there."""
-        return sorted({path.stem for path in (self.source / key).iterdir() if path.suffix in (".json", ".png")})
+        return sorted({path.stem for path in self._files(key, (".json", ".png"))})
+
+    def _files(self, key: str, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
+        found = (self.source / key).iterdir()
+        return [path for path in found if path.suffix in suffixes and not is_litter(path.name)]
 
     def _view(self, key: str, name: str) -> View:
         folder, image_file, camera_file = self.source / key, f"{name}.png", f"{name}.json"
@@ -67,7 +76,18 @@ class Views:
 def _camera(path: pathlib.Path) -> tuple[Float[np.ndarray, "4 4"], Float[np.ndarray, "4"]]:
     camera, where = renders.read_json(path), f"'{path.name}'"
     c2w = renders.numbers(camera, "c2w", (4, 4), where=where)
-    if "intrinsics" in camera:
-        return c2w, renders.numbers(camera, "intrinsics", (4,), where=where)
-    fov_y = np.radians(float(renders.numbers(camera, "fov_y", (), where=where)))
-    return c2w, renders.intrinsics_from_fov(fov_y, fov_y, where=where)
+    given = renders.numbers(camera, "intrinsics", (4,), where=where) if "intrinsics" in camera else None
+    if given is not None:
+        renders.check_units(given, where=where)
+        if "fov_y" not in camera:
+            return c2w, given
+    fov_y = float(renders.numbers(camera, "fov_y", (), where=where))
+    if 0 < fov_y < math.pi:
+        raise Unusable(
+            f"{where} has a field of view of {fov_y} degrees, which looks like radians: {math.degrees(fov_y):.4g} "
+            "degrees (a true one so narrow is to be given as 'intrinsics')"
+        )
+    centred = renders.intrinsics_from_fov(math.radians(fov_y), math.radians(fov_y), where=where)
+    if given is not None and abs(given[1] - centred[1]) > 0.01 * centred[1]:
+        raise Unusable(f"{where} has 'intrinsics' and 'fov_y' that differ: take the wrong one out")
+    return c2w, centred if given is None else given

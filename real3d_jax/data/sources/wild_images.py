@@ -10,8 +10,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import ImageOps
 
+from real3d_jax.data import orientations
 from real3d_jax.data.records import SINGLE_VIEW, Item, Unusable
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, open_image, photograph
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, is_litter, open_image, photograph
+from real3d_jax.data.sources.mask_files import open_mask
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
 
@@ -28,12 +30,15 @@ class WildImages:
     Attributes:
       source: the folder of the images.
       masks: where the photographs have no alpha, the folder of their masks: the same tree with the same names,
-        black and white, as PNG or JPEG.
+        black and white, as PNG or JPEG, in any mode that only one reading makes a mask of.
+      masks_as_stored: the masks belong to the pixels that the photographs' files have, before any rotation that EXIF
+        data ask for; they are turned with the photographs.
       image_size: the longer side of what is stored is made at most so long, in pixels.
     """
 
     source: pathlib.Path
     masks: pathlib.Path | None = None
+    masks_as_stored: bool = False
     image_size: int = 512
 
     schema = SINGLE_VIEW
@@ -42,10 +47,14 @@ class WildImages:
 
     def __post_init__(self) -> None:
         check_options(image_size=self.image_size)
+        if self.masks_as_stored and self.masks is None:
+            raise UserError("There are no masks: --masks_as_stored belongs to --masks.")
 
     def settings(self) -> Mapping[str, Any]:
         """See `Layout`."""
-        return {"dataset": "wild_images", "masks": self.masks is not None, "image_size": self.image_size}
+        as_stored = {"masks_as_stored": True} if self.masks_as_stored else {}
+        masks = self.masks is not None
+        return {"dataset": "wild_images", "masks": masks, "image_size": self.image_size, **as_stored}
 
     def keys(self) -> Sequence[str]:
         """See `Layout`."""
@@ -64,9 +73,14 @@ class WildImages:
     def read(self, key: str) -> Item:
         """See `Layout`."""
         path = _one(self.source, key)
-        rgba = _with_alpha(path) if self.masks is None else _with_mask(path, _one(self.masks, key))
+        repaired = ""
+        if self.masks is None:
+            rgba = _with_alpha(path)
+        else:
+            rgba, repaired = _with_mask(path, _one(self.masks, key), as_stored=self.masks_as_stored)
         file = path.relative_to(self.source).as_posix()
-        return Item(key, (photograph(key, rgba, file=file, threshold=self.mask_threshold, longest=self.image_size),))
+        found = photograph(key, rgba, file=file, threshold=self.mask_threshold, longest=self.image_size)
+        return Item(key, (found,), repaired=(repaired,) if repaired else ())
 
 
 def _files(folder: pathlib.Path, suffixes: Sequence[str], without: pathlib.Path | None = None) -> list[pathlib.Path]:
@@ -78,7 +92,7 @@ def _files(folder: pathlib.Path, suffixes: Sequence[str], without: pathlib.Path 
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in suffixes
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not any(is_litter(part) for part in path.relative_to(folder).parts)
         and not (skipped and path.relative_to(folder).is_relative_to(skipped))
     ]
     return sorted(found, key=lambda path: (_key(path, folder), path.suffix))
@@ -109,7 +123,16 @@ def _with_alpha(path: pathlib.Path) -> UInt8[np.ndarray, "H W 4"]:
     return np.asarray(image.convert("RGBA"))
 
 
-def _with_mask(path: pathlib.Path, mask: pathlib.Path) -> UInt8[np.ndarray, "H W 4"]:
+def _with_mask(path: pathlib.Path, mask: pathlib.Path, *, as_stored: bool) -> tuple[UInt8[np.ndarray, "H W 4"], str]:
+    """The cut-out photograph, and what was unusual about the mask's file."""
     image = ImageOps.exif_transpose(open_image(path, modes=("RGB", "L", "RGBA", "CMYK")))
-    alpha = ImageOps.exif_transpose(open_image(mask, modes=("1", "L")))
-    return cut_out(np.asarray(image.convert("RGB")), np.asarray(alpha.convert("L")), where=f"'{path.name}'")
+    turned = orientations.read_orientation(path)
+    alpha, repaired = open_mask(mask)
+    alpha = orientations.upright(alpha, turned if as_stored else orientations.read_orientation(mask))
+    rgb = np.asarray(image.convert("RGB"))
+    if not as_stored and turned != 1 and alpha.shape == rgb.shape[1::-1] != rgb.shape[:2]:
+        raise Unusable(
+            f"'{mask.name}' looks as if made on '{path.name}' as stored, without its EXIF rotation: --masks_as_stored "
+            "turns all masks"
+        )
+    return cut_out(rgb, alpha, where=f"'{path.name}'"), repaired

@@ -237,7 +237,10 @@ def test_bad_input_is_listed_and_the_rest_goes_on(few, tmp_path):
     (few / "images/0000.png").write_bytes((few / "images/0000.png").read_bytes()[:300])
     np.save(few / "depth/0001.npy", np.ones((5, 5), np.float32))
     (few / "depth/0002.npy").unlink()
-    annotations[3 * len(OBJECTS) + 3]["segmentation"] = {"size": [10, 10], "counts": [100]}
+    annotations[3 * len(OBJECTS) + 3] |= {
+        "segmentation": {"size": [10, 10], "counts": [100]},
+        "bbox": [112, 75, 38, 35],
+    }
     annotations[3 * len(OBJECTS) + 4]["score"] = 7
     annotations[3 * len(OBJECTS) + 5]["id"] = annotations[3 * len(OBJECTS) + 6]["id"]
     content["images"].append({"id": 500, "file_name": "gone.png"})

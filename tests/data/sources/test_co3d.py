@@ -154,6 +154,16 @@ def test_frames_are_in_the_order_of_their_numbers(source):
     assert len(set(names)) == 6
 
 
+def test_a_frame_that_is_listed_twice_is_one_record(source):
+    before = CO3D(source, squares=Squares(image_size=64)).read(KEY)
+    edit(source / "apple/frame_annotations.jgz", lambda entries: entries.append(entries[0]))
+    co3d._annotations.cache_clear()
+    twice = json.loads(gzip.decompress((source / "apple/frame_annotations.jgz").read_bytes()))[-1]
+    item = CO3D(source, squares=Squares(image_size=64)).read(f"apple/{twice['sequence_name']}")
+    assert len(item.records) == len(before.records)
+    assert [entry.reason.endswith("a second time") for entry in item.dropped] == [True]
+
+
 def test_a_sequence_without_a_point_cloud(source):
     edit(source / "apple/sequence_annotations.jgz", lambda entries: entries[0].update(point_cloud=None))
     with pytest.raises(Unusable, match=rf"'{SEQUENCE}' has no point cloud in 'sequence_annotations.jgz'"):

@@ -48,6 +48,9 @@ def gobjaverse(tmp_path):
         (lambda c: c.update(x=[1.0, 0.0]), r"no array of \(3,\) numbers in 'x'"),
         (lambda c: c.update(x=[1.0, [0.0], 2.0]), r"no array of \(3,\) numbers in 'x'"),
         (lambda c: c.update(x=["1", "0", "0"]), r"no array of \(3,\) numbers in 'x'"),
+        (lambda c: c.update(x=[True, 0.0, 0.0]), r"no array of \(3,\) numbers in 'x'"),  # NumPy takes true for 1
+        (lambda c: c.update(x_fov=True), "no number in 'x_fov'"),
+        (lambda c: c.update(origin=[1e39, 0.0, 0.0]), "not finite"),  # as float32, which records have
         (lambda c: c.update(x_fov="wide"), "no number in 'x_fov'"),
         (lambda c: c.update(x_fov=39.6), "field of view of 39.6 radians"),
         (lambda c: c.update(y_fov=0.0), "field of view of 0.0 radians"),

@@ -20,7 +20,9 @@ from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.gobjaverse import GObjaverse
 from real3d_jax.data.sources.layout import Layout
+from real3d_jax.data.sources.nerf import Nerf
 from real3d_jax.data.sources.omniobject3d import OmniObject3D
+from real3d_jax.data.sources.openlrm import OpenLRM
 from real3d_jax.data.sources.views import Views
 from real3d_jax.data.sources.zero123 import Zero123
 from real3d_jax.errors import UserError
@@ -75,6 +77,26 @@ CASES = {
         100,
         ("r_0", "r_1", "r_2"),
         "render/images/r_1.png",
+    ),
+    "nerf": Case(
+        Nerf,
+        miniatures.write_nerf,
+        {},
+        ("chair", "lego"),
+        (X_FOV, Y_FOV),
+        24,
+        ("r_0", "r_1", "r_2"),
+        "train/r_1.png",
+    ),
+    "openlrm": Case(
+        OpenLRM,
+        miniatures.write_openlrm,
+        {"views": VIEWS},
+        ("0a1b2c", "fd9e8f"),
+        (X_FOV, Y_FOV),
+        32,
+        ("000", "001", "002"),
+        "rgba/001.png",
     ),
     "views": Case(
         Views,
