@@ -99,9 +99,11 @@ def isosurface(density: Float[np.ndarray, "x y z"], *, radius: float, threshold:
     if np.isnan(highest):
         raise UserError("The field's density is not a number at some points: its weights or its input are broken.")
     if highest <= threshold:
+        remedy = f"look at its renders, and set the threshold below that, to {highest / 2:.2g} say"
+        if not float(f"{highest / 2:.2g}") > 0:
+            remedy = "no threshold shows a surface, so look at the input and the weights"
         raise UserError(
-            f"The field is empty: its highest density is {highest:.3g}, not above the threshold {threshold:g}; look at "
-            "its renders, or lower the threshold."
+            f"The field is empty: its highest density is {highest:.3g}, not above the threshold {threshold:g}: {remedy}."
         )
     closed = np.pad(density, 1)
     vertices, faces, _, _ = skimage.measure.marching_cubes(closed, threshold, gradient_direction="ascent")
