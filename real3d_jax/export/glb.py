@@ -58,7 +58,8 @@ def write_glb(
         buffers.append({"buffer": 0, "byteOffset": len(binary), "byteLength": array.nbytes, "target": target})
         binary += array.tobytes()
     accessors = [
-        {"bufferView": number, "count": len(array), **accessor} for number, (array, accessor) in enumerate(views.values())
+        {"bufferView": number, "count": len(array), **accessor}
+        for number, (array, accessor) in enumerate(views.values())
     ]
     tree = {
         "asset": {"version": "2.0", "generator": GENERATOR},
