@@ -8,8 +8,8 @@
 Without --checkpoint it is the small model that comes with the package.
 The object must be cut out (a transparent background), or rembg does it (--cut_out). The same command goes on where a
 stopped one left off, and photographs that were edited are done again. Exit codes: 0 finished, 2 a photograph or a
-setting cannot be used, or a mesh is empty (one sentence says why; the others are done), 143 or 130 stopped by SIGTERM or
-Ctrl-C.
+setting cannot be used, or a mesh is empty (one sentence says why; the others are done), 143 or 130 stopped by SIGTERM
+or Ctrl-C.
 """
 
 import argparse

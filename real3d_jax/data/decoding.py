@@ -25,7 +25,7 @@ def decoded(path: pathlib.Path) -> Image.Image:
     """The photograph in a file, in one of MODES; a CMYK one with a colour profile, and any other one's, is in sRGB.
 
     Raises:
-      Unusable: it is missing, empty, truncated, too large, an animation, or of a kind that is not read; says what to do.
+      Unusable: it is missing, empty, truncated, too large, an animation, or of a kind that is not read.
     """
     name = path.name
     try:

@@ -102,7 +102,7 @@ def open_file(path: pathlib.Path) -> Image.Image:
 def _split(source: str) -> tuple[pathlib.Path, tuple[str, ...]]:
     """The folder that is searched, and the parts of the pattern below it."""
     path = pathlib.Path(source)
-    if path.is_file() or path.is_symlink() and not path.is_dir():
+    if path.is_file() or (path.is_symlink() and not path.is_dir()):
         return path.parent, ("".join(f"[{c}]" if c in _WILDCARDS else c for c in path.name),)
     if path.is_dir() or not any(c in source for c in _WILDCARDS):
         return path, (_ANY_FOLDERS, "*")

@@ -9,7 +9,6 @@ DIR may also be a single instance.
 
 import codecs
 import dataclasses
-import itertools
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,19 +19,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from real3d_jax.data import transforms
-from real3d_jax.data.decoding import decoded
 from real3d_jax.data.frames import is_pose
-from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.evaluation.foreign_frames import map_camera, read_similarity
+from real3d_jax.evaluation.foreign_images import images_in, names_of, opened, read_image, upright_size
 from real3d_jax.evaluation.geometry import GLTF, SAME, check_axes, find_mesh, moved, read_mesh, upright
 from real3d_jax.export.glb import is_own
 from real3d_jax.export.isosurface import Mesh
 
 INPUT, PREDICTED, TRUE, POSES = "input", "pred", "gt", "poses.json"
-_IMAGES = (".png", ".jpg", ".jpeg", ".webp")
-_ORIENTATION = 0x0112  # EXIF; from 5 on width and height are exchanged
 _MESH = "mesh"
 _SAME_POSE = 0.1  # degrees within which a view is the input view
 _POSE_KEYS = {"fov_y", "distance", "views", "similarity", "mesh_axes"}
@@ -156,35 +151,21 @@ def open_renders(folder: Path) -> list[RenderedInstance]:
     return [_open(path, path.name) for path in inside]
 
 
-def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """An image on white, upright and in sRGB.
-
-    Raises:
-      UserError: it is missing, damaged, an animation, or not of 8 bits a channel.
-    """
-    try:
-        rgba = np.asarray(decoded(path).convert("RGBA"))
-    except Unusable as error:
-        raise UserError(f"'{path}' cannot be read, since {error}.") from error
-    premultiplied = np.asarray(transforms.premultiply(rgba))
-    return premultiplied[..., :3] + (255 - premultiplied[..., 3:])
-
-
 def _open(folder: Path, key: str) -> RenderedInstance:
-    source = next((path for path in _images(folder) if path.stem.lower() == INPUT), None)
+    source = next((path for path in images_in(folder) if path.stem.lower() == INPUT), None)
     for name, there in ((f"{INPUT}.png", source), (POSES, (folder / POSES).is_file())):
         if not there:
             raise UserError(f"'{folder}' has no {name}: add it, or take the folder out of --renders.")
     assert source is not None
-    names = _names(folder / PREDICTED)
+    names = names_of(folder / PREDICTED)
     if not names:
         raise UserError(
             f"'{folder / PREDICTED}' holds no PNG or JPEG: put the method's views there, as 000.png and so on."
         )
-    true_names = _names(folder / TRUE)
+    true_names = names_of(folder / TRUE)
     if true_names:
         _check_pairs(folder, names, true_names)
-    with _opened(source):
+    with opened(source):
         pass
     poses, similarity, axes = _read_poses(folder / POSES, len(names))
     instance = RenderedInstance(key, folder, source.name, names, true_names, poses, similarity, axes)
@@ -206,49 +187,14 @@ def _check_pairs(folder: Path, names: Sequence[str], true_names: Sequence[str]) 
     first: tuple[int, int] | None = None
     for pair in zip(names, true_names, strict=True):
         for part, name in zip((PREDICTED, TRUE), pair, strict=True):
-            with _opened(folder / part / name) as image:
-                size = _upright_size(image)
+            with opened(folder / part / name) as image:
+                size = upright_size(image)
             first = first or size
             if size != first:
                 raise UserError(
                     f"'{folder / part / name}' is {size[0]} x {size[1]} and '{folder / PREDICTED / names[0]}' is "
                     f"{first[0]} x {first[1]}: render all views of an instance at the size of the true ones."
                 )
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height as `read_image` gives them, without decoding."""
-    exif = Image.Exif()
-    exif.load(image.info.get("exif", b""))  # `image.getexif` would decode a PNG
-    return image.size[::-1] if exif.get(_ORIENTATION, 1) > 4 else image.size
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    """Names of pictures in the order of their stems.
-
-    Raises:
-      UserError: two differ in their ending only.
-    """
-    found = sorted(_images(folder), key=lambda path: path.stem)
-    for one, following in itertools.pairwise(found):
-        if one.stem == following.stem:
-            raise UserError(f"'{one}' and '{following.name}' are there: keep the one that is to be scored.")
-    return tuple(path.name for path in found)
-
-
-def _images(folder: Path) -> list[Path]:
-    """Pictures of a folder, without the `._*` files that macOS leaves on other disks."""
-    inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in inside if path.suffix.lower() in _IMAGES and not path.name.startswith(".")]
-
-
-def _opened(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except FileNotFoundError as error:
-        raise UserError(f"'{path}' is missing: add it, or take its folder out of --renders.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"'{path}' is no readable image: write it again.") from error
 
 
 def _read_poses(

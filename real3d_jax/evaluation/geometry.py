@@ -43,8 +43,8 @@ def true_mesh(config: GeometryConfig, key: str) -> Path:
     found = find_mesh(Path(config.meshes).expanduser(), key)
     if found is None:
         raise UserError(
-            f"There is no true mesh of '{key}' in config.geometry.meshes = '{config.meshes}': add {key}.obj, .ply, .stl "
-            "or .glb, or set it to '' to leave geometry out."
+            f"There is no true mesh of '{key}' in config.geometry.meshes = '{config.meshes}': add {key}.obj, .ply, "
+            ".stl or .glb, or set it to '' to leave geometry out."
         )
     return found
 

@@ -105,7 +105,8 @@ def isosurface(density: Float[np.ndarray, "x y z"], *, radius: float, threshold:
         if not float(f"{highest / 2:.2g}") > 0:
             remedy = "no threshold shows a surface, so look at the input and the weights"
         raise UserError(
-            f"The field is empty: its highest density is {highest:.3g}, not above the threshold {threshold:g}: {remedy}."
+            f"The field is empty: its highest density is {highest:.3g}, not above the threshold {threshold:g}: {remedy}"
+            "."
         )
     closed = np.pad(np.asarray(density, np.float32), 1)
     # A point that lies on the surface would be a corner of many surfaces, which then do not close.

@@ -38,7 +38,7 @@ class State:
     """What stands in a photograph's folder.
 
     Attributes:
-      kind: NEW: nothing, or something unfinished. DONE: what is asked for. EMPTY: all but the mesh, since the surface is
+      kind: NEW: nothing, or something unfinished. DONE: what is asked for. EMPTY: all but the mesh, whose surface is
         empty. EDITED: the result of the file before it was changed. FOREIGN: the result of another file. OTHER: the
         result of this picture with other settings. ANEW: one of the last two, which is to be replaced.
       about: the sentence on the empty surface, the other file, or the first setting that differs.

@@ -169,7 +169,7 @@ def test_what_is_no_picture(tmp_path):
     (tmp_path / "a.jpg").write_text("<html>")
     with pytest.raises(Unusable, match=r"no picture of a known format\): save it as PNG"):
         decoded(tmp_path / "a.jpg")
-    with pytest.raises(Unusable, match="'b.jpg' is missing"):
+    with pytest.raises(Unusable, match=r"'b\.jpg' is missing"):
         decoded(tmp_path / "b.jpg")
     lab = io.BytesIO()
     Image.new("LAB", (4, 4)).save(lab, "TIFF")
