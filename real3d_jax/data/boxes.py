@@ -38,8 +38,8 @@ def main_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> tuple[Box, i
       UserError: nothing is there.
     """
     whole = object_box(alpha, threshold=threshold)
-    parts, count = ndimage.label(alpha > threshold, structure=np.ones((3, 3)))
-    if count == 1:
+    parts = np.zeros(alpha.shape, np.int32)
+    if ndimage.label(alpha > threshold, structure=np.ones((3, 3)), output=parts) == 1:
         return whole, 0
     sizes = np.bincount(parts.ravel())[1:]
     is_speck = sizes < SPECK * sizes.max()

@@ -34,7 +34,8 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height as `read_image` gives them, without decoding."""
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))  # `image.getexif` would decode a PNG
-    return image.size[::-1] if exif.get(_ORIENTATION, 1) > 4 else image.size
+    width, height = image.size
+    return (height, width) if exif.get(_ORIENTATION, 1) > 4 else (width, height)
 
 
 def names_of(folder: Path) -> tuple[str, ...]:

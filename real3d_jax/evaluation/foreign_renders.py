@@ -227,7 +227,8 @@ def _read_axes(value: object, where: str) -> Mapping[str, str | None]:
     for word in words.values():
         if word is not None and word not in _AXES:
             raise UserError(f"{where} has no value '{word}': {did_you_mean(str(word), _AXES)}")
-    return {part: words.get(part) for part in (PREDICTED, TRUE)}
+    said = {part: words.get(part) for part in (PREDICTED, TRUE)}
+    return {part: None if word is None else str(word) for part, word in said.items()}
 
 
 def _read_view(view: Mapping[str, Any], tree: Mapping[str, Any], similarity: np.ndarray, where: str) -> ViewPose:

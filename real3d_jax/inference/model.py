@@ -89,6 +89,8 @@ def load(
     found = find_model(os.fspath(source), ema=ema)
     name = variant or _variant(found)
     config = as_trained(found, config_files.load_as(ReconstructionConfig, f"reconstruct:{name}"))
+    if isinstance(background, (int, float, np.number)) and not 0 <= background <= 1:
+        raise UserError(f"background is {background:g}: set it between 0 (black) and 1 (white).")
     camera = {**found.input_camera, **_given(distance=distance, fov_y=fov_y, crop_ratio=crop_ratio)}
     crop = camera.pop("crop_ratio", None)
     config = dataclasses.replace(
@@ -99,8 +101,6 @@ def load(
     )
     checks.check_input(config.input)
     checks.check_orbit(config.orbit)
-    if not 0 <= config.render.background <= 1:
-        raise UserError(f"background is {config.render.background:g}: set it between 0 (black) and 1 (white).")
     trained = dataclasses.replace(config, render=as_trained(found, config).render)  # of which a background is part
     return Model(config, load_checkpoint(found, trained), cut_out=cut_out)
 
