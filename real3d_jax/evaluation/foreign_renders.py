@@ -242,11 +242,13 @@ def _read_view(view: Mapping[str, Any], tree: Mapping[str, Any], similarity: np.
                 raise ValueError("its c2w is no rotation and position")
             if "intrinsics" in view:
                 np.array(view["intrinsics"], np.float64).reshape(4)
-            elif "fov_y" not in view:
-                _number(tree, "fov_y")
+            else:
+                _fov(view if "fov_y" in view else tree)
             return _describe(map_camera(similarity, c2w))
-        _number(view if "fov_y" in view else tree, "fov_y")
+        _fov(view if "fov_y" in view else tree)
         distance = _number(view if "distance" in view else tree, "distance")
+        if distance <= 0:
+            raise ValueError(f"its distance is {distance:g}")
         return ViewPose(_number(view, "azimuth"), _number(view, "elevation"), distance, 0.0)
     except (TypeError, ValueError, KeyError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -262,9 +264,15 @@ def _describe(c2w: Float[np.ndarray, "4 4"]) -> ViewPose:
     return ViewPose(azimuth, elevation, distance, float(np.degrees(np.arccos(cosine))))
 
 
+def _fov(tree: Mapping[str, Any]) -> None:
+    fov = _number(tree, "fov_y")
+    if not 0 < fov < 180:
+        raise ValueError(f"its fov_y is {fov:g} degrees")
+
+
 def _number(tree: Mapping[str, Any], key: str) -> float:
     value = float(tree[key])
-    if not np.isfinite(value):
+    if not np.isfinite(value) or isinstance(tree[key], bool):
         raise ValueError(f"its {key} is {value}")
     return value
 

@@ -11,6 +11,7 @@ import mmap
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -152,7 +153,10 @@ class _Parts:
         start = entry.header_offset + _LOCAL_HEADER.size + sum(lengths)
         if signature != b"PK\x03\x04" or start + entry.file_size > self._map.size:
             raise Damaged(f"its part {name} lies outside of it")
-        return self._map[start : start + entry.file_size]
+        content = self._map[start : start + entry.file_size]
+        if zlib.crc32(content) != entry.CRC:
+            raise Damaged(f"its part {name} does not have its checksum")
+        return content
 
 
 class _Unpickler(pickle.Unpickler):

@@ -245,6 +245,22 @@ def test_poses_with_a_byte_order_mark(tmp_path):
         open_renders(tmp_path / "r")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"distance": -3.0}, "its distance is -3"),
+        ({"fov_y": 0}, "its fov_y is 0 degrees"),
+        ({"fov_y": 200}, "its fov_y is 200 degrees"),
+        ({"distance": True}, "its distance is 1"),
+        ({"distance": None}, "is not understood"),
+    ],
+)
+def test_numbers_that_no_camera_has(tmp_path, change, said):
+    make_instance(tmp_path / "r", poses=poses_of(VIEWS, **change))
+    with pytest.raises(UserError, match=said):
+        open_renders(tmp_path / "r")
+
+
 def test_endings_of_any_case_jpegs_and_files_of_macos(tmp_path):
     make_instance(tmp_path / "r")
     pred, gt = tmp_path / "r" / "pred", tmp_path / "r" / "gt"
