@@ -154,7 +154,7 @@ class _Parts:
         if signature != b"PK\x03\x04" or start + entry.file_size > self._map.size:
             raise Damaged(f"its part {name} lies outside of it")
         content = self._map[start : start + entry.file_size]
-        if zlib.crc32(content) != entry.CRC:
+        if zlib.crc32(content.data) != entry.CRC:
             raise Damaged(f"its part {name} does not have its checksum")
         return content
 
