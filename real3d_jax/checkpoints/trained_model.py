@@ -22,7 +22,7 @@ from real3d_jax.weights.boxed import NAMES, find_checkpoint
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import CONFIG, PARAMS, is_converted, load_trained, load_weights
 from real3d_jax.weights.files import find_file
-from real3d_jax.weights.loading import check_shapes, params_for
+from real3d_jax.weights.loading import check_finite, check_shapes, params_for
 from real3d_jax.weights.trained import FIELD, camera_of_photographs
 
 # What a repository of the hub may hold: converted weights, or a foreign file.
@@ -165,6 +165,7 @@ def load_checkpoint(model: TrainedModel, config: Described) -> Checkpoint:
 def _read_step(folder: Path, ema: bool, where: str, expected: Mapping) -> dict[str, Any]:
     params = read_params(folder, ema=ema)
     check_shapes(params, expected, where=where)
+    check_finite(params, where=where)
     return params
 
 

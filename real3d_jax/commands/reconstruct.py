@@ -7,8 +7,9 @@
 
 Without --checkpoint it is the small model that comes with the package.
 The object must be cut out (a transparent background), or rembg does it (--cut_out). The same command goes on where a
-stopped one left off. Exit codes: 0 finished, 2 a photograph or a setting cannot be used (one sentence says why; the
-others are done), 143 or 130 stopped by SIGTERM or Ctrl-C.
+stopped one left off, and photographs that were edited are done again. Exit codes: 0 finished, 2 a photograph or a
+setting cannot be used, or a mesh is empty (one sentence says why; the others are done), 143 or 130 stopped by SIGTERM
+or Ctrl-C.
 """
 
 import argparse
@@ -45,6 +46,12 @@ def main() -> int:
         metavar="NETWORK",
         help=f"find the object with rembg, by one of its networks (default: {_NETWORK}); needs '.[cut_out]'",
     )
+    parser.add_argument(
+        "--cut_out_always", action="store_true", help="also of photographs whose background is transparent"
+    )
+    parser.add_argument(
+        "--redo", action="store_true", help="make anew what --out has of other settings, or of another picture"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of results: a folder for each photograph")
     arguments, changes = parser.parse_known_args()
 
@@ -57,4 +64,8 @@ def main() -> int:
     from real3d_jax.weights.boxed import default_checkpoint
 
     model = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
-    return reconstruct_all(config, model, arguments.input, arguments.out, cut_out=arguments.cut_out)
+    always = arguments.cut_out_always
+    cut_out = arguments.cut_out or (_NETWORK if always else "")
+    return reconstruct_all(
+        config, model, arguments.input, arguments.out, cut_out=cut_out, always=always, redo=arguments.redo
+    )

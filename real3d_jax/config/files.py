@@ -4,12 +4,13 @@ A config file defines `get_config() -> ml_collections.ConfigDict`. `path.py:word
 means the package's own `configs/real3d.py` (`places`). Changes are written `--config.schedule.steps=100`; they can set
 the keys that the file has, not add any, but for data sets: `--config.data.synthetic.mine.path=FOLDER` adds one (with
 `config.data.ADDED_SETS`), and `--config.data.synthetic.zero123=none` takes one out. `parse` checks the result against
-the schema in `config/`: a mistyped, missing or ill-typed key is refused by name.
+the schema in `config/`: a mistyped, missing or ill-typed key, or one out of its range (`ranges`), is refused by name.
 """
 
 import ast
 import dataclasses
 import importlib.util
+import math
 import re
 import sys
 import types
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import ml_collections
 
-from real3d_jax.config import places
+from real3d_jax.config import places, ranges
 from real3d_jax.config.data import ADDED_SETS
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError, did_you_mean
@@ -110,7 +111,7 @@ def parse(tree: Mapping[str, Any] | ml_collections.ConfigDict) -> Config:
     """Checks a config tree against the schema.
 
     Raises:
-      UserError: a key is unknown (the nearest valid one is named), missing, or holds the wrong type.
+      UserError: a key is unknown (the nearest valid one is named), missing, of the wrong type, or out of its range.
     """
     if isinstance(tree, ml_collections.ConfigDict):
         tree = tree.to_dict()
@@ -128,7 +129,9 @@ def build(schema: type[_T], tree: Any, where: str) -> _T:
     missing = sorted(set(hints) - set(tree))
     if missing:
         raise UserError(f"{where} lacks the key '{missing[0]}': add it to the config file.")
-    return schema(**{key: _value(hints[key], tree[key], f"{where}.{key}") for key in hints})
+    group = schema(**{key: _value(hints[key], tree[key], f"{where}.{key}") for key in hints})
+    ranges.check(group, where)
+    return group
 
 
 def to_tree(config: Any) -> Any:
@@ -193,7 +196,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise UserError(f"{where} must be {wanted}, but is {value!r}.")
         return tuple(_value(t, v, f"{where}[{i}]") for i, (t, v) in enumerate(zip(arguments, value, strict=True)))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
+    if hint is float and isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where} must be a finite number, but is {value}.")
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise UserError(f"{where} must be of type {hint.__name__}, but is {value!r}.")
     return value

@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 from jaxtyping import UInt8
+from scipy import ndimage
 
 from real3d_jax.errors import UserError
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are the places after the last pixel
 Square = tuple[int, int, int]  # left, top, side; it may reach beyond the image
 Size = tuple[int, int]  # width, height
+SPECK = 0.01  # of the largest part's pixels; a hand's finger, a cup's separate handle or a second shoe is more
 
 
 def object_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> Box:
@@ -21,6 +23,36 @@ def object_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> Box:
     top, bottom = _span(alpha.max(1) > threshold)
     left, right = _span(alpha.max(0) > threshold)
     return left, top, right, bottom
+
+
+def main_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> tuple[Box, int]:
+    """The box of an object without specks, and how many specks lie beyond it.
+
+    A speck is a connected part (over sides and corners) with less than SPECK times the pixels of the largest one.
+
+    Args:
+      alpha: of an image.
+      threshold: the object is where alpha is greater.
+
+    Raises:
+      UserError: nothing is there.
+    """
+    whole = object_box(alpha, threshold=threshold)
+    parts = np.zeros(alpha.shape, np.int32)
+    if ndimage.label(alpha > threshold, structure=np.ones((3, 3)), output=parts) == 1:
+        return whole, 0
+    sizes = np.bincount(parts.ravel())[1:]
+    is_speck = sizes < SPECK * sizes.max()
+    found = [(rows, columns, is_speck[number]) for number, (rows, columns) in enumerate(ndimage.find_objects(parts))]
+    kept = [(rows, columns) for rows, columns, speck in found if not speck]
+    top, left = (min(span[axis].start for span in kept) for axis in (0, 1))
+    bottom, right = (max(span[axis].stop for span in kept) for axis in (0, 1))
+    beyond = [
+        rows.start < top or rows.stop > bottom or columns.start < left or columns.stop > right
+        for rows, columns, speck in found
+        if speck
+    ]
+    return (left, top, right, bottom), sum(beyond)
 
 
 def square_around(box: Box, *, ratio: float) -> Square:

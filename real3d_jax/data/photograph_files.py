@@ -2,21 +2,20 @@
 
 import collections
 import dataclasses
-import glob
-import itertools
+import fnmatch
+import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
-from real3d_jax.data.sources.layout import open_image
+from real3d_jax.data.decoding import SUFFIXES, decoded
 from real3d_jax.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-_MODES = ("RGB", "L", "RGBA", "LA", "P", "PA", "CMYK", "1")
 _WILDCARDS = "*?["
+_ANY_FOLDERS = "**"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +25,7 @@ class PhotographFile:
     Attributes:
       file: its path below the input's folder, with '/'.
       names: under which precomputed masks and depth may lie: the path without its suffix and, if no other photograph
-        has the same, the file's stem.
+        has the same, the file's stem. Where photographs differ in their suffix only, the path with it.
     """
 
     file: str
@@ -38,29 +37,51 @@ class PhotographFile:
         return self.names[0]
 
 
-def find(source: str) -> tuple[pathlib.Path, list[PhotographFile]]:
+def _nothing(folder: pathlib.Path) -> bool:
+    return False
+
+
+def find(
+    source: str,
+    *,
+    skip: Callable[[pathlib.Path], bool] = _nothing,
+    same_names: bool = False,
+    reserved: Iterable[str] = (),
+) -> tuple[pathlib.Path, list[PhotographFile]]:
     """The folder of the photographs, and its photographs in the order of their keys.
+
+    Folders that are links are followed, each folder once. What begins with a dot is left out.
 
     Args:
       source: a photograph; a folder, searched with all below it; or a glob pattern (`photos/*/IMG*.jpg`; `**` is any
-        folders), whose folder is the part before the first wildcard.
+        folders), whose folder is the part before the first wildcard. A folder whose own name has brackets is taken
+        by its name.
+      skip: whether to leave out a folder and what is below it, unless `source` is a photograph in it.
+      same_names: takes photographs that differ in their suffix only, and calls them by their names with it.
+      reserved: names that no key may end with; one that would has the suffix, too.
 
     Raises:
-      UserError: there are none, or two differ in their suffix only.
+      UserError: there are none, two differ in their suffix only, or a folder cannot be read.
     """
     folder, pattern = _split(source)
     if not folder.is_dir():
         raise UserError(
             f"--input: there is no folder '{folder}': name a folder of photographs, or a pattern in quotes."
         )
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern) if _is_photograph(path, folder))
+    if pathlib.Path(source).is_file():
+        skip = _nothing
+    files = sorted(file for file in _files(folder, pattern, skip) if pathlib.PurePath(file).suffix.lower() in SUFFIXES)
     if not files:
-        raise UserError(f"--input: '{source}' matches no {', '.join(SUFFIXES)} files: name a folder of photographs.")
-    return folder, _named(sorted(files, key=lambda file: (_key(file), file)), source)
+        hint = " In a pattern '[' begins a set of characters; for itself write '[[]'." if "[" in source else ""
+        raise UserError(
+            f"--input: '{source}' matches no {', '.join(SUFFIXES)} files: name a folder of photographs.{hint}"
+        )
+    keys = _keys(files, set(reserved), source if not same_names else None)
+    return folder, _named(sorted(files, key=lambda file: (keys[file], file)), keys)
 
 
 def read(folder: pathlib.Path, photograph: PhotographFile) -> UInt8[np.ndarray, "H W 3"]:
-    """Its pixels, upright as its EXIF orientation says.
+    """Its pixels, upright as its EXIF orientation says, in sRGB.
 
     Raises:
       Unusable: it is missing, damaged, or no photograph.
@@ -75,38 +96,94 @@ def open_upright(folder: pathlib.Path, photograph: PhotographFile) -> Image.Imag
 
 def open_file(path: pathlib.Path) -> Image.Image:
     """`open_upright` of a file by its path."""
-    return ImageOps.exif_transpose(open_image(path, modes=_MODES))
+    return decoded(path)
 
 
-def _split(source: str) -> tuple[pathlib.Path, str]:
+def _split(source: str) -> tuple[pathlib.Path, tuple[str, ...]]:
+    """The folder that is searched, and the parts of the pattern below it."""
     path = pathlib.Path(source)
-    if path.is_file():
-        return path.parent, glob.escape(path.name)
+    if path.is_file() or (path.is_symlink() and not path.is_dir()):
+        return path.parent, ("".join(f"[{c}]" if c in _WILDCARDS else c for c in path.name),)
     if path.is_dir() or not any(c in source for c in _WILDCARDS):
-        return path, "**/*"
-    fixed = list(itertools.takewhile(lambda part: not any(c in part for c in _WILDCARDS), path.parts))
-    return pathlib.Path(*fixed), str(pathlib.Path(*path.parts[len(fixed) :]))
+        return path, (_ANY_FOLDERS, "*")
+    fixed = pathlib.Path()
+    for number, part in enumerate(path.parts):
+        if any(c in part for c in _WILDCARDS) and not (fixed / part).is_dir():
+            return fixed, path.parts[number:]
+        fixed /= part
+    raise AssertionError(f"'{source}' has wildcards and is a folder")
 
 
-def _is_photograph(path: pathlib.Path, folder: pathlib.Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+def _files(folder: pathlib.Path, pattern: tuple[str, ...], skip: Callable[[pathlib.Path], bool]) -> Iterator[str]:
+    """Files that match, by their paths below the folder. Links are followed last: what they repeat keeps its place."""
+    deepest = None if _ANY_FOLDERS in pattern else len(pattern) - 1
+    seen, places, links = set(), [pathlib.PurePosixPath()], []
+    while places or links:
+        place = places.pop() if places else links.pop(0)
+        real = os.path.realpath(folder / place)
+        if real in seen or skip(folder / place):
+            continue
+        seen.add(real)
+        for entry in _entries(folder / place):
+            below = place / entry.name
+            if not os.path.isdir(entry.path):  # links that lead nowhere are files: they are found to be missing
+                if _matches(below.parts, pattern):
+                    yield below.as_posix()
+            elif deepest is None or len(below.parts) <= deepest:
+                (links if entry.is_symlink() else places).append(below)
 
 
-def _named(files: Sequence[str], source: str) -> list[PhotographFile]:
-    for one, following in itertools.pairwise(files):
-        if _key(one) == _key(following):
-            raise UserError(f"--input: '{source}' has '{one}' and '{following}': rename one of them.")
-    stems = collections.Counter(_stems(files))
-    keys = {_key(file) for file in files}
+def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UserError(f"--input: the folder '{folder}' cannot be read ({error.strerror}): leave it out.") from error
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern or not parts:
+        return not pattern and not parts
+    if pattern[0] == _ANY_FOLDERS:
+        return any(_matches(parts[skipped:], pattern[1:] or ("*",)) for skipped in range(len(parts)))
+    return fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _keys(files: Sequence[str], reserved: set[str], refused_of: str | None) -> dict[str, str]:
+    """A name for each file: the path without its suffix, or with it where others have the same.
+
+    `refused_of` is the source of files that must not differ in their suffix only.
+    """
+    keys = {file: _key(file) for file in files}
+    while True:
+        holders = collections.defaultdict(list)
+        for file in files:
+            holders[keys[file]].append(file)
+        if refused_of is not None and (same := [found for found in holders.values() if len(found) > 1]):
+            one, following = same[0][:2]
+            raise UserError(f"--input: '{refused_of}' has '{one}' and '{following}': rename one of them.")
+        unclear = [file for key, found in holders.items() if len(found) > 1 or _name(key) in reserved for file in found]
+        changed = [file for file in unclear if keys[file] != file]
+        if not changed:
+            return keys
+        keys |= {file: file for file in changed}
+
+
+def _named(files: Sequence[str], keys: dict[str, str]) -> list[PhotographFile]:
+    stems = collections.Counter(_stem(file) for file in files)
+    taken = set(keys.values())
     return [
-        PhotographFile(file, (_key(file), *([stem] if stems[stem] == 1 and stem not in keys else [])))
-        for file, stem in zip(files, _stems(files), strict=True)
+        PhotographFile(file, (keys[file], *([stem] if stems[stem] == 1 and stem not in taken else [])))
+        for file, stem in ((file, _stem(file)) for file in files)
     ]
 
 
-def _stems(files: Iterable[str]) -> list[str]:
-    return [pathlib.PurePosixPath(file).stem for file in files]
+def _name(key: str) -> str:
+    return pathlib.PurePosixPath(key).name
+
+
+def _stem(file: str) -> str:
+    return pathlib.PurePosixPath(file).stem
 
 
 def _key(file: str) -> str:

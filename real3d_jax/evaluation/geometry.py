@@ -9,11 +9,13 @@ from jaxtyping import Float
 from real3d_jax.config.evaluation import GeometryConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError
+from real3d_jax.export.glb import TO_GLTF, is_own
 from real3d_jax.export.isosurface import Mesh, extract_mesh
 from real3d_jax.metrics.meshes import score_mesh
 from real3d_jax.rendering import TriplaneField
 
-MESH_SUFFIXES = (".obj", ".ply", ".glb")
+MESH_SUFFIXES = (".obj", ".ply", ".glb", ".stl")
+GLTF, SAME = "gltf", "same"  # axes of a GLB: y up and the front along z, as glTF says; those of the other formats
 ALIGNED = "_aligned"  # the ending of a metric's name
 _METRICS = ("chamfer_l1", "f_score", "normal_consistency")
 
@@ -24,12 +26,12 @@ def check_geometry(config: GeometryConfig, keys: list[str]) -> None:
     """Says what is missing before anything is computed.
 
     Raises:
-      UserError: the folder or the true mesh of an object is missing.
+      UserError: the folder or the true mesh of an object is missing, or a mesh's axes are not known.
     """
     if not config.meshes:
         return
     for key in keys:
-        true_mesh(config, key)
+        check_axes(true_mesh(config, key), None, remedy="write it as PLY, OBJ or STL in the world of the records")
 
 
 def true_mesh(config: GeometryConfig, key: str) -> Path:
@@ -41,23 +43,50 @@ def true_mesh(config: GeometryConfig, key: str) -> Path:
     found = find_mesh(Path(config.meshes).expanduser(), key)
     if found is None:
         raise UserError(
-            f"There is no true mesh of '{key}' in config.geometry.meshes = '{config.meshes}': add {key}.obj, .ply or "
-            ".glb, or set it to '' to leave geometry out."
+            f"There is no true mesh of '{key}' in config.geometry.meshes = '{config.meshes}': add {key}.obj, .ply, "
+            ".stl or .glb, or set it to '' to leave geometry out."
         )
     return found
 
 
 def find_mesh(folder: Path, name: str) -> Path | None:
-    """The file of a mesh, whatever its format."""
-    return next((path for suffix in MESH_SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), None)
-
-
-def read_mesh(path: Path) -> Mesh:
-    """The triangles of a file, all its parts in one.
+    """The file of a mesh, whatever its format, and its ending in whatever case.
 
     Raises:
-      UserError: it cannot be read, or has no triangles.
+      UserError: there are several.
     """
+    # A key may have folders in it, and dots.
+    place = folder / name
+    inside = place.parent.iterdir() if place.parent.is_dir() else ()
+    found = sorted(
+        path for path in inside if path.stem == place.name and path.suffix.lower() in MESH_SUFFIXES and path.is_file()
+    )
+    if len(found) > 1:
+        raise UserError(f"'{found[0]}' and '{found[1].name}' are there: keep the one that is to be scored.")
+    return found[0] if found else None
+
+
+def check_axes(path: Path, axes: str | None, *, remedy: str) -> None:
+    """Refuses a GLB of another program of which it is not said whether it has glTF's axes: many have not.
+
+    Raises:
+      UserError: it is one; ends with `remedy`.
+    """
+    if path.suffix.lower() == ".glb" and axes is None and not is_own(path):
+        raise UserError(f"The axes of '{path}' are not known (glTF's have y up, and many files have not): {remedy}.")
+
+
+def read_mesh(path: Path, axes: str | None = None) -> Mesh:
+    """The triangles of a file, all its parts in one, with z up where that is known.
+
+    Args:
+      path: the file.
+      axes: of a GLB. GLTF turns it to ours, and so does None where this package wrote it; SAME leaves it.
+
+    Raises:
+      UserError: it cannot be read, has no triangles, or is a GLB of another program and `axes` is None.
+    """
+    check_axes(path, axes, remedy="write it as PLY or OBJ")
     try:
         mesh = trimesh.load_mesh(path, process=False)
         vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
@@ -66,7 +95,18 @@ def read_mesh(path: Path) -> Mesh:
         raise UserError(f"The mesh '{path}' cannot be read ({reason}): write it again.") from error
     if not len(faces) or not np.isfinite(vertices).all():
         raise UserError(f"The mesh '{path}' has no triangles, or vertices that are not finite: write it again.")
-    return Mesh(vertices, faces)
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise UserError(f"The mesh '{path}' has a face with a corner that is not there: write it again.")
+    is_gltf = path.suffix.lower() == ".glb" and axes != SAME
+    return Mesh(vertices @ TO_GLTF if is_gltf else vertices, faces)
+
+
+def upright(similarity: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
+    """A similarity without its rotation, for a mesh that is turned to our axes already."""
+    scale = np.cbrt(np.linalg.det(similarity[:3, :3]))
+    turned = np.diag([scale, scale, scale, 1.0])
+    turned[:3, 3] = similarity[:3, 3]
+    return turned
 
 
 def moved(mesh: Mesh, similarity: Float[np.ndarray, "4 4"]) -> Mesh:

@@ -16,7 +16,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.evaluation import programs
 from real3d_jax.evaluation.cases import Case, choose_cases, difference, mean_scores
 from real3d_jax.evaluation.foreign_renders import RenderedInstance, open_renders
-from real3d_jax.evaluation.geometry import mesh_scores, moved, read_mesh
+from real3d_jax.evaluation.geometry import mesh_scores
 from real3d_jax.evaluation.networks import Networks, load_networks
 from real3d_jax.evaluation.publish import publish, warnings
 from real3d_jax.evaluation.results import Results, Row
@@ -64,6 +64,7 @@ def evaluate_renders(folder: Path, out: Path, *, method: str, options: NetworksC
                 tqdm(instances, unit="instance", mininterval=interval, dynamic_ncols=True), 1
             ):
                 _warn_off_axis(instance)
+                _warn_lone_mesh(instance)
                 stamp = instance.stamp()
                 if not results.has(instance.key, stamp):
                     results.append(score_instance(instance, networks, stamp=stamp))
@@ -95,10 +96,7 @@ def score_instance(instance: RenderedInstance, networks: Networks, *, stamp: str
         values |= _novel_scores(predicted, instance.targets(), networks)
     meshes = instance.meshes()
     if meshes is not None:
-        predicted_mesh, truth = (read_mesh(path) for path in meshes)
-        values |= mesh_scores(
-            moved(predicted_mesh, instance.similarity), truth, points=SAMPLES, f_distance=F_SCORE_THRESHOLD, seed=_SEED
-        )
+        values |= mesh_scores(*meshes, points=SAMPLES, f_distance=F_SCORE_THRESHOLD, seed=_SEED)
     around = [number for number, pose in enumerate(instance.poses) if not pose.is_input]
     features = {}
     if around and networks.compare_with_input:
@@ -166,6 +164,13 @@ def _warn_off_axis(instance: RenderedInstance) -> None:
                 "origin after its similarity: check c2w (OpenGL axes) and similarity."
             )
             return
+
+
+def _warn_lone_mesh(instance: RenderedInstance) -> None:
+    files = instance.mesh_files()
+    if len(files) == 1:
+        (path,) = files.values()
+        say(f"warning    '{path}' has no other mesh to be compared with: geometry of '{instance.key}' is left out.")
 
 
 def _publish(instances: Sequence[RenderedInstance], results: Results, networks: Networks, method: str) -> None:

@@ -31,7 +31,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import Mesh
 from real3d_jax.inference import checks
 from real3d_jax.inference.photographs import Photograph, name_of, opened
-from real3d_jax.inference.preprocess import CutOut, load_rembg, with_mask
+from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepare
 from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.inference.views import Views
 from real3d_jax.models.presets import PRESETS
@@ -89,6 +89,8 @@ def load(
     found = find_model(os.fspath(source), ema=ema)
     name = variant or _variant(found)
     config = as_trained(found, config_files.load_as(ReconstructionConfig, f"reconstruct:{name}"))
+    if isinstance(background, (int, float, np.number)) and not 0 <= background <= 1:
+        raise UserError(f"background is {background:g}: set it between 0 (black) and 1 (white).")
     camera = {**found.input_camera, **_given(distance=distance, fov_y=fov_y, crop_ratio=crop_ratio)}
     crop = camera.pop("crop_ratio", None)
     config = dataclasses.replace(
@@ -99,8 +101,6 @@ def load(
     )
     checks.check_input(config.input)
     checks.check_orbit(config.orbit)
-    if not 0 <= config.render.background <= 1:
-        raise UserError(f"background is {config.render.background:g}: set it between 0 (black) and 1 (white).")
     trained = dataclasses.replace(config, render=as_trained(found, config).render)  # of which a background is part
     return Model(config, load_checkpoint(found, trained), cut_out=cut_out)
 
@@ -121,12 +121,14 @@ class Model:
         self._reconstructor = Reconstructor(config, checkpoint.params)
 
     @overload
-    def __call__(self, photographs: Photograph, *, cut_out: bool | str | None = None) -> "Reconstruction": ...
+    def __call__(
+        self, photographs: Photograph, *, cut_out: bool | str | None = None, always: bool = False
+    ) -> "Reconstruction": ...
     @overload
     def __call__(
-        self, photographs: Sequence[Photograph], *, cut_out: bool | str | None = None
+        self, photographs: Sequence[Photograph], *, cut_out: bool | str | None = None, always: bool = False
     ) -> "list[Reconstruction]": ...
-    def __call__(self, photographs: Any, *, cut_out: bool | str | None = None) -> Any:
+    def __call__(self, photographs: Any, *, cut_out: bool | str | None = None, always: bool = False) -> Any:
         """Reconstructs a photograph, or each of a list.
 
         Args:
@@ -134,6 +136,8 @@ class Model:
             numbers in [0, 1]; or a list of these, which are encoded four at a time. Alpha says where the object is.
             Pictures are turned upright as their EXIF orientation says.
           cut_out: as of `load`, which says it for all calls.
+          always: cuts the object out of pictures with a transparent background, too; that counts as one where it is
+            more than a twentieth of the frame.
 
         Returns:
           A `Reconstruction`; a list of them for a list.
@@ -144,21 +148,28 @@ class Model:
         """
         find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
         if not isinstance(photographs, (list, tuple)):
-            return self._all([photographs], ["the photograph"], find_object)[0]
-        return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object)
+            return self._all([photographs], ["the photograph"], find_object, always)[0]
+        return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object, always)
 
-    def reconstruct(self, photograph: Image.Image, find_object: CutOut | None = None) -> "Reconstruction":
+    def reconstruct(
+        self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False
+    ) -> "Reconstruction":
         """The reconstruction of one image that is upright.
 
         Args:
           photograph: of any mode; a transparent background is taken as it is.
-          find_object: finds the object of a photograph without one.
+          find_object: finds the object of a photograph without one;
+          always: or of any.
 
         Raises:
           Unusable: it shows no object, or no background.
         """
-        image = self._reconstructor.input_image(with_mask(photograph, find_object))
-        return Reconstruction(image, self._reconstructor.field(image), self._reconstructor)
+        seen = self._prepare(photograph, find_object, always)
+        return Reconstruction(seen.image, self._reconstructor.field(seen.image), self._reconstructor, seen.notes)
+
+    def _prepare(self, photograph: Image.Image, find_object: CutOut | None, always: bool, **option: str) -> Prepared:
+        size = self.config.model.image_size
+        return prepare(photograph, self.config.input, size=size, cut_out=find_object, always=always, **option)
 
     def cameras(
         self,
@@ -197,23 +208,24 @@ class Model:
         )
 
     def _all(
-        self, photographs: Sequence[Photograph], names: Sequence[str], find_object: CutOut | None
+        self, photographs: Sequence[Photograph], names: Sequence[str], find_object: CutOut | None, always: bool
     ) -> "list[Reconstruction]":
-        option = "give cut_out=True"
-        images = []
+        seen = []
         for photograph, name in zip(photographs, names, strict=True):
             where = name_of(photograph, name)
             try:
-                rgba = with_mask(opened(photograph, where), find_object, option=option)
-                images.append(self._reconstructor.input_image(rgba))
+                seen.append(self._prepare(opened(photograph, where), find_object, always, option="give cut_out=True"))
             except Unusable as error:
                 raise UserError(f"{where} cannot be used: {error}.") from error
         fields = [
             field
-            for start in range(0, len(images), _AT_ONCE)
-            for field in self._reconstructor.fields(np.stack(images[start : start + _AT_ONCE]))
+            for start in range(0, len(seen), _AT_ONCE)
+            for field in self._reconstructor.fields(np.stack([x.image for x in seen[start : start + _AT_ONCE]]))
         ]
-        return [Reconstruction(image, field, self._reconstructor) for image, field in zip(images, fields, strict=True)]
+        return [
+            Reconstruction(one.image, field, self._reconstructor, one.notes)
+            for one, field in zip(seen, fields, strict=True)
+        ]
 
     @staticmethod
     def _find_object(cut_out: bool | str) -> CutOut | None:
@@ -226,11 +238,19 @@ class Reconstruction:
     Attributes:
       image: what the model saw, (S, S, 3) bytes: look here first.
       field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
+      notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
     """
 
-    def __init__(self, image: UInt8[np.ndarray, "S S 3"], field: TriplaneField, reconstructor: Reconstructor):
+    def __init__(
+        self,
+        image: UInt8[np.ndarray, "S S 3"],
+        field: TriplaneField,
+        reconstructor: Reconstructor,
+        notes: tuple[str, ...] = (),
+    ):
         self.image = image
         self.field = field
+        self.notes = notes
         self._reconstructor = reconstructor
 
     def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from real3d_jax.data import photograph_files
+from real3d_jax.data.decoding import check_mode, in_srgb
 from real3d_jax.errors import UserError
 from real3d_jax.images import as_bytes
 
@@ -31,7 +32,7 @@ def opened(photograph: Photograph, where: str) -> Image.Image:
       where: how messages call it.
 
     Raises:
-      Unusable: it is missing or damaged.
+      Unusable: it is missing or damaged, or has other numbers than bytes of colours.
       UserError: it is no photograph.
     """
     if isinstance(photograph, (str, os.PathLike)):
@@ -39,7 +40,8 @@ def opened(photograph: Photograph, where: str) -> Image.Image:
             raise UserError(f"{where} is a folder: give its photographs, as a list.")
         return photograph_files.open_file(Path(photograph))
     if isinstance(photograph, Image.Image):
-        return ImageOps.exif_transpose(photograph)
+        check_mode(photograph, where)
+        return in_srgb(ImageOps.exif_transpose(photograph))
     if not hasattr(photograph, "__array__"):
         raise UserError(f"{where} is a {type(photograph).__name__}: give a path, an image of Pillow or an array.")
     array = np.asarray(photograph)

@@ -1,5 +1,6 @@
 """From a photograph to what the model sees: the object cut out, cropped to a square, on grey."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -7,16 +8,57 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from real3d_jax.config.reconstruction import InputConfig
+from real3d_jax.data import boxes
 from real3d_jax.data.records import Unusable
-from real3d_jax.data.sources.layout import check_alpha
-from real3d_jax.data.transforms import GREY, composite, premultiply, square_crop
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, check_alpha
+from real3d_jax.data.transforms import GREY, composite, premultiply, window
 from real3d_jax.errors import UserError
 
+OPAQUE = 0.95  # share of the frame from which on its background does not count as transparent
+_ENLARGED = 2  # how often the crop may be enlarged without a word
 CutOut = Callable[[Image.Image], Image.Image]  # an RGB photograph to its mask, mode 'L'
 
 
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A photograph as the model sees it.
+
+    Attributes:
+      image: on grey.
+      notes: what was decided on the way and may be wrong, as short sentences; look at the image then.
+    """
+
+    image: UInt8[np.ndarray, "S S 3"]
+    notes: tuple[str, ...] = ()
+
+
+def prepare(
+    photograph: Image.Image,
+    config: InputConfig,
+    *,
+    size: int,
+    cut_out: CutOut | None = None,
+    always: bool = False,
+    option: str = "add --cut_out",
+) -> Prepared:
+    """`with_mask` and `model_input`, with what is to be told; arguments and errors as theirs."""
+    threshold, given = config.mask_threshold, photograph.convert("RGBA")
+    rgba = with_mask(given, cut_out, threshold=threshold, always=always, option=option)
+    check_alpha(rgba[..., 3], threshold=threshold, where="the photograph")
+    box, specks = boxes.main_box(rgba[..., 3], threshold=threshold)
+    notes, alpha = [], np.asarray(given.getchannel("A"))
+    if not _is_cut_out(alpha, threshold) and alpha.min() < 255:
+        notes.append(f"cut out, because {_opaque(alpha, threshold):.1%} of its frame is opaque")
+    if specks:
+        notes.append(f"specks beyond the object do not move the crop ({specks})")
+    width, height = box[2] - box[0], box[3] - box[1]
+    if max(width, height) * config.crop_ratio < size / _ENLARGED:
+        notes.append(f"the object is {width} x {height} pixels, few for a model that sees {size} x {size}")
+    return Prepared(_on_grey(rgba, box, config, size), tuple(notes))
+
+
 def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: int) -> UInt8[np.ndarray, "S S 3"]:
-    """The model's input, `size` pixels per side.
+    """The model's input, `size` pixels per side. Specks beyond the object do not move the crop (`boxes.main_box`).
 
     Args:
       rgba: straight alpha, 0 where the background is.
@@ -27,29 +69,60 @@ def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: 
       Unusable: alpha shows no object, or no background.
     """
     check_alpha(rgba[..., 3], threshold=config.mask_threshold, where="the photograph")
-    crop = square_crop(rgba, threshold=config.mask_threshold, ratio=config.crop_ratio)
+    return _on_grey(rgba, boxes.main_box(rgba[..., 3], threshold=config.mask_threshold)[0], config, size)
+
+
+def _on_grey(
+    rgba: UInt8[np.ndarray, "H W 4"], box: boxes.Box, config: InputConfig, size: int
+) -> UInt8[np.ndarray, "S S 3"]:
+    crop = window(rgba, *boxes.square_around(box, ratio=config.crop_ratio))
     return composite(premultiply(crop), size=size, background=GREY)
 
 
 def with_mask(
-    photograph: Image.Image, cut_out: CutOut | None, *, option: str = "add --cut_out"
+    photograph: Image.Image,
+    cut_out: CutOut | None,
+    *,
+    threshold: int = PHOTOGRAPHS,
+    always: bool = False,
+    option: str = "add --cut_out",
 ) -> UInt8[np.ndarray, "H W 4"]:
     """A photograph with its object cut out.
 
     Args:
-      photograph: of any mode; a transparent background is taken as it is.
-      cut_out: finds the object of a photograph without one.
+      photograph: of any mode. Where less than OPAQUE of it has an alpha above the threshold its background counts as
+        transparent, and it is taken as it is.
+      cut_out: finds the object of a photograph whose background is not.
+      threshold: the object is where alpha is greater.
+      always: cuts out whatever alpha says.
       option: how the user asks for that, as the message says it.
 
     Raises:
       Unusable: the background is not transparent, and nothing cuts the object out.
     """
     rgba = photograph.convert("RGBA")
-    if np.asarray(rgba.getchannel("A")).min() == 255:
-        if cut_out is None:
-            raise Unusable(f"its background is not transparent: cut the object out and save a PNG, or {option}")
-        rgba.putalpha(cut_out(rgba.convert("RGB")))
+    alpha = np.asarray(rgba.getchannel("A"))
+    if _is_cut_out(alpha, threshold) and not (always and cut_out is not None):
+        return np.asarray(rgba)
+    if cut_out is None:
+        share = "" if alpha.min() == 255 else f" ({_opaque(alpha, threshold):.1%} of it is opaque)"
+        raise Unusable(
+            f"its background is not transparent{share}: cut the object out and save a PNG with a margin around it, "
+            f"or {option}"
+        )
+    on_white = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    found = np.minimum(np.asarray(cut_out(on_white)), alpha)
+    rgba.putalpha(Image.fromarray(found))
     return np.asarray(rgba)
+
+
+def _is_cut_out(alpha: UInt8[np.ndarray, "H W"], threshold: int) -> bool:
+    """Rounded corners of a screenshot, or an alpha of 254 everywhere, are no background."""
+    return _opaque(alpha, threshold) < OPAQUE
+
+
+def _opaque(alpha: UInt8[np.ndarray, "H W"], threshold: int) -> float:
+    return float((alpha > threshold).mean())
 
 
 def load_rembg(network: str) -> CutOut:

@@ -1,11 +1,11 @@
 """Reconstructs all photographs of an input: for each a folder with the model's input, views around it and a mesh."""
 
-import json
+import collections
+import dataclasses
 import math
-import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,24 +21,43 @@ from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh_files import save_mesh
+from real3d_jax.inference import result_folders as results
 from real3d_jax.inference.checks import check
 from real3d_jax.inference.model import Model
 from real3d_jax.inference.preprocess import CutOut, load_rembg
+from real3d_jax.inference.result_folders import INPUT, MESH, ORBIT, SETTINGS, VIEWS
 from real3d_jax.inference.views import save_animation, save_strip
-from real3d_jax.runtime import folders
 from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.stopping import StopRequest
 
-SETTINGS, INPUT, ORBIT, VIEWS, MESH = "settings.json", "input.png", "orbit.gif", "views.png", "mesh"
-_UNFINISHED = ".unfinished-"
-_MAY_DIFFER = ("config.orbit.frames_at_once", "checkpoint.path")
+_NAMED = 5  # of a kind, that are told line by line before the rest is counted
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What all photographs of a run share."""
+
+    model: Model
+    folder: Path
+    out: Path
+    settings: Mapping[str, Any]
+    find_object: CutOut | None
+    always: bool
+    redo: bool
 
 
 def reconstruct_all(
-    config: ReconstructionConfig, trained: TrainedModel, source: str, out: Path, *, cut_out: str = ""
+    config: ReconstructionConfig,
+    trained: TrainedModel,
+    source: str,
+    out: Path,
+    *,
+    cut_out: str = "",
+    always: bool = False,
+    redo: bool = False,
 ) -> int:
-    """Reconstructs photographs, or goes on where a stopped run stood.
+    """Reconstructs photographs, or goes on where a stopped run stood. Several processes may share one `out`.
 
     Args:
       config: sizes; its model is that of foreign weights.
@@ -46,31 +65,41 @@ def reconstruct_all(
       source: a photograph, a folder of them, or a glob pattern.
       out: folder of the results: `NAME/` for each photograph.
       cut_out: the network of rembg that finds the object where the background is not transparent; '' for none.
+      always: lets it find the object of all photographs.
+      redo: makes results of other settings, or of another picture, anew.
 
     Returns:
-      The exit code: 0; 2 if a photograph could not be used; 143 (SIGTERM) or 130 (Ctrl-C) when stopped early.
+      The exit code: 0; 2 if a photograph could not be used or has no mesh; 143 (SIGTERM) or 130 (Ctrl-C) when stopped
+      early.
 
     Raises:
       UserError: something has to be put right first.
     """
     with StopRequest() as stop:
         check(config)
-        folder, found = photograph_files.find(source)
+        folder, found = _find(source, out)
         config = as_trained(trained, config)
         loaded = load_checkpoint(trained, config)
         find_object = load_rembg(cut_out) if cut_out else None
-        _begin(out, config, loaded, cut_out=cut_out)
-        model = Model(config, loaded)
+        told = f"{cut_out}, always" if always else cut_out
+        settings = results.settings_of(loaded.about, config_files.to_tree(config), cut_out=told)
+        try:
+            results.begin(out, settings, redo=redo)
+        except OSError as error:
+            raise _not_written(out, error) from error
+        run = _Run(Model(config, loaded), folder, out, settings, find_object, always, redo)
         _describe(config, trained, loaded, found, out)
+        states = {photograph: _state(run, photograph) for photograph in found}
+        _check_settings(states, out)
         stop.begin()
-        todo = [photograph for photograph in found if not (out / photograph.key / INPUT).exists()]
-        failed: dict[str, str] = {}
+        todo = [photograph for photograph, state in states.items() if state.kind != results.DONE]
+        counts: collections.Counter[str] = collections.Counter(kept=len(found) - len(todo))
         with tqdm(total=len(found), initial=len(found) - len(todo), unit="photograph", dynamic_ncols=True) as bar:
             for number, photograph in enumerate(todo, 1):
                 try:
-                    _reconstruct_one(model, folder, photograph, out, find_object)
+                    counts[_reconstruct_one(run, photograph)] += 1
                 except Unusable as error:
-                    failed[photograph.file] = str(error)
+                    counts["left out"] += 1
                     say(f"left out   {photograph.file}: {error}")
                 except OSError as error:
                     raise _not_written(out, error) from error
@@ -78,65 +107,90 @@ def reconstruct_all(
                 if stop.requested(number) and number < len(todo):
                     say(f"stopped by {stop.name} after {number} of {len(todo)}; the same command goes on")
                     return stop.exit_code
-    say(f"finished   {len(found) - len(failed)} of {len(found)} photographs, in {out}")
+    failed = counts["left out"] + counts["without a mesh"]
+    say(f"finished   {len(found) - failed} of {len(found)} photographs, in {out}")
+    say(f"           {', '.join(f'{count} {kind}' for kind, count in counts.items() if count)}")
     return USER_ERROR if failed else 0
 
 
-def _reconstruct_one(
-    model: Model, folder: Path, photograph: PhotographFile, out: Path, find_object: CutOut | None
-) -> None:
-    """One photograph's folder, whole or not at all.
+def _find(source: str, out: Path) -> tuple[Path, list[PhotographFile]]:
+    """The photographs, without what was made of others."""
+    skipped: list[Path] = []
+
+    def skip(folder: Path) -> bool:
+        if not results.holds_results(folder):
+            return False
+        skipped.append(folder)
+        return True
+
+    try:
+        folder, found = photograph_files.find(source, skip=skip, same_names=True, reserved=(SETTINGS, *results.OWN))
+    finally:
+        for one in skipped[:_NAMED]:
+            say(f"note       '{one}' holds results, which are not taken for photographs")
+    alike = [photograph.file for photograph in found if photograph.key == photograph.file]
+    if alike:
+        more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+        say(f"note       names with their endings, to keep results apart: {', '.join(alike[:_NAMED])}{more}")
+    return folder, found
+
+
+def _state(run: _Run, photograph: PhotographFile) -> results.State:
+    picture = results.identity(run.folder, photograph)
+    return results.state(run.out / photograph.key, picture, run.settings, redo=run.redo)
+
+
+def _check_settings(states: Mapping[PhotographFile, results.State], out: Path) -> None:
+    other = [state.about for state in states.values() if state.kind == results.OTHER]
+    if other:
+        raise UserError(
+            f"'{out}' has {len(other)} results of other settings ({other[0]}): choose another --out, or add --redo to "
+            "make them anew."
+        )
+
+
+def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
+    """One photograph's folder, whole or not at all. Returns how it ended, as the summary counts it.
 
     Raises:
-      Unusable: it is damaged, or shows no object.
+      Unusable: it is damaged, or shows no object, or its folder is another one's.
     """
-    result = model.reconstruct(photograph_files.open_upright(folder, photograph), find_object)
-    surface = model.config.surface
+    goal = run.out / photograph.key
+    picture = results.identity(run.folder, photograph)
+    state = results.state(goal, picture, run.settings, redo=run.redo)  # another process may have made it meanwhile
+    if state.kind == results.DONE:
+        return "kept"
+    if state.kind == results.EMPTY:
+        say(f"no mesh    {photograph.file}: {state.about}")
+        return "without a mesh"
+    if state.kind == results.FOREIGN:
+        raise Unusable(f"'{goal}' has the result of '{state.about}': choose another --out, or add --redo to replace it")
+    if state.kind == results.OTHER:
+        raise Unusable(f"'{goal}' was made with other settings meanwhile ({state.about}): choose another --out")
+    image = photograph_files.open_upright(run.folder, photograph)
+    result = run.model.reconstruct(image, run.find_object, always=run.always)
+    for note in result.notes:
+        say(f"note       {photograph.file}: {note}")
+    surface, no_mesh = run.model.config.surface, ""
     views = result.orbit()
-    goal = out / photograph.key
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=out) as temporary:
-        made = Path(temporary) / "made"
-        made.mkdir()
+    with results.making(run.out, goal) as made:
         _save_views(made, views.rgb, views.frames_per_second)
         if surface.format:
             try:
                 save_mesh(made / f"{MESH}.{surface.format}", result.mesh())
             except UserError as error:
+                no_mesh = str(error)
                 say(f"no mesh    {photograph.file}: {error}")
         Image.fromarray(result.image).save(made / INPUT)
-        if goal.exists():
-            # Other photographs lie below this one's folder. What tells that it is finished comes last.
-            for path in sorted(made.iterdir(), key=lambda path: path.name == INPUT):
-                path.replace(goal / path.name)
-        else:
-            made.rename(goal)
+        results.write_record(made, picture, run.settings, no_mesh=no_mesh, notes=result.notes)
+    if no_mesh:
+        return "without a mesh"
+    return "made anew" if state.kind in (results.EDITED, results.ANEW) else "made"
 
 
 def _save_views(folder: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
     save_animation(folder / ORBIT, frames, frames_per_second)
     save_strip(folder / VIEWS, frames)
-
-
-def _begin(out: Path, config: ReconstructionConfig, checkpoint: Checkpoint, *, cut_out: str) -> None:
-    """Makes the folder of results, or makes sure that what is there is of the same settings."""
-    settings = {"checkpoint": checkpoint.about, "cut_out": cut_out, "config": config_files.to_tree(config)}
-    path = out / SETTINGS
-    try:
-        if path.exists():
-            folders.check_same(
-                folders.read_json(path, remedy="choose another --out"),
-                settings,
-                lambda change: f"'{out}' has results of other settings ({change}): choose another --out.",
-                may_differ=_MAY_DIFFER,
-            )
-        elif not folders.is_unbegun(out):
-            raise UserError(f"'{out}' is not empty and holds no reconstructions: choose another --out.")
-        for leftover in out.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(leftover)
-        folders.replace_text(path, json.dumps(settings, indent=1) + "\n")
-    except OSError as error:
-        raise _not_written(out, error) from error
 
 
 def _not_written(out: Path, error: OSError) -> UserError:

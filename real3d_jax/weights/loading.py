@@ -22,7 +22,7 @@ def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, d
       trained). Of kind 'vit' the tree has the key `image_tokenizer` alone; the caller keeps the rest of its own.
 
     Raises:
-      UserError: there are no such weights, or they belong to a model of another size.
+      UserError: there are no such weights, they belong to a model of another size, or they are not finite.
     """
     weights = load_weights(path)
     return params_for(weights, expected, where=f"'{path}'"), dict(weights.unused)
@@ -36,7 +36,18 @@ def params_for(weights: Weights, expected: Mapping, *, where: str) -> dict:
     if weights.kind == "vit":
         params, expected = {"image_tokenizer": params}, {"image_tokenizer": expected["image_tokenizer"]}
     check_shapes(params, expected, where=where)
+    check_finite(params, where=where)
     return params
+
+
+def check_finite(params: Mapping, *, where: str) -> None:
+    """Raises UserError, naming the first ones, if a parameter holds NaN or infinity."""
+    broken = [name for name, array in flatten(params).items() if not np.isfinite(np.asarray(array, np.float32)).all()]
+    if broken:
+        raise UserError(
+            f"{where} has weights that are not finite numbers ({list_problems({'arrays': broken})}): give those of a "
+            "step before the training broke."
+        )
 
 
 def check_shapes(params: Mapping, expected: Mapping, *, where: str) -> None:

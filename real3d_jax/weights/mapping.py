@@ -148,7 +148,7 @@ def import_tensors(
       depths: least number of layers, by what their names begin with, where it is known from elsewhere.
 
     Raises:
-      UserError: tensors are missing, surplus, mis-shaped, or not floating point.
+      UserError: tensors are missing, surplus, mis-shaped, not floating point, or not finite.
     """
     depth = _depths(table, tensors, depths or {})
     expected = {rule.name(layer): (rule, layer) for rule, layer in _expand(table, depth)}
@@ -161,6 +161,10 @@ def import_tensors(
     _refuse(table, where, missing, surplus, misshaped)
 
     floats = {name: _as_float32(tensor, name, where) for name, tensor in read.items()}
+    broken = [name for name in expected if not np.isfinite(floats[name]).all()]
+    if broken:
+        problems = list_problems({"tensors": broken})
+        raise UserError(f"{where} has numbers that are not finite ({problems}): get a file from before training broke.")
     flat = {}
     for rule in table.rules:
         layers = [rule.forward(floats[rule.name(i)]) for i in range(depth.get(rule.group, 1))]

@@ -11,6 +11,7 @@ import mmap
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +32,15 @@ _STORAGES = {
     "CharStorage": "i1",
     "ByteStorage": "u1",
     "BoolStorage": "?",
+}
+_LARGEST_PICKLE = 2**28  # bytes; names and shapes take some hundred bytes a tensor
+# Parts by which archives of other programs are known.
+_FOREIGN = {
+    ".npy": "arrays of NumPy",
+    "archive_format": "a program of torch.export",
+    "serialized_exported_program.json": "a program of torch.export",
+    "model.weights.h5": "a model of Keras",
+    "constants.pkl": "a TorchScript program",
 }
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of an entry: signature, lengths of its name and of its extra field
 _ORDERS = {b"little": "<", b"big": ">"}
@@ -95,14 +105,20 @@ class _Parts:
         names = archive.namelist()
         if len(set(names)) < len(names):
             raise Damaged("it has two parts of one name")
+        foreign = next(
+            (kind for ending, kind in _FOREIGN.items() if any(name.endswith(ending) for name in names)), None
+        )
+        if foreign:
+            raise Refused(foreign)
         pickles = [name for name in names if name.rpartition("/")[2] == "data.pkl"]
         if len(pickles) != 1:
             raise Damaged("the archive is none of torch.save's")
         self._file, self._archive = file, archive
         self._folder = pickles[0].removesuffix("data.pkl")
-        if f"{self._folder}constants.pkl" in names:
-            raise Refused("a TorchScript program")
-        order = self.open("byteorder").read() if f"{self._folder}byteorder" in names else b"little"
+        content = archive.getinfo(pickles[0])  # unpacked, a few bytes could become gigabytes
+        if content.compress_type != zipfile.ZIP_STORED or content.file_size > _LARGEST_PICKLE:
+            raise Damaged("its part data.pkl is compressed, which torch.save does not do, or too large")
+        order = self.open("byteorder").read(20) if f"{self._folder}byteorder" in names else b"little"
         if order not in _ORDERS:
             raise Damaged(f"its byte order is {order[:20]!r}")
         self._order = _ORDERS[order]
@@ -137,7 +153,10 @@ class _Parts:
         start = entry.header_offset + _LOCAL_HEADER.size + sum(lengths)
         if signature != b"PK\x03\x04" or start + entry.file_size > self._map.size:
             raise Damaged(f"its part {name} lies outside of it")
-        return self._map[start : start + entry.file_size]
+        content = self._map[start : start + entry.file_size]
+        if zlib.crc32(content.data) != entry.CRC:
+            raise Damaged(f"its part {name} does not have its checksum")
+        return content
 
 
 class _Unpickler(pickle.Unpickler):
@@ -190,6 +209,8 @@ def _tensor(
     """PyTorch's `_rebuild_tensor_v2`: a view of a storage, which must lie within it."""
     if not isinstance(storage, _Storage):
         raise Damaged("a tensor has no storage")
+    if isinstance(metadata, Mapping) and any(metadata.get(bit) for bit in ("conj", "neg")):
+        raise Refused("a tensor that is negated as it is read")
     sizes = (offset, *shape, *strides)
     if len(shape) != len(strides) or not all(type(size) is int and 0 <= size < 2**62 for size in sizes):
         raise Damaged("a tensor has sizes that are none")

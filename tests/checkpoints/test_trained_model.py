@@ -1,6 +1,7 @@
 """One function finds a model, wherever it is; what it gives says how to read the parameters."""
 
 import dataclasses
+import json
 
 import jax
 import numpy as np
@@ -67,3 +68,36 @@ def test_a_hub_out_of_reach_is_told_with_the_checkpoint_that_is_missing(tmp_path
     monkeypatch.setattr(trained_model.hub, "fetch", fetch)
     with pytest.raises(UserError, match=r"^There is no checkpoint 'a/b', nor does the hub .*\(no connection\): give a"):
         find_model("a/b")
+
+
+def spoiled(params, value):
+    """With one number of the first matrix that is another one."""
+    leaves, tree = jax.tree.flatten(jax.tree.map(np.array, params))
+    next(leaf for leaf in leaves if leaf.ndim > 1).flat[3] = value
+    return jax.tree.unflatten(tree, leaves)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused_whatever_holds_them(config, params, tmp_path, value):
+    finite = weights_from_params(params, {}, where="a test")
+    save_weights(tmp_path / "converted", dataclasses.replace(finite, params=spoiled(params, value)))
+    tensors = export_tensors(tsr.TABLE, spoiled(params, value), {}, where="a test")
+    (tmp_path / "foreign").mkdir()
+    contiguous = {f"_orig_mod.{name}": np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    safetensors.numpy.save_file(contiguous, tmp_path / "foreign" / "model.safetensors")
+    for name, said in (("converted", r"1 arrays \(\w+"), ("foreign", r"1 tensors \(\w+")):
+        with pytest.raises(UserError, match=f"not finite.*{said}"):
+            load_checkpoint(find_model(tmp_path / name), config)
+
+
+def test_a_compiled_model_in_parts_is_the_same_model(config, params, tmp_path):
+    tensors = export_tensors(tsr.TABLE, params, {}, where="a test")
+    parts = {f"model-0000{number}-of-00002.safetensors": {} for number in (1, 2)}
+    for number, (name, tensor) in enumerate(tensors.items()):
+        parts[list(parts)[number % 2]][f"_orig_mod.{name}"] = np.ascontiguousarray(tensor)
+    for name, part in parts.items():
+        safetensors.numpy.save_file(part, tmp_path / name)
+    index = {"weight_map": {tensor: name for name, part in parts.items() for tensor in part}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    read = load_checkpoint(find_model(tmp_path), config).params
+    jax.tree.map(np.testing.assert_array_equal, read, params)

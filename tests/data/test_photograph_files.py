@@ -97,3 +97,79 @@ def test_a_truncated_file_is_unusable(tmp_path):
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Unusable, match=r"'a\.jpg' cannot be decoded"):
         photograph_files.read(tmp_path, photograph_files.find(str(tmp_path))[1][0])
+
+
+def test_brackets_in_folder_names_are_names(tmp_path):
+    for name in ("photos [1]/a.jpg", "photos [1]/b.png", "photos 1/c.jpg", "x[12]/y/d.jpg"):
+        _write(tmp_path / name)
+    for source, files in (
+        ("photos [1]", ["a.jpg", "b.png"]),
+        ("photos [1]/*.jpg", ["a.jpg"]),
+        ("photos [1]/[ab].*", ["a.jpg", "b.png"]),
+        ("x[12]/**/*.jpg", ["y/d.jpg"]),
+        ("photos [[]1]/*", ["photos [1]/a.jpg", "photos [1]/b.png"]),
+    ):
+        _, found = photograph_files.find(f"{tmp_path}/{source}")
+        assert [photograph.file for photograph in found] == files, source
+    with pytest.raises(UserError, match=r"'\[' begins a set of characters"):
+        photograph_files.find(f"{tmp_path}/[z]/*.jpg")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "files"),
+    [
+        ("*.jpg", ["a.jpg"]),
+        ("**/*.jpg", ["a.jpg", "x/b.jpg", "x/y/c.jpg"]),
+        ("*/*", ["x/b.jpg"]),
+        ("x/**", ["x/b.jpg", "x/y/c.jpg"]),
+        ("**/y/*", ["x/y/c.jpg"]),
+    ],
+)
+def test_patterns_reach_as_far_as_they_say(tmp_path, pattern, files):
+    for name in ("a.jpg", "x/b.jpg", "x/y/c.jpg"):
+        _write(tmp_path / name)
+    folder, found = photograph_files.find(f"{tmp_path}/{pattern}")
+    assert [(folder / photograph.file).relative_to(tmp_path).as_posix() for photograph in found] == files
+
+
+def test_linked_folders_are_followed_once_and_loops_end(tmp_path):
+    _write(tmp_path / "elsewhere" / "c.jpg")
+    _write(tmp_path / "in" / "z" / "a.jpg")
+    _write(tmp_path / "in" / "b.jpg")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "z" / "up").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "a_link").symlink_to(tmp_path / "in" / "z")
+    (tmp_path / "in" / "self").symlink_to("self")
+    (tmp_path / "in" / "lost.jpg").symlink_to("nowhere.jpg")
+    folder, found = photograph_files.find(str(tmp_path / "in"))
+    assert [photograph.file for photograph in found] == ["b.jpg", "link/c.jpg", "lost.jpg", "z/a.jpg"]
+    with pytest.raises(Unusable, match=r"'lost\.jpg' is missing"):
+        photograph_files.read(folder, found[2])
+
+
+def test_names_that_differ_in_their_suffix_only(tmp_path):
+    for name in ("chair.jpg", "chair.png", "chair.jpg.webp", "cup.png", "settings.json.png"):
+        _write(tmp_path / name)
+    _, found = photograph_files.find(str(tmp_path), same_names=True, reserved=["settings.json"])
+    assert {photograph.file: photograph.key for photograph in found} == {
+        "chair.jpg": "chair.jpg",
+        "chair.png": "chair.png",
+        "chair.jpg.webp": "chair.jpg.webp",  # without its suffix it would be the first one's
+        "cup.png": "cup",
+        "settings.json.png": "settings.json.png",
+    }
+
+
+def test_folders_are_skipped_unless_a_photograph_in_them_is_named(tmp_path):
+    for name in ("a.jpg", "out/b.jpg", "out/more/c.jpg"):
+        _write(tmp_path / name)
+
+    def skip(folder):
+        return folder.name == "out"
+
+    _, found = photograph_files.find(str(tmp_path), skip=skip)
+    assert [photograph.file for photograph in found] == ["a.jpg"]
+    _, found = photograph_files.find(str(tmp_path / "out" / "b.jpg"), skip=skip)
+    assert [photograph.file for photograph in found] == ["b.jpg"]
+    with pytest.raises(UserError, match="matches no"):
+        photograph_files.find(str(tmp_path / "out"), skip=skip)

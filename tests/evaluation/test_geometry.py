@@ -13,6 +13,7 @@ from real3d_jax.evaluation import geometry
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.foreign_frames import SIMILARITIES
 from real3d_jax.export.isosurface import isosurface
+from real3d_jax.export.mesh_files import save_mesh
 from tests.evaluation.tiny_evaluation import make_tiny_evaluation
 
 TO_INPUT = np.array([[0, -2, 0, 0.1], [2, 0, 0, 0.2], [0, 0, 2, -0.3], [0, 0, 0, 1]])
@@ -65,6 +66,19 @@ def test_what_is_missing_or_broken_is_named(config, tmp_path):
     (tmp_path / "broken.obj").write_text("v 0 0 0\n")
     with pytest.raises(UserError, match=r"broken\.obj'"):
         geometry.read_mesh(tmp_path / "broken.obj")
+
+
+def test_a_true_mesh_may_be_stl_and_a_glb_must_say_its_axes(config, tmp_path):
+    mesh = geometry.read_mesh(tmp_path / "object.ply")
+    for suffix in ("stl", "glb"):
+        (tmp_path / suffix).mkdir()
+        save_mesh(tmp_path / suffix / f"a.b.{suffix}", geometry.Mesh(mesh.vertices.astype(np.float32), mesh.faces))
+        geometry.check_geometry(dataclasses.replace(config, meshes=str(tmp_path / suffix)), ["a.b"])
+        read = geometry.read_mesh(tmp_path / suffix / f"a.b.{suffix}")
+        np.testing.assert_allclose(read.vertices[read.faces], mesh.vertices[mesh.faces], atol=1e-6)
+    trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(tmp_path / "glb" / "a.b.glb")
+    with pytest.raises(UserError, match=r"a\.b\.glb' are not known .*: write it as PLY, OBJ or STL in the world of"):
+        geometry.check_geometry(dataclasses.replace(config, meshes=str(tmp_path / "glb")), ["a.b"])
 
 
 def test_a_mesh_is_moved_by_a_similarity():

@@ -66,6 +66,36 @@ def test_what_the_box_cuts_is_closed_by_its_faces():
     assert _is_closed(full) and _volume(full) == pytest.approx((2 * _RADIUS) ** 3, rel=1e-5)
 
 
+@pytest.mark.parametrize("place", [(0, 0, 0), (_RADIUS, 0, 0), (_RADIUS, _RADIUS, 0), (_RADIUS,) * 3])
+def test_no_face_is_without_area(place):
+    mesh = isosurface(_ball(20, centre=place), radius=_RADIUS)
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    assert areas.min() > 1e-9
+    assert _is_closed(mesh)
+    eighth = 2.0 ** -np.count_nonzero(place)
+    assert _volume(mesh) == pytest.approx(eighth * 4 / 3 * np.pi * 0.5**3, rel=0.06)
+    assert sorted(set(mesh.faces.ravel())) == list(range(len(mesh.vertices)))
+
+
+def test_points_that_lie_on_the_surface_itself():
+    density = np.random.default_rng(0).integers(0, 3, (12, 12, 12)) * 25.0
+    mesh = isosurface(density, radius=_RADIUS)
+    assert _is_closed(mesh)
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    assert np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).min() > 0
+
+
+def test_the_advice_for_an_empty_field_works():
+    for highest in (24.0, 3.1e-5, 1e-30):
+        density = _ball(12) * (highest / _ball(12).max())
+        with pytest.raises(UserError, match=r"set the threshold below that, to \S+ say\.$") as caught:
+            isosurface(density, radius=_RADIUS)
+        assert len(isosurface(density, radius=_RADIUS, threshold=float(str(caught.value).split()[-2])).faces)
+    with pytest.raises(UserError, match="no threshold shows a surface"):
+        isosurface(np.zeros((8, 8, 8)), radius=_RADIUS)
+
+
 def _quadratic_field(squares, slopes, offset):
     """A field whose raw density is offset - sum squares_i x_i^2 + slopes_i x_i, and whose colour is sigmoid(x, y, z).
 

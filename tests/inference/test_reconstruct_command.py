@@ -22,7 +22,7 @@ from real3d_jax.weights.converted import save_weights
 from tests.commands import STOPPED, call
 from tests.inference.conftest import CONFIG
 
-FILES = ["input.png", "mesh.ply", "orbit.gif", "views.png"]
+FILES = ["input.png", "made_of.json", "mesh.ply", "orbit.gif", "views.png"]
 
 main = functools.partial(call, Path(__file__).parents[2] / "launch" / "reconstruct.py")
 

@@ -1,6 +1,8 @@
 """Reading foreign files: what is accepted, and that damaged, strange and dangerous files are refused in a sentence."""
 
 import argparse
+import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import safetensors.numpy
 
 from real3d_jax.errors import UserError
 from real3d_jax.weights.files import find_file, read_tensors
+from tests.weights import torch_files
+from tests.weights.torch_files import Name, stored, write
 
 _TENSORS = {"a.weight": np.arange(6000, dtype=np.float32).reshape(60, 100), "b": np.ones(3, np.float32)}
 
@@ -141,6 +145,17 @@ class TestTorch:
         with pytest.raises(UserError, match="damaged or cut short"):
             read_tensors(path)
 
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_quantised_and_sparse_tensors(self, torch, tmp_path, zipped):
+        made = (
+            (torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8), "quantised"),
+            (torch.ones(2, 2).to_sparse(), "sparse"),
+        )
+        for content, said in made:
+            torch.save({"a": content}, tmp_path / "x", _use_new_zipfile_serialization=zipped)
+            with pytest.raises(UserError, match=f"holds {said} tensors"):
+                read_tensors(tmp_path / "x")
+
     @pytest.mark.parametrize(
         ("content", "said"), [([1, 2], "holds a list"), ({"a": 3}, "'a', which is no tensor"), ({}, "holds no tensors")]
     )
@@ -148,3 +163,147 @@ class TestTorch:
         torch.save(content, tmp_path / "x")
         with pytest.raises(UserError, match=said):
             read_tensors(tmp_path / "x")
+
+
+def test_types_of_quantised_files_are_refused_by_name(tmp_path):
+    header = b'{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}'
+    (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header + b"\x38\x38")
+    with pytest.raises(UserError, match=r"holds a as F8_E4M3, which is not read: save it as float32"):
+        read_tensors(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "said"),
+    [
+        ("torch._utils", "_rebuild_qtensor", "quantised tensors.*dequantize"),
+        ("torch._utils", "_rebuild_sparse_tensor", r"sparse tensors: save tensor\.to_dense"),
+        ("torch._utils", "_rebuild_sparse_csr_tensor", "sparse tensors"),
+        ("torch._utils", "_rebuild_nested_tensor", "nested tensors"),
+        ("torch._utils", "_rebuild_meta_tensor_no_storage", "without numbers"),
+        ("torch._utils", "_rebuild_tensor_v3", "a type such as float8: save them as float32"),
+        ("torch", "ComplexFloatStorage", "complex numbers"),
+        ("torch", "QInt8Storage", "quantised tensors"),
+        ("torchao.quantization", "Quantized", r"holds torchao\.quantization\.Quantized, which could run code"),
+    ],
+)
+def test_what_torch_rebuilds_in_other_ways_is_told_in_a_sentence(tmp_path, module, name, said):
+    with pytest.raises(UserError, match=said) as caught:
+        read_tensors(write(tmp_path / "x", {"a": Name(module, name, 1)}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bit", ["neg", "conj"])
+def test_numbers_that_torch_would_negate_are_refused(tmp_path, bit):
+    plain = Name("torch._utils", "_rebuild_tensor_v2", stored(), 0, (6,), (1,), False, {}, {bit: False})
+    np.testing.assert_array_equal(read_tensors(write(tmp_path / "x", {"a": plain}))["a"], np.arange(6))
+    turned = Name("torch._utils", "_rebuild_tensor_v2", stored(), 0, (6,), (1,), False, {}, {bit: True})
+    with pytest.raises(UserError, match="negated or conjugated"):
+        read_tensors(write(tmp_path / "x", {"a": turned}))
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("x/constants.pkl", "a TorchScript program, not weights"),
+        ("x/archive_format", "a program of torch.export"),
+        ("a.npy", "arrays of NumPy"),
+        ("model.weights.h5", "a whole model of Keras"),
+    ],
+)
+def test_archives_of_other_programs_are_named(tmp_path, part, said):
+    write(tmp_path / "x", {"a": torch_files.tensor(stored())})
+    with zipfile.ZipFile(tmp_path / "x", "a") as archive:
+        archive.writestr(part, b"")
+    with pytest.raises(UserError, match=said):
+        read_tensors(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [(b"GGUF", "GGUF file"), (b"\x93NUMPY", "array of NumPy"), (b"\x1f\x8b", "unpack it with gunzip")],
+)
+def test_files_of_other_programs_are_named(tmp_path, start, said):
+    (tmp_path / "x").write_bytes(start + bytes(40))
+    with pytest.raises(UserError, match=said):
+        read_tensors(tmp_path / "x")
+
+
+def test_a_pickle_that_would_grow_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10_000_000))
+    with pytest.raises(UserError, match=r"data\.pkl is compressed"):
+        read_tensors(tmp_path / "x")
+    with zipfile.ZipFile(tmp_path / "y", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr("archive/byteorder", bytes(10_000_000), zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="byte order is"):
+        read_tensors(tmp_path / "y")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module."]
+)
+def test_what_wrappers_add_to_names_is_taken_off(tmp_path, prefix):
+    safetensors.numpy.save_file({prefix + name: tensor for name, tensor in _TENSORS.items()}, tmp_path / "x")
+    _same(read_tensors(tmp_path / "x"))
+
+
+def test_wrapped_parts_of_a_model(tmp_path):
+    inside = {"b": _TENSORS["b"], "a._orig_mod._fsdp_wrapped_module.weight": _TENSORS["a.weight"]}
+    safetensors.numpy.save_file(inside, tmp_path / "x")
+    _same(read_tensors(tmp_path / "x"))
+    safetensors.numpy.save_file({"b": np.ones(1, np.float32), "_orig_mod.b": np.ones(1, np.float32)}, tmp_path / "x")
+    with pytest.raises(UserError, match=r"holds both '(_orig_mod\.)?b' and '(_orig_mod\.)?b': save one model"):
+        read_tensors(tmp_path / "x")
+
+
+class TestParts:
+    NAMES = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        for name, key in zip(self.NAMES, _TENSORS, strict=True):
+            safetensors.numpy.save_file({f"module.{key}": _TENSORS[key]}, tmp_path / name)
+        self.index(tmp_path, {f"module.{key}": name for name, key in zip(self.NAMES, _TENSORS, strict=True)})
+        return tmp_path
+
+    def index(self, folder, weight_map, name="model.safetensors.index.json"):
+        (folder / name).write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
+
+    @pytest.mark.parametrize("name", ["model", "diffusion_model"])
+    def test_are_read_by_their_index(self, folder, name):
+        (folder / "model.safetensors.index.json").rename(folder / f"{name}.safetensors.index.json")
+        assert find_file(folder) == folder / f"{name}.safetensors.index.json"
+        _same(read_tensors(find_file(folder)))
+
+    def test_one_alone_is_not_taken_for_all(self, folder):
+        with pytest.raises(UserError, match=r"is one part of 2: give the folder of all"):
+            read_tensors(folder / self.NAMES[0])
+        (folder / "model.safetensors.index.json").unlink()
+        with pytest.raises(UserError, match=r"parts of a checkpoint without the \.index\.json"):
+            find_file(folder)
+
+    @pytest.mark.parametrize(
+        ("weight_map", "said"),
+        [
+            ({"module.a.weight": NAMES[1], "module.b": NAMES[0]}, "does not hold"),
+            ({"module.a.weight": "model-00003-of-00003.safetensors"}, "which is missing"),
+            ({"module.a.weight": "../x.safetensors"}, "no file beside it"),
+            (3, "no 'weight_map'"),
+        ],
+    )
+    def test_that_do_not_fit(self, folder, weight_map, said):
+        self.index(folder, weight_map)
+        with pytest.raises(UserError, match=said):
+            read_tensors(folder / "model.safetensors.index.json")
+
+    def test_that_hold_more_than_is_said(self, folder):
+        safetensors.numpy.save_file({f"module.{key}": _TENSORS[key] for key in _TENSORS}, folder / self.NAMES[0])
+        with pytest.raises(UserError, match=r"holds beside what it says module\.b"):
+            read_tensors(folder / "model.safetensors.index.json")
+
+    def test_a_part_cut_short_is_named(self, folder):
+        path = folder / self.NAMES[1]
+        path.write_bytes(path.read_bytes()[:-4])
+        with pytest.raises(UserError, match=r"model-00002-of-00002\.safetensors' is cut short"):
+            read_tensors(folder / "model.safetensors.index.json")

@@ -140,6 +140,14 @@ def test_archives_that_are_none_of_torchs(tmp_path):
         torch_zip.read(tmp_path / "x")
 
 
+def test_a_number_that_was_changed_on_the_way(tmp_path):
+    content = bytearray(write(tmp_path / "x", {"a": tensor(stored())}).read_bytes())
+    content[content.index(np.float32(3).tobytes())] ^= 1
+    (tmp_path / "x").write_bytes(bytes(content))
+    with pytest.raises(Damaged, match="archive/data/0 does not have its checksum"):
+        torch_zip.read(tmp_path / "x")
+
+
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
 def test_cut_short(tmp_path, share):
     content = (DATA / "tensors.pt").read_bytes()
