@@ -24,6 +24,7 @@ def plant(fault, here, at):
     from real3d_jax.data import pipeline
     from real3d_jax.training import checkpoint_writing, checkpoints
 
+    checkpoints._WAITS = (0.0,) * len(checkpoints._WAITS)  # on all processes, which try as often as one another
     if not here:
         return
     read, step = pipeline.train_batches, at
@@ -49,10 +50,8 @@ def plant(fault, here, at):
 
     pipeline.train_batches = faulty
     if fault == "unreadable":
-        checkpoints._WAITS = (0.0, 0.0)
         checkpoints.verify = cannot
     if fault == "unrestorable":
-        checkpoints._WAITS = (0.0, 0.0)
         checkpoints.Checkpoints.restore = cannot
     if fault == "disk_full":
         checkpoint_writing.seal = no_room
