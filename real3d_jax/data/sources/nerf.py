@@ -75,6 +75,12 @@ class Nerf:
             raise Unusable(f"'{key}' has '{_CAMERAS}' and '{files[1].name}', which may tell of the same frames")
         frames = [frame for file in files for frame in transforms_json.read_frames(file)]
         names = _names([frame.file_path for frame in frames], key)
+        masked = [frame for frame in frames if frame.mask_path]
+        if masked and len(masked) < len(frames):
+            bare = next(frame for frame in frames if not frame.mask_path)
+            raise Unusable(
+                f"{bare.where} has no 'mask_path', which other frames have: give it to all of them, or to none"
+            )
         repaired: list[str] = []
         views = [self._view(key, name, folder, frame, repaired) for name, frame in zip(names, frames, strict=True)]
         return Item(key, tuple(self._placed(key, views)), repaired=tuple(repaired))

@@ -130,6 +130,8 @@ def test_photographs_with_masks(tmp_path, mode):
     item = edited(folder, add).read("lego")
     assert off(item.records) < 0.1
     assert item.repaired == (() if mode == "L" else 3 * ("masks of RGB",))
+    with pytest.raises(Unusable, match=r"frame 1 .*has no 'mask_path', which other frames have"):
+        edited(folder, lambda content: content["frames"][1].pop("mask_path")).read("lego")
 
 
 @pytest.mark.parametrize(
