@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
+import tests.data.object_rendering.requirements  # noqa: F401
 from real3d_jax.data.object_rendering import mesh_files, sweet_home
 from real3d_jax.data.object_rendering.look_alikes import Shapes
 from real3d_jax.data.object_rendering.object_list import find
