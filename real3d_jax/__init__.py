@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from real3d_jax.cameras import Cameras
     from real3d_jax.errors import UserError
-    from real3d_jax.export.isosurface import Mesh
+    from real3d_jax.export.mesh import Mesh
     from real3d_jax.inference.model import Model, Reconstruction, load
     from real3d_jax.inference.views import Views
     from real3d_jax.rendering import render_views
@@ -35,7 +35,7 @@ __all__ = ["Cameras", "Mesh", "Model", "Reconstruction", "UserError", "Views", "
 
 _HOMES = {
     "Cameras": "cameras",
-    "Mesh": "export.isosurface",
+    "Mesh": "export.mesh",
     "Model": "inference.model",
     "Reconstruction": "inference.model",
     "UserError": "errors",

@@ -25,7 +25,7 @@ from real3d_jax.evaluation.foreign_frames import map_camera, read_similarity
 from real3d_jax.evaluation.foreign_images import images_in, names_of, opened, read_image, upright_size
 from real3d_jax.evaluation.geometry import GLTF, SAME, check_axes, find_mesh, moved, read_mesh, upright
 from real3d_jax.export.glb import is_own
-from real3d_jax.export.isosurface import Mesh
+from real3d_jax.export.mesh import Mesh
 
 INPUT, PREDICTED, TRUE, POSES = "input", "pred", "gt", "poses.json"
 _MESH = "mesh"

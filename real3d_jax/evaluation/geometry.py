@@ -10,7 +10,8 @@ from real3d_jax.config.evaluation import GeometryConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.glb import TO_GLTF, is_own
-from real3d_jax.export.isosurface import Mesh, extract_mesh
+from real3d_jax.export.isosurface import extract_mesh
+from real3d_jax.export.mesh import Mesh
 from real3d_jax.metrics.meshes import score_mesh
 from real3d_jax.rendering import TriplaneField
 

@@ -1,8 +1,6 @@
 """The surface of a field as a mesh: marching cubes on its density."""
 
 import dataclasses
-import os
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +10,8 @@ import skimage.measure
 from jaxtyping import Float, Int
 
 from real3d_jax.config.model import RenderConfig
-from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.errors import UserError
+from real3d_jax.export.mesh import Mesh
 from real3d_jax.rendering.field import TriplaneField, query_field
 from real3d_jax.rendering.grid import density_grid
 
@@ -23,39 +22,6 @@ _ON_SURFACE = 1e-4  # relative to the threshold; it moves the surface by less th
 
 _density_grid = jax.jit(density_grid, static_argnums=(1, 2))
 _query_field = jax.jit(query_field, static_argnums=2)
-
-
-@dataclasses.dataclass(frozen=True)
-class Mesh:
-    """Triangles in world coordinates.
-
-    Attributes:
-      vertices: their corners.
-      faces: three corners each, counter-clockwise seen from outside.
-      colours: of the vertices, in [0, 1]; None if there are none.
-    """
-
-    vertices: Float[np.ndarray, "V 3"]
-    faces: Int[np.ndarray, "F 3"]
-    colours: Float[np.ndarray, "V 3"] | None = None
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Writes it as `mesh_files.save_mesh` does, in the format of the path's ending, and returns the path.
-
-        Raises:
-          UserError: there is no such format, or the place cannot be written.
-        """
-        from real3d_jax.export import mesh_files  # which knows of meshes
-
-        path = Path(path)
-        if path.suffix[1:] not in mesh_files.FORMATS:
-            raise UserError(f"'{path}' has no ending of a mesh: {did_you_mean(path.suffix[1:], mesh_files.FORMATS)}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            mesh_files.save_mesh(path, self)
-        except OSError as error:
-            raise UserError(f"'{path}' cannot be written ({error.strerror or error}): choose another place.") from error
-        return path
 
 
 def extract_mesh(

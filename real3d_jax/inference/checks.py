@@ -2,7 +2,7 @@
 
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.export.mesh_files import FORMATS
+from real3d_jax.export.mesh import FORMATS
 
 
 def check(config: ReconstructionConfig) -> None:

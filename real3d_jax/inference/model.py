@@ -28,7 +28,7 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
-from real3d_jax.export.isosurface import Mesh
+from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
 from real3d_jax.inference.photographs import Photograph, name_of, opened
 from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepare

@@ -20,7 +20,8 @@ from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError
-from real3d_jax.export.isosurface import Mesh, extract_mesh
+from real3d_jax.export.isosurface import extract_mesh
+from real3d_jax.export.mesh import Mesh
 from real3d_jax.images import as_bytes
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.models.lrm import make_model

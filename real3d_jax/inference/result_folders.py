@@ -18,7 +18,7 @@ from typing import Any
 from real3d_jax.config.files import differences
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
-from real3d_jax.export.mesh_files import FORMATS
+from real3d_jax.export.mesh import FORMATS
 from real3d_jax.runtime import folders
 
 SETTINGS, RECORD = "settings.json", "made_of.json"

@@ -20,7 +20,7 @@ from real3d_jax.data import photograph_files
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
-from real3d_jax.export.mesh_files import save_mesh
+from real3d_jax.export.mesh import save_mesh
 from real3d_jax.inference import result_folders as results
 from real3d_jax.inference.checks import check
 from real3d_jax.inference.model import Model

@@ -20,7 +20,7 @@ from real3d_jax.evaluation.geometry import mesh_scores
 from real3d_jax.evaluation.score_renders import evaluate_renders
 from real3d_jax.export.glb import TO_GLTF
 from real3d_jax.export.isosurface import isosurface
-from real3d_jax.export.mesh_files import save_mesh
+from real3d_jax.export.mesh import save_mesh
 from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.weights.networks import load_clip, load_lpips

@@ -13,7 +13,7 @@ from real3d_jax.evaluation import geometry
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.foreign_frames import SIMILARITIES
 from real3d_jax.export.isosurface import isosurface
-from real3d_jax.export.mesh_files import save_mesh
+from real3d_jax.export.mesh import save_mesh
 from tests.evaluation.tiny_evaluation import make_tiny_evaluation
 
 TO_INPUT = np.array([[0, -2, 0, 0.1], [2, 0, 0, 0.2], [0, 0, 2, -0.3], [0, 0, 0, 1]])

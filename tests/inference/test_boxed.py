@@ -16,7 +16,7 @@ from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.errors import UserError
-from real3d_jax.export.mesh_files import save_mesh
+from real3d_jax.export.mesh import save_mesh
 from real3d_jax.inference.reconstructor import Reconstructor, load
 from real3d_jax.metrics.images import psnr
 from real3d_jax.rendering import render_views

@@ -8,8 +8,8 @@ import pytest
 import trimesh
 
 from real3d_jax.export.glb import is_own, vertex_normals
-from real3d_jax.export.isosurface import Mesh, isosurface
-from real3d_jax.export.mesh_files import FORMATS, save_mesh
+from real3d_jax.export.isosurface import isosurface
+from real3d_jax.export.mesh import FORMATS, Mesh, save_mesh
 
 VERTICES = np.array([[0.1, 0.2, 0.3], [0.8, 0.0, 0.0], [0.0, 0.7, 0.0], [0.0, 0.0, 0.6]], np.float32)
 FACES = np.array([[0, 2, 1], [0, 3, 2], [0, 1, 3], [1, 2, 3]], np.int32)
