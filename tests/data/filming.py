@@ -182,3 +182,13 @@ def write_ply(path: pathlib.Path, points: np.ndarray) -> None:
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
     header += [f"property {'float' if kind == '<f4' else 'uchar'} {name}" for name, kind in kinds]
     path.write_bytes("\n".join([*header, "end_header\n"]).encode() + vertices.tobytes())
+
+
+def write_as_text(model: pathlib.Path) -> None:
+    """Puts COLMAP's text files in the place of its binary ones: the three that all of its versions have."""
+    reconstruction = pycolmap.Reconstruction(model)
+    for path in model.iterdir():
+        path.unlink()
+    reconstruction.write_text(model)
+    for name in ("rigs.txt", "frames.txt"):
+        (model / name).unlink()

@@ -4,7 +4,6 @@ import pathlib
 import shutil
 
 import numpy as np
-import pycolmap
 import pytest
 
 from real3d_jax.data.records import Unusable
@@ -22,13 +21,7 @@ def filmed(tmp_path_factory) -> pathlib.Path:
     root = tmp_path_factory.mktemp("mvimgnet")
     filming.write_mvimgnet(root / "binary" / KEY, filming.film(5, seed=0), filming.Lens(k=0.05))
     shutil.copytree(root / "binary", root / "text")
-    model = root / "text" / KEY / MODEL
-    reconstruction = pycolmap.Reconstruction(model)
-    for path in model.iterdir():
-        path.unlink()
-    reconstruction.write_text(model)
-    for name in ("rigs.txt", "frames.txt"):
-        (model / name).unlink()
+    filming.write_as_text(root / "text" / KEY / MODEL)
     return root
 
 
