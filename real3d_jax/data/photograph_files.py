@@ -13,6 +13,7 @@ from PIL import Image
 
 from real3d_jax.data.decoding import SUFFIXES, decoded
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 _WILDCARDS = "*?["
 _ANY_FOLDERS = "**"
@@ -136,7 +137,7 @@ def _files(folder: pathlib.Path, pattern: tuple[str, ...], skip: Callable[[pathl
 def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+            return sorted((entry for entry in entries if not is_litter(entry.name)), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"--input: the folder '{folder}' cannot be read ({error.strerror}): leave it out.") from error
 

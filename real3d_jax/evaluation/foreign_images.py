@@ -11,6 +11,7 @@ from real3d_jax.data import transforms
 from real3d_jax.data.decoding import decoded
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 _ORIENTATION = 0x0112  # EXIF; from 5 on width and height are exchanged
@@ -54,7 +55,7 @@ def names_of(folder: Path) -> tuple[str, ...]:
 def images_in(folder: Path) -> list[Path]:
     """Pictures of a folder, without the `._*` files that macOS leaves on other disks."""
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in inside if path.suffix.lower() in _IMAGES and not path.name.startswith(".")]
+    return [path for path in inside if path.suffix.lower() in _IMAGES and not is_litter(path.name)]
 
 
 def opened(path: Path) -> Image.Image:

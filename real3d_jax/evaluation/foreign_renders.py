@@ -26,6 +26,7 @@ from real3d_jax.evaluation.foreign_images import images_in, names_of, opened, re
 from real3d_jax.evaluation.geometry import GLTF, SAME, check_axes, find_mesh, moved, read_mesh, upright
 from real3d_jax.export.glb import is_own
 from real3d_jax.export.mesh import Mesh
+from real3d_jax.runtime.folders import is_litter
 
 INPUT, PREDICTED, TRUE, POSES = "input", "pred", "gt", "poses.json"
 _MESH = "mesh"
@@ -142,7 +143,7 @@ def open_renders(folder: Path) -> list[RenderedInstance]:
         raise UserError(f"--renders '{folder}' is no folder: give one that holds a folder for each instance.")
     if (folder / PREDICTED).is_dir() or (folder / POSES).is_file():
         return [_open(folder, folder.resolve().name)]
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not is_litter(path.name))
     if not inside:
         raise UserError(
             f"--renders '{folder}' holds no instance: it must hold folders with {INPUT}.png, {POSES}, {PREDICTED}/ and "

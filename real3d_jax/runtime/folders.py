@@ -13,7 +13,13 @@ from real3d_jax.config.files import changes, differences
 from real3d_jax.errors import UserError
 
 _PARTIAL = ".partial"
+_LITTER = ("__MACOSX", "@eaDir")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that macOS (`._1.png`, `__MACOSX`) or a NAS (`@eaDir`) puts beside."""
+    return name.startswith(".") or name in _LITTER
 
 
 def check_local(path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import safetensors
 
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 from real3d_jax.weights import keras_vgg, torch_zip
 
 # What a folder is searched for: these names first, then whatever else has one of the endings.
@@ -95,7 +96,7 @@ def find_file(path: pathlib.Path) -> pathlib.Path | None:
         for file in path.iterdir()
         if file.name.endswith((*_ENDINGS, _INDEX))
         and file.name not in (PARAMS, UNUSED)
-        and not file.name.startswith("._")  # which macOS leaves on other disks
+        and not is_litter(file.name)
         and file.is_file()
     )
     indices = [file for file in found if file.name.endswith(_INDEX)]

@@ -15,7 +15,7 @@ def _write(path, size=(6, 4), **options):
 
 
 def test_a_folder_and_all_below_it(tmp_path):
-    for name in ("b.jpg", "a.PNG", "sub/c.webp", "sub/.hidden.jpg", ".cache/d.jpg"):
+    for name in ("b.jpg", "a.PNG", "sub/c.webp", "sub/.hidden.jpg", ".cache/d.jpg", "@eaDir/e.jpg"):
         _write(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no photograph")
     folder, found = photograph_files.find(str(tmp_path))

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from real3d_jax.data.object_rendering import mesh_files
 from real3d_jax.data.object_rendering.look_alikes import Shapes
 from real3d_jax.data.records import Rejection, Unusable
-from real3d_jax.data.sources.layout import is_litter
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 SUFFIX = ".sh3f"
 _CATALOGUE = "PluginFurnitureCatalog.properties"

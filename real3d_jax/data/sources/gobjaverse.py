@@ -19,8 +19,9 @@ from jaxtyping import Float
 
 from real3d_jax.data.records import MULTIVIEW, Item, Unusable, View
 from real3d_jax.data.sources import renders
-from real3d_jax.data.sources.layout import RENDERS, is_litter
+from real3d_jax.data.sources.layout import RENDERS
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 _ARCHIVE = ".tar"
 _MEMBER = re.compile(r"(?P<folder>(?:.*/)?)(?P<view>\d+)/(?P=view)\.(?P<kind>png|json)")

@@ -69,11 +69,6 @@ def inner_folder(folder: pathlib.Path, other: pathlib.Path | None) -> pathlib.Pu
     return other.resolve().relative_to(folder.resolve())
 
 
-def is_litter(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that macOS (`._1.png`, `__MACOSX`) or a NAS (`@eaDir`) puts beside."""
-    return name.startswith(".") or name in ("__MACOSX", "@eaDir")
-
-
 def open_image(path: pathlib.Path, *, modes: Sequence[str]) -> Image.Image:
     """An image that is whole.
 

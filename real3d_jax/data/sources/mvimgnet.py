@@ -18,9 +18,10 @@ from real3d_jax.data.records import MULTIVIEW, SINGLE_VIEW, Item, Rejection, Unu
 from real3d_jax.data.sources import captures, renders
 from real3d_jax.data.sources.captures import Shot, Squares
 from real3d_jax.data.sources.colmap import check_reader, read_model
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, is_litter, photograph
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, photograph
 from real3d_jax.data.sources.mask_files import open_mask
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 _MODEL = "sparse/0"
 _SEEN_IN = 0.8  # a point belongs to the object if it lies in more than this share of the masks

@@ -15,8 +15,9 @@ from jaxtyping import Float
 from real3d_jax.data.records import MULTIVIEW, Item, Unusable, View
 from real3d_jax.data.sources import renders
 from real3d_jax.data.sources.arrays import read_array
-from real3d_jax.data.sources.layout import RENDERS, is_litter
+from real3d_jax.data.sources.layout import RENDERS
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 _CAMERA = "intrinsics.npy"
 _FOLDERS = (("rgba", ".png"), ("pose", ".npy"))

@@ -17,8 +17,9 @@ from jaxtyping import Float, UInt8
 from real3d_jax.data import transforms
 from real3d_jax.data.frames import centred_intrinsics
 from real3d_jax.data.records import Unusable, View
-from real3d_jax.data.sources.layout import RENDERS, check_camera, check_mask, decode_image, is_litter, open_image
+from real3d_jax.data.sources.layout import RENDERS, check_camera, check_mask, decode_image, open_image
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 
 def check_options(**options: int) -> None:

@@ -12,10 +12,11 @@ from PIL import ImageOps
 
 from real3d_jax.data import orientations
 from real3d_jax.data.records import SINGLE_VIEW, Item, Unusable
-from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, is_litter, open_image, photograph
+from real3d_jax.data.sources.layout import PHOTOGRAPHS, cut_out, inner_folder, open_image, photograph
 from real3d_jax.data.sources.mask_files import open_mask
 from real3d_jax.data.sources.renders import check_options
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import is_litter
 
 _WITH_ALPHA = (".png", ".webp")
 _PHOTOGRAPHS = (*_WITH_ALPHA, ".jpg", ".jpeg")
