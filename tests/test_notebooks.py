@@ -77,7 +77,7 @@ def test_first_cell_installs_on_colab(path, monkeypatch, done):
     assert done[:2] == [["git", "clone", ADDRESS, "real3d-jax"], ["cd", "real3d-jax"]]
     install, *programs = done[2:]
     assert install[:6] == [sys.executable, "-m", "pip", "install", "-q", "-e"]
-    extras = re.fullmatch(r"\.(?:\[([\w,]+)\])?", install[6])
+    extras = re.fullmatch(r"\.(?:\[([\w,-]+)\])?", install[6])
     assert extras, install
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set((extras[1] or "").split(",")) - {""} <= set(known)

@@ -44,7 +44,7 @@ def main() -> int:
         const=_NETWORK,
         default="",
         metavar="NETWORK",
-        help=f"find the object with rembg, by one of its networks (default: {_NETWORK}); needs '.[cut_out]'",
+        help=f"find the object with rembg, by one of its networks (default: {_NETWORK}); needs '.[cut-out]'",
     )
     parser.add_argument(
         "--cut_out_always", action="store_true", help="also of photographs whose background is transparent"

@@ -75,7 +75,7 @@ def load(
         'base', unless it is the hub's TripoSR.
       ema: takes the averaged parameters of a run.
       cut_out: finds the object of photographs without a transparent background, with rembg's network u2net, or the one
-        named (needs `pip install 'real3d-jax[cut_out]'`).
+        named (needs `pip install 'real3d-jax[cut-out]'`).
       distance: of the cameras from the object's centre. This and the next two are what the checkpoint says of its
         training, or else the variant's.
       fov_y: their vertical field of view.

@@ -135,8 +135,8 @@ def load_rembg(network: str) -> CutOut:
         import rembg
     except ImportError as error:
         raise UserError(
-            f"Cutting out needs rembg ({error}): pip install 'real3d-jax[cut_out]', in a checkout "
-            "pip install -e '.[cut_out]'."
+            f"Cutting out needs rembg ({error}): pip install 'real3d-jax[cut-out]', in a checkout "
+            "pip install -e '.[cut-out]'."
         ) from error
     try:
         session = rembg.new_session(network)

@@ -133,5 +133,5 @@ def test_rembg_gives_the_mask(monkeypatch):
     with pytest.raises(UserError, match=r"rembg cannot load 'none' \(no such network\)"):
         load_rembg("none")
     monkeypatch.setitem(sys.modules, "rembg", None)
-    with pytest.raises(UserError, match=r"needs rembg .*pip install -e '\.\[cut_out\]'"):
+    with pytest.raises(UserError, match=r"needs rembg .*pip install -e '\.\[cut-out\]'"):
         load_rembg("u2net")

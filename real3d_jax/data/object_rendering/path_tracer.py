@@ -41,7 +41,7 @@ class PathTracer:
         except ImportError as error:
             raise UserError(
                 f"The path tracer needs Blender as a module ({error}): on Python 3.13 install it with "
-                "pip install -e '.[path_tracing]', on 3.11 with pip install --no-deps bpy==4.5.15."
+                "pip install -e '.[path-tracing]', on 3.11 with pip install --no-deps bpy==4.5.15."
             ) from error
         self._bpy: Any = bpy
         self._size, self._samples = size, samples

@@ -24,7 +24,7 @@ KTX2 = base64.b64decode(
 
 def draco_square(*, fallback: bool = False) -> Gltf:
     """A textured square of half the light of green; the accessors have no bytes of their own."""
-    encoder = pytest.importorskip("DracoPy", reason="needs the compressed_meshes extra")
+    encoder = pytest.importorskip("DracoPy", reason="needs the compressed-meshes extra")
     made = Gltf()
     colours = np.tile(np.array([[255, 128, 255]], np.uint8), (4, 1))
     options = {"tex_coord": UV.astype(np.float64), "colors": colours, "preserve_order": True, "quantization_bits": 14}
@@ -57,7 +57,7 @@ def test_draco(unlit, tmp_path):
 
 def test_draco_of_a_larger_mesh(tmp_path):
     """A ball, in the order that Draco likes."""
-    encoder = pytest.importorskip("DracoPy", reason="needs the compressed_meshes extra")
+    encoder = pytest.importorskip("DracoPy", reason="needs the compressed-meshes extra")
     ball = shapes.ball(radius=1, subdivisions=3)
     made = Gltf()
     packed = encoder.encode(ball.vertices, ball.faces.astype(np.uint32), quantization_bits=16)
@@ -69,7 +69,7 @@ def test_draco_of_a_larger_mesh(tmp_path):
 
 def meshopt_ball(*, mode: str = "TRIANGLES") -> tuple[Gltf, float]:
     """A ball whose positions, octahedral normals and indices are compressed; and its area."""
-    coder = pytest.importorskip("meshopt", reason="needs the compressed_meshes extra")
+    coder = pytest.importorskip("meshopt", reason="needs the compressed-meshes extra")
     ball, made = shapes.ball(radius=1, subdivisions=2), Gltf()
     made.json["buffers"] = [{"byteLength": 1 << 16, "extensions": {MESHOPT: {"fallback": True}}}]
 
@@ -121,7 +121,7 @@ def ktx2_square(*, fallback: bool = False) -> Gltf:
 
 
 def test_ktx2(unlit, tmp_path):
-    pytest.importorskip("opengl_basisu", reason="needs the compressed_meshes extra")
+    pytest.importorskip("opengl_basisu", reason="needs the compressed-meshes extra")
     assert_quarters(front(unlit, ktx2_square().save(tmp_path / "a.glb")))
 
 
@@ -137,7 +137,7 @@ def test_without_the_packages(unlit, tmp_path, without_packages):
     """What is compressed is refused by name, with the command that helps; a plain copy beside it is taken."""
     for name, made in (("DracoPy", draco_square()), ("meshopt", meshopt_ball()[0]), ("opengl_basisu", ktx2_square())):
         path = made.save(tmp_path / "a.glb")
-        message = rf"cannot be decoded.*{name}, which is not installed.*pip install 'real3d-jax\[compressed_meshes\]'"
+        message = rf"cannot be decoded.*{name}, which is not installed.*pip install 'real3d-jax\[compressed-meshes\]'"
         with pytest.raises(Unusable, match=message):
             mesh_files.load(path)
     assert_quarters(front(unlit, ktx2_square(fallback=True).save(tmp_path / "b.glb")))

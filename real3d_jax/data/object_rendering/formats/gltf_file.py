@@ -177,7 +177,7 @@ def require(package: str, what: str) -> None:
       Unusable: it is not installed.
     """
     try:
-        check_installed(package, what=what, extra="compressed_meshes")
+        check_installed(package, what=what, extra="compressed-meshes")
     except UserError as error:
         raise Unusable(f"it cannot be decoded: {error}") from error
 

@@ -95,7 +95,7 @@ def _rgba(image: Image.Image) -> Image.Image:
 
 
 def _basis_image(data: bytes) -> Image.Image:
-    check_installed("opengl_basisu", what="A KTX2 texture is decoded", extra="compressed_meshes")
+    check_installed("opengl_basisu", what="A KTX2 texture is decoded", extra="compressed-meshes")
     import opengl_basisu
 
     pixels = opengl_basisu.open(data).transcode(opengl_basisu.Target.RGBA8).data
