@@ -14,12 +14,10 @@ import dataclasses
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, overload
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
@@ -28,28 +26,18 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
-from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
+from real3d_jax.inference.keywords import Number, Numbers, changed, given
 from real3d_jax.inference.photographs import Photograph, name_of, opened
 from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepare
+from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.inference.reconstructor import Reconstructor
-from real3d_jax.inference.views import Views
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.rendering import TriplaneField
 from real3d_jax.weights.boxed import MINI
 from real3d_jax.weights.published import PUBLISHED
 
 _NETWORK = "u2net"  # of rembg
 _AT_ONCE = 4  # photographs that are encoded together
-
-_T = TypeVar("_T")
-
-if TYPE_CHECKING:
-    Whole = int | np.integer
-    Number = float | np.number
-    Numbers = Number | Sequence[float] | np.ndarray | jax.Array
-else:  # what users give is checked with a sentence, not against annotations
-    Whole = Number = Numbers = Any
 
 
 def load(
@@ -91,13 +79,13 @@ def load(
     config = as_trained(found, config_files.load_as(ReconstructionConfig, f"reconstruct:{name}"))
     if isinstance(background, (int, float, np.number)) and not 0 <= background <= 1:
         raise UserError(f"background is {background:g}: set it between 0 (black) and 1 (white).")
-    camera = {**found.input_camera, **_given(distance=distance, fov_y=fov_y, crop_ratio=crop_ratio)}
+    camera = {**found.input_camera, **given(distance=distance, fov_y=fov_y, crop_ratio=crop_ratio)}
     crop = camera.pop("crop_ratio", None)
     config = dataclasses.replace(
         config,
-        input=_changed(config.input, "load", crop_ratio=crop),
-        orbit=_changed(config.orbit, "load", **camera),
-        render=_changed(config.render, "load", background=background),
+        input=changed(config.input, "load", crop_ratio=crop),
+        orbit=changed(config.orbit, "load", **camera),
+        render=changed(config.render, "load", background=background),
     )
     checks.check_input(config.input)
     checks.check_orbit(config.orbit)
@@ -123,11 +111,11 @@ class Model:
     @overload
     def __call__(
         self, photographs: Photograph, *, cut_out: bool | str | None = None, always: bool = False
-    ) -> "Reconstruction": ...
+    ) -> Reconstruction: ...
     @overload
     def __call__(
         self, photographs: Sequence[Photograph], *, cut_out: bool | str | None = None, always: bool = False
-    ) -> "list[Reconstruction]": ...
+    ) -> list[Reconstruction]: ...
     def __call__(self, photographs: Any, *, cut_out: bool | str | None = None, always: bool = False) -> Any:
         """Reconstructs a photograph, or each of a list.
 
@@ -153,7 +141,7 @@ class Model:
 
     def reconstruct(
         self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False
-    ) -> "Reconstruction":
+    ) -> Reconstruction:
         """The reconstruction of one image that is upright.
 
         Args:
@@ -190,7 +178,7 @@ class Model:
         Raises:
           UserError: a distance or a field of view is out of range, or their numbers differ.
         """
-        orbit = _changed(self.config.orbit, "cameras", distance=distance, fov_y=fov_y)
+        orbit = changed(self.config.orbit, "cameras", distance=distance, fov_y=fov_y)
         checks.check_orbit(orbit)
         try:
             azimuth, elevation = np.broadcast_arrays(np.atleast_1d(np.asarray(azimuth, float)), elevation)
@@ -209,7 +197,7 @@ class Model:
 
     def _all(
         self, photographs: Sequence[Photograph], names: Sequence[str], find_object: CutOut | None, always: bool
-    ) -> "list[Reconstruction]":
+    ) -> list[Reconstruction]:
         seen = []
         for photograph, name in zip(photographs, names, strict=True):
             where = name_of(photograph, name)
@@ -232,106 +220,6 @@ class Model:
         return _rembg(_NETWORK if cut_out is True else cut_out) if cut_out else None
 
 
-class Reconstruction:
-    """What a model made of one photograph.
-
-    Attributes:
-      image: what the model saw, (S, S, 3) bytes: look here first.
-      field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
-      notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
-    """
-
-    def __init__(
-        self,
-        image: UInt8[np.ndarray, "S S 3"],
-        field: TriplaneField,
-        reconstructor: Reconstructor,
-        notes: tuple[str, ...] = (),
-    ):
-        self.image = image
-        self.field = field
-        self.notes = notes
-        self._reconstructor = reconstructor
-
-    def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:
-        """The surface with vertex colours, in world coordinates (z up, the input camera on the positive x axis).
-
-        Args:
-          resolution: grid points per side of the box, a multiple of 4; twice as many take eight times the memory.
-          threshold: density of the surface. Lower where "the field is empty", higher where there is fog.
-
-        Raises:
-          UserError: the field is empty at this threshold, or a number is out of range.
-        """
-        surface = _changed(self._config.surface, "mesh", resolution=resolution, threshold=threshold)
-        checks.check_surface(surface)
-        return self._reconstructor.surface(self.field, surface)
-
-    def render(self, cameras: Cameras, *, resolution: Whole | None = None) -> Views:
-        """Views from any cameras.
-
-        Args:
-          cameras: poses and intrinsics of F cameras (or of one, without that axis), as `Model.cameras` makes them.
-          resolution: pixels per side.
-
-        Raises:
-          UserError: the cameras have other shapes, or the resolution is out of range.
-        """
-        orbit = _changed(self._config.orbit, "render", resolution=resolution)
-        checks.check_orbit(orbit)
-        c2w, intrinsics = (jnp.asarray(x, jnp.float32) for x in (cameras.c2w, cameras.intrinsics))
-        c2w = c2w[None] if c2w.ndim == 2 else c2w
-        if c2w.ndim != 3 or c2w.shape[1:] != (4, 4) or intrinsics.shape not in ((4,), (len(c2w), 4)) or not len(c2w):
-            raise UserError(
-                f"cameras have poses of shape {tuple(cameras.c2w.shape)} and intrinsics of {tuple(intrinsics.shape)}: "
-                "give (F, 4, 4) and (F, 4)."
-            )
-        cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
-        return Views(self._reconstructor.views(self.field, cameras, orbit), orbit.frames_per_second)
-
-    def orbit(
-        self,
-        frames: Whole | None = None,
-        *,
-        elevation: Number | None = None,
-        distance: Number | None = None,
-        fov_y: Number | None = None,
-        resolution: Whole | None = None,
-        frames_per_second: Number | None = None,
-    ) -> Views:
-        """Views once around the object, from the input camera's place to its right.
-
-        Args:
-          frames: how many.
-          elevation: of the cameras, degrees; positive is above.
-          distance: of the cameras from the object's centre.
-          fov_y: their vertical field of view, degrees.
-          resolution: pixels per side.
-          frames_per_second: of the animation that `Views.save` writes.
-
-        Raises:
-          UserError: a number is out of range.
-        """
-        given = _given(
-            frames=frames,
-            elevation=elevation,
-            distance=distance,
-            fov_y=fov_y,
-            resolution=resolution,
-            frames_per_second=frames_per_second,
-        )
-        orbit = _changed(self._config.orbit, "orbit", **given)
-        checks.check_orbit(orbit)
-        return Views(self._reconstructor.orbit(self.field, orbit), orbit.frames_per_second)
-
-    @property
-    def _config(self) -> ReconstructionConfig:
-        return self._reconstructor.config
-
-    def __repr__(self) -> str:
-        return f"Reconstruction(image {self.image.shape}, planes {tuple(self.field.planes.shape[1:])})"
-
-
 @functools.lru_cache(maxsize=4)
 def _rembg(network: str) -> CutOut:
     return load_rembg(network)
@@ -342,18 +230,3 @@ def _variant(found: TrainedModel) -> str:
     if str(found.source) in PUBLISHED:
         return PUBLISHED[str(found.source)].variant
     return MINI if found.config.get("model") == config_files.to_tree(PRESETS[MINI]) else "base"
-
-
-def _given(**numbers: Any) -> dict[str, Any]:
-    """Those that are given, numpy's and JAX's scalars as numbers of Python."""
-    return {
-        name: value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
-        for name, value in numbers.items()
-        if value is not None
-    }
-
-
-def _changed(group: _T, where: str, **numbers: Any) -> _T:
-    """A group of a configuration with the numbers that are given, checked against its schema."""
-    tree = {field.name: getattr(group, field.name) for field in dataclasses.fields(group)}  # type: ignore[arg-type]
-    return config_files.build(type(group), {**tree, **_given(**numbers)}, where)

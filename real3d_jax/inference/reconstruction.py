@@ -1,0 +1,116 @@
+"""What a model made of one photograph, and what can be had of it: a mesh, and views from anywhere."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt8
+
+from real3d_jax.cameras import Cameras
+from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.errors import UserError
+from real3d_jax.export.mesh import Mesh
+from real3d_jax.inference import checks
+from real3d_jax.inference.keywords import Number, Whole, changed
+from real3d_jax.inference.reconstructor import Reconstructor
+from real3d_jax.inference.views import Views
+from real3d_jax.rendering import TriplaneField
+
+
+class Reconstruction:
+    """What a model made of one photograph.
+
+    Attributes:
+      image: what the model saw, (S, S, 3) bytes: look here first.
+      field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
+      notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
+    """
+
+    def __init__(
+        self,
+        image: UInt8[np.ndarray, "S S 3"],
+        field: TriplaneField,
+        reconstructor: Reconstructor,
+        notes: tuple[str, ...] = (),
+    ):
+        self.image = image
+        self.field = field
+        self.notes = notes
+        self._reconstructor = reconstructor
+
+    def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:
+        """The surface with vertex colours, in world coordinates (z up, the input camera on the positive x axis).
+
+        Args:
+          resolution: grid points per side of the box, a multiple of 4; twice as many take eight times the memory.
+          threshold: density of the surface. Lower where "the field is empty", higher where there is fog.
+
+        Raises:
+          UserError: the field is empty at this threshold, or a number is out of range.
+        """
+        surface = changed(self._config.surface, "mesh", resolution=resolution, threshold=threshold)
+        checks.check_surface(surface)
+        return self._reconstructor.surface(self.field, surface)
+
+    def render(self, cameras: Cameras, *, resolution: Whole | None = None) -> Views:
+        """Views from any cameras.
+
+        Args:
+          cameras: poses and intrinsics of F cameras (or of one, without that axis), as `Model.cameras` makes them.
+          resolution: pixels per side.
+
+        Raises:
+          UserError: the cameras have other shapes, or the resolution is out of range.
+        """
+        orbit = changed(self._config.orbit, "render", resolution=resolution)
+        checks.check_orbit(orbit)
+        c2w, intrinsics = (jnp.asarray(x, jnp.float32) for x in (cameras.c2w, cameras.intrinsics))
+        c2w = c2w[None] if c2w.ndim == 2 else c2w
+        if c2w.ndim != 3 or c2w.shape[1:] != (4, 4) or intrinsics.shape not in ((4,), (len(c2w), 4)) or not len(c2w):
+            raise UserError(
+                f"cameras have poses of shape {tuple(cameras.c2w.shape)} and intrinsics of {tuple(intrinsics.shape)}: "
+                "give (F, 4, 4) and (F, 4)."
+            )
+        cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
+        return Views(self._reconstructor.views(self.field, cameras, orbit), orbit.frames_per_second)
+
+    def orbit(
+        self,
+        frames: Whole | None = None,
+        *,
+        elevation: Number | None = None,
+        distance: Number | None = None,
+        fov_y: Number | None = None,
+        resolution: Whole | None = None,
+        frames_per_second: Number | None = None,
+    ) -> Views:
+        """Views once around the object, from the input camera's place to its right.
+
+        Args:
+          frames: how many.
+          elevation: of the cameras, degrees; positive is above.
+          distance: of the cameras from the object's centre.
+          fov_y: their vertical field of view, degrees.
+          resolution: pixels per side.
+          frames_per_second: of the animation that `Views.save` writes.
+
+        Raises:
+          UserError: a number is out of range.
+        """
+        orbit = changed(
+            self._config.orbit,
+            "orbit",
+            frames=frames,
+            elevation=elevation,
+            distance=distance,
+            fov_y=fov_y,
+            resolution=resolution,
+            frames_per_second=frames_per_second,
+        )
+        checks.check_orbit(orbit)
+        return Views(self._reconstructor.orbit(self.field, orbit), orbit.frames_per_second)
+
+    @property
+    def _config(self) -> ReconstructionConfig:
+        return self._reconstructor.config
+
+    def __repr__(self) -> str:
+        return f"Reconstruction(image {self.image.shape}, planes {tuple(self.field.planes.shape[1:])})"
