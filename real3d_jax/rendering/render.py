@@ -1,6 +1,7 @@
 """Rendering of a triplane field: the process pi(T, Phi) of Section 3."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +48,22 @@ def render_rays(
     A chunk is computed again in the backward pass, so the memory hardly grows with the number of rays. Rays that miss
     the box give the background and have no gradient.
     """
+
+    def render_chunk(origins, directions):
+        density, rgb, _, _ = sample_rays(field, origins, directions, config)
+        return composite(density, rgb, step=1.0 / config.samples, background=config.background)
+
+    return in_chunks(render_chunk, field, origins, directions, config)
+
+
+def in_chunks(
+    render_chunk: Callable[[Float[Array, "B N 3"], Float[Array, "B N 3"]], tuple[Array, ...]],
+    field: TriplaneField,
+    origins: Float[Array, "B *rays 3"],
+    directions: Float[Array, "B *rays 3"],
+    config: RenderConfig,
+) -> tuple[Float[Array, "B *rays _"], ...]:
+    """What `render_chunk` makes of rays, arrays (B, N, channels) of a chunk, for all rays; computed again backward."""
     batch, *shape, _ = origins.shape
     count = origins[0].size // 3
     # The fused query keeps four numbers a sample for the backward pass, and little else; the plain one keeps nothing.
@@ -65,20 +82,22 @@ def render_rays(
         return values[:, :count].reshape(batch, *shape, -1)
 
     @functools.partial(jax.checkpoint, policy=kept)
-    def render_chunk(rays):
-        origins, directions = rays
-        return _render_chunk(field, origins, directions, config)
+    def one(rays):
+        return render_chunk(*rays)
 
-    rgb, opacity = jax.lax.map(render_chunk, (split(origins), split(directions)))
-    return join(rgb), join(opacity)
+    return tuple(join(values) for values in jax.lax.map(one, (split(origins), split(directions))))
 
 
-def _render_chunk(
+def sample_rays(
     field: TriplaneField,
     origins: Float[Array, "B N 3"],
     directions: Float[Array, "B N 3"],
     config: RenderConfig,
-) -> tuple[Float[Array, "B N 3"], Float[Array, "B N 1"]]:
+) -> tuple[Float[Array, "B N samples"], Float[Array, "B N samples 3"], Float[Array, "B N"], Float[Array, "B N"]]:
+    """Density and colour in the middles of equal parts of each ray's way through the box, and where that begins and ends.
+
+    Rays that miss the box have no density, and their way is from 0 to 0.
+    """
     t_near, t_far, hit = intersect_box(
         origins,
         directions,
@@ -88,5 +107,4 @@ def _render_chunk(
     distances = midpoints(t_near, t_far, config.samples)
     points = origins[..., None, :] + distances[..., None] * directions[..., None, :]
     density, rgb = query_samples(field, points, config)
-    density = jnp.where(hit[..., None], density, 0.0)
-    return composite(density, rgb, step=1.0 / config.samples, background=config.background)
+    return jnp.where(hit[..., None], density, 0.0), rgb, t_near, t_far

@@ -56,6 +56,20 @@ def render_views_sparse(
       Colours over the background, and opacities, in [0, 1].
     """
     origins, directions = camera_rays(cameras, resolution, resolution)
+    density, rgb, _, _ = sample_occupied(field, occupied, origins, directions, config)
+    return composite(density, rgb, step=1.0 / config.samples, background=config.background)
+
+
+def sample_occupied(
+    field: TriplaneField,
+    occupied: Bool[Array, "x y z"],
+    origins: Float[Array, "*rays 3"],
+    directions: Float[Array, "*rays 3"],
+    config: RenderConfig,
+) -> tuple[
+    Float[Array, "*rays samples"], Float[Array, "*rays samples 3"], Float[Array, "*rays"], Float[Array, "*rays"]
+]:
+    """`render.sample_rays` of one field, with no density where its cells are empty and behind what is opaque."""
     t_near, t_far, hit = intersect_box(
         origins, directions, half_size=config.radius * (1 - config.box_inset), min_interval=config.min_interval
     )
@@ -71,7 +85,7 @@ def render_views_sparse(
     runs = jnp.moveaxis(distances.reshape(*hit.shape, -1, run), -2, 0)
     _, values = jax.lax.scan(query_run, jnp.zeros(hit.shape), runs)
     values = jnp.moveaxis(values, 0, -3).reshape(*hit.shape, config.samples, 4)
-    return composite(values[..., 0], values[..., 1:], step=step, background=config.background)
+    return values[..., 0], values[..., 1:], t_near, t_far
 
 
 def _is_occupied(
