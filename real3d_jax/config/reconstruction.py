@@ -28,6 +28,8 @@ class OrbitConfig:
       distance: of the camera from the object's centre, in world units.
       fov_y: its vertical field of view, degrees.
       resolution: pixels per side.
+      format: what is written of the views, 'gif', 'mp4' (H.264) or 'npz' (all numbers), or several with commas.
+      maps: pictures beside those of colours, 'depth', 'normals' or both with a comma; '' for none.
       frames_per_second: of the animation.
       frames_at_once: views that are rendered together.
       least_density: where the density is not above it, the field counts as empty, which saves time on a CPU and clears
@@ -39,6 +41,8 @@ class OrbitConfig:
     distance: float
     fov_y: float
     resolution: int
+    format: str
+    maps: str
     frames_per_second: float
     frames_at_once: int
     least_density: float

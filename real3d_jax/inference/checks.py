@@ -1,8 +1,14 @@
 """What numbers of a reconstruction are refused, before work begins."""
 
+from collections.abc import Sequence
+
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.export.mesh import FORMATS
+from real3d_jax.inference.video import check_video
+from real3d_jax.inference.views import DEEPEST, DEPTH, MAPS
+
+ORBIT_FORMATS = ("gif", "mp4", "npz")
 
 
 def check(config: ReconstructionConfig) -> None:
@@ -14,7 +20,31 @@ def check(config: ReconstructionConfig) -> None:
         )
     check_surface(surface, "config.surface.")
     check_orbit(config.orbit, "config.orbit.")
+    formats = words(config.orbit.format, ORBIT_FORMATS, "config.orbit.format")
+    if not formats:
+        raise UserError(f"config.orbit.format is empty: set it to {', '.join(ORBIT_FORMATS)} or several of them.")
+    if "mp4" in formats:
+        check_video()
+    deepest = config.orbit.distance + 3**0.5 * config.render.radius
+    if DEPTH in words(config.orbit.maps, MAPS, "config.orbit.maps") and deepest > DEEPEST:
+        raise UserError(
+            f"config.orbit.maps has depth, whose picture holds up to {DEEPEST:g}, and here it may be {deepest:.2f}: "
+            "set config.orbit.distance lower."
+        )
     check_input(config.input, "config.input.")
+
+
+def words(text: str, valid: Sequence[str], where: str) -> tuple[str, ...]:
+    """Words with commas between; none if there is nothing.
+
+    Raises:
+      UserError: one is not valid; `where` begins the sentence.
+    """
+    found = tuple(word.strip() for word in text.split(",")) if text.strip() else ()
+    for word in found:
+        if word not in valid:
+            raise UserError(f"{where} has no value '{word}': {did_you_mean(word, valid)}")
+    return found
 
 
 def check_surface(surface: SurfaceConfig, where: str = "") -> None:

@@ -5,12 +5,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from real3d_jax.cameras import Cameras
-from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
 from real3d_jax.inference.keywords import Number, Whole, changed
-from real3d_jax.inference.reconstructor import Reconstructor
+from real3d_jax.inference.reconstructor import Reconstructor, orbit_cameras
 from real3d_jax.inference.views import Views
 from real3d_jax.rendering import TriplaneField
 
@@ -50,12 +50,13 @@ class Reconstruction:
         checks.check_surface(surface)
         return self._reconstructor.surface(self.field, surface)
 
-    def render(self, cameras: Cameras, *, resolution: Whole | None = None) -> Views:
+    def render(self, cameras: Cameras, *, resolution: Whole | None = None, geometry: bool = False) -> Views:
         """Views from any cameras.
 
         Args:
           cameras: poses and intrinsics of F cameras (or of one, without that axis), as `Model.cameras` makes them.
           resolution: pixels per side.
+          geometry: with depth and normals of the surface that is seen (see `Views`).
 
         Raises:
           UserError: the cameras have other shapes, or the resolution is out of range.
@@ -70,7 +71,7 @@ class Reconstruction:
                 "give (F, 4, 4) and (F, 4)."
             )
         cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
-        return Views(self._reconstructor.views(self.field, cameras, orbit), orbit.frames_per_second)
+        return self._views(cameras, orbit, geometry)
 
     def orbit(
         self,
@@ -81,6 +82,7 @@ class Reconstruction:
         fov_y: Number | None = None,
         resolution: Whole | None = None,
         frames_per_second: Number | None = None,
+        geometry: bool = False,
     ) -> Views:
         """Views once around the object, from the input camera's place to its right.
 
@@ -91,6 +93,7 @@ class Reconstruction:
           fov_y: their vertical field of view, degrees.
           resolution: pixels per side.
           frames_per_second: of the animation that `Views.save` writes.
+          geometry: with depth and normals of the surface that is seen (see `Views`).
 
         Raises:
           UserError: a number is out of range.
@@ -106,7 +109,14 @@ class Reconstruction:
             frames_per_second=frames_per_second,
         )
         checks.check_orbit(orbit)
-        return Views(self._reconstructor.orbit(self.field, orbit), orbit.frames_per_second)
+        return self._views(orbit_cameras(orbit), orbit, geometry)
+
+    def _views(self, cameras: Cameras, orbit: OrbitConfig, geometry: bool) -> Views:
+        if not geometry:
+            rgb = self._reconstructor.views(self.field, cameras, orbit)
+            return Views(rgb, orbit.frames_per_second, cameras=cameras)
+        rgb, depth, normals = self._reconstructor.surface_views(self.field, cameras, orbit)
+        return Views(rgb, orbit.frames_per_second, depth, normals, cameras)
 
     @property
     def _config(self) -> ReconstructionConfig:

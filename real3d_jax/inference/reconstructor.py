@@ -28,6 +28,7 @@ from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct
 from real3d_jax.rendering.sparse import occupied_cells, render_views_sparse
+from real3d_jax.rendering.visible_surface import render_surfaces, render_surfaces_sparse
 from real3d_jax.runtime import compiler_options
 
 
@@ -69,6 +70,12 @@ class Reconstructor:
         self._render_occupied = jax.jit(
             functools.partial(render_views_sparse, config=config.render), static_argnames="resolution"
         )
+        self._render_surfaces = jax.jit(
+            functools.partial(render_surfaces, config=config.render), static_argnames="resolution"
+        )
+        self._render_occupied_surfaces = jax.jit(
+            functools.partial(render_surfaces_sparse, config=config.render), static_argnames="resolution"
+        )
 
     def input_image(self, rgba: UInt8[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "S S 3"]:
         """What the model sees of a photograph with its object cut out; errors as of `model_input`."""
@@ -105,16 +112,29 @@ class Reconstructor:
           cameras: of leading shape (F,).
           config: resolution, and how many are rendered together; that of the reconstructor if None.
         """
-        config = config or self.config.orbit
+        (rgb,) = self._rendered(field, cameras, config or self.config.orbit, geometry=False)
+        return as_bytes(rgb)
+
+    def surface_views(
+        self, field: TriplaneField, cameras: Cameras, config: OrbitConfig | None = None
+    ) -> tuple[UInt8[np.ndarray, "F r r 3"], Float[np.ndarray, "F r r"], Float[np.ndarray, "F r r 3"]]:
+        """`views` with their depth and normals (`rendering.visible_surface`)."""
+        rgb, depth, normals = self._rendered(field, cameras, config or self.config.orbit, geometry=True)
+        return as_bytes(rgb), depth, normals
+
+    def _rendered(
+        self, field: TriplaneField, cameras: Cameras, config: OrbitConfig, *, geometry: bool
+    ) -> tuple[Float[np.ndarray, "F r r *_"], ...]:
         count, at_once = cameras.c2w.shape[0], max(1, config.frames_at_once)
-        views: list[Float[np.ndarray, "F r r 3"]] = []
+        made: list[tuple[Float[np.ndarray, "F r r *_"], ...]] = []
         with self._precision():
             occupied = self._find_occupied(field) if self.config.orbit.least_density else None
             for start in range(0, count, at_once):
                 places = np.minimum(np.arange(start, start + at_once), count - 1)
                 chosen = jax.tree.map(lambda x, places=places: x[places], cameras)
-                views.append(np.asarray(self._some_views(field, occupied, chosen, config.resolution), np.float32))
-        return as_bytes(np.concatenate(views)[:count])
+                rendered = self._some_views(field, occupied, chosen, config.resolution, geometry)
+                made.append(tuple(np.asarray(values, np.float32) for values in rendered))
+        return tuple(np.concatenate(values)[:count] for values in zip(*made, strict=True))
 
     def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
         """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""
@@ -123,11 +143,21 @@ class Reconstructor:
             return extract_mesh(field, self.config.render, resolution=config.resolution, threshold=config.threshold)
 
     def _some_views(
-        self, field: TriplaneField, occupied: Bool[Array, "x y z"] | None, cameras: Cameras, resolution: int
-    ) -> Float[Array, "F r r 3"]:
+        self,
+        field: TriplaneField,
+        occupied: Bool[Array, "x y z"] | None,
+        cameras: Cameras,
+        resolution: int,
+        geometry: bool,
+    ) -> tuple[Float[Array, "F r r *_"], ...]:
+        """Colours, and with `geometry` depth and normals."""
         if occupied is not None:
-            return self._render_occupied(field, occupied, cameras, resolution=resolution)[0]
-        return self._render(field, jax.tree.map(lambda x: x[None], cameras), resolution=resolution)[0][0]
+            render = self._render_occupied_surfaces if geometry else self._render_occupied
+            rgb, _, *maps = render(field, occupied, cameras, resolution=resolution)
+            return rgb, *maps
+        render = self._render_surfaces if geometry else self._render
+        rgb, _, *maps = render(field, jax.tree.map(lambda x: x[None], cameras), resolution=resolution)
+        return tuple(values[0] for values in (rgb, *maps))
 
     def _precision(self):
         return compiler_options.matmul_precision(self.config.compute.matmul_precision)

@@ -13,17 +13,25 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from real3d_jax.config.files import differences
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import FORMATS
+from real3d_jax.inference.checks import ORBIT_FORMATS
+from real3d_jax.inference.views import MAPS
 from real3d_jax.runtime import folders
 
 SETTINGS, RECORD = "settings.json", "made_of.json"
-INPUT, ORBIT, VIEWS, MESH = "input.png", "orbit.gif", "views.png", "mesh"
-OWN = (INPUT, ORBIT, VIEWS, RECORD, *(f"{MESH}.{suffix}" for suffix in FORMATS))
+INPUT, ORBIT, VIEWS, MESH = "input.png", "orbit", "views.png", "mesh"
+OWN = (
+    *(INPUT, VIEWS, RECORD),
+    *(f"{ORBIT}.{suffix}" for suffix in ORBIT_FORMATS),
+    *(f"{name}.png" for name in MAPS),
+    *(f"{MESH}.{suffix}" for suffix in FORMATS),
+)
 _VERSION = 2  # of settings.json; before it, one setting held for all results of a folder
 _UNFINISHED = ".unfinished-"
 _ANOTHER_HOST = 86_400  # seconds after which a folder of another host, which cannot be asked, counts as left behind
@@ -147,11 +155,20 @@ def making(out: Path, goal: Path) -> Iterator[Path]:
 
 
 def write_record(
-    made: Path, picture: Mapping[str, str], settings: Mapping[str, Any], *, no_mesh: str, notes: tuple[str, ...]
+    made: Path,
+    picture: Mapping[str, str],
+    settings: Mapping[str, Any],
+    *,
+    no_mesh: str,
+    notes: tuple[str, ...],
+    found: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Writes what the results in `made` are of; `no_mesh` says why there is none, '' if there is or none was asked."""
+    """Writes what the results in `made` are of.
+
+    `no_mesh` says why there is none, '' if there is or none was asked; `found` is what else is to be known of them.
+    """
     files = sorted(path.name for path in made.iterdir())
-    tree = {"photograph": picture, "files": files, "no_mesh": no_mesh, "notes": notes, "settings": settings}
+    tree = {"photograph": picture, "files": files, "no_mesh": no_mesh, "notes": notes, **found, "settings": settings}
     (made / RECORD).write_text(json.dumps(tree, indent=1) + "\n")
 
 

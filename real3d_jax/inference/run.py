@@ -8,25 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
 from real3d_jax.checkpoints.trained_model import Checkpoint, TrainedModel, as_trained, load_checkpoint
 from real3d_jax.config import files as config_files
-from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig
 from real3d_jax.data import photograph_files
 from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import save_mesh
+from real3d_jax.images import DEPTH_UNIT
 from real3d_jax.inference import result_folders as results
-from real3d_jax.inference.checks import check
+from real3d_jax.inference.checks import ORBIT_FORMATS, check, words
 from real3d_jax.inference.model import Model
 from real3d_jax.inference.preprocess import CutOut, load_rembg
 from real3d_jax.inference.result_folders import INPUT, MESH, ORBIT, SETTINGS, VIEWS
-from real3d_jax.inference.views import save_animation, save_strip
+from real3d_jax.inference.views import DEPTH, MAPS, Views
 from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.stopping import StopRequest
@@ -171,10 +170,10 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
     result = run.model.reconstruct(image, run.find_object, always=run.always)
     for note in result.notes:
         say(f"note       {photograph.file}: {note}")
-    surface, no_mesh = run.model.config.surface, ""
-    views = result.orbit()
+    surface, orbit, no_mesh = run.model.config.surface, run.model.config.orbit, ""
+    views = result.orbit(geometry=bool(orbit.maps))
     with results.making(run.out, goal) as made:
-        _save_views(made, views.rgb, views.frames_per_second)
+        _save_views(made, views, orbit)
         if surface.format:
             try:
                 save_mesh(made / f"{MESH}.{surface.format}", result.mesh())
@@ -182,15 +181,19 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
                 no_mesh = str(error)
                 say(f"no mesh    {photograph.file}: {error}")
         Image.fromarray(result.image).save(made / INPUT)
-        results.write_record(made, picture, run.settings, no_mesh=no_mesh, notes=result.notes)
+        found = {"depth_unit": DEPTH_UNIT} if DEPTH in orbit.maps else {}
+        results.write_record(made, picture, run.settings, no_mesh=no_mesh, notes=result.notes, found=found)
     if no_mesh:
         return "without a mesh"
     return "made anew" if state.kind in (results.EDITED, results.ANEW) else "made"
 
 
-def _save_views(folder: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
-    save_animation(folder / ORBIT, frames, frames_per_second)
-    save_strip(folder / VIEWS, frames)
+def _save_views(folder: Path, views: Views, orbit: OrbitConfig) -> None:
+    for suffix in words(orbit.format, ORBIT_FORMATS, "config.orbit.format"):
+        views.save(folder / f"{ORBIT}.{suffix}")
+    views.save(folder / VIEWS)
+    for kind in words(orbit.maps, MAPS, "config.orbit.maps"):
+        views.save(folder / f"{kind}.png", of=kind)
 
 
 def _not_written(out: Path, error: OSError) -> UserError:

@@ -1,17 +1,25 @@
-"""Rendered views as pictures and animations."""
+"""Rendered views as pictures and animations, with their depth and normals."""
 
 import dataclasses
 import os
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8, UInt16
 from PIL import Image
 
-from real3d_jax.errors import UserError
+from real3d_jax.cameras import Cameras
+from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.images import DEPTH_UNIT, depth_as_words, normals_as_bytes
+from real3d_jax.inference.video import save_video
 
+RGB, DEPTH, NORMALS = "rgb", "depth", "normals"
+MAPS = (DEPTH, NORMALS)  # what a view may have beside its colours
 _STRIP = 8  # views of the still picture
 _STILL = (".png", ".jpg", ".jpeg", ".webp")
+_ANIMATIONS = (".gif", ".mp4")
+_ARRAYS = ".npz"
+DEEPEST = 65535 * DEPTH_UNIT  # that a picture holds
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,30 +29,70 @@ class Views:
     Attributes:
       rgb: F square views, sRGB, in the order of their cameras.
       frames_per_second: of the animation that `save` writes.
+      depth: of the surface that is seen, along the camera's axis, in world units; 0 is nothing. None where it was not
+        asked for, as normals.
+      normals: of that surface, unit length, in the world, on the side that is seen; 0 is nothing.
+      cameras: of the views, leading shape (F,).
     """
 
     rgb: UInt8[np.ndarray, "F r r 3"]
     frames_per_second: float = 20.0
+    depth: Float[np.ndarray, "F r r"] | None = None
+    normals: Float[np.ndarray, "F r r 3"] | None = None
+    cameras: Cameras | None = None
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Writes an animation that goes on for ever ('.gif'), or at most eight of the views side by side ('.png', ...).
+    def save(self, path: str | os.PathLike, of: str = RGB) -> Path:
+        """Writes an animation, a picture or all numbers, as the path's ending says.
+
+        '.gif' goes on for ever; '.mp4' is H.264, which browsers play (`pip install 'real3d-jax[video]'`); '.png',
+        '.jpg' and '.webp' are at most eight of the views side by side; '.npz' has all arrays, as `arrays` gives them.
+
+        Args:
+          path: of the file; folders are made.
+          of: 'rgb'; 'normals', as colours (n + 1) / 2; or 'depth', a PNG of 16 bits in units of 0.0001.
 
         Raises:
-          UserError: the path has another ending, or cannot be written.
+          UserError: the path has another ending, or cannot be written; these views have no depth or normals; or the
+            depth is beyond 6.5535.
         """
         path = Path(path)
         suffix = path.suffix.lower()
-        if suffix not in (".gif", *_STILL):
-            raise UserError(f"'{path}' has no ending of pictures: write .gif for an animation, or .png.")
+        if suffix not in (*_ANIMATIONS, *_STILL, _ARRAYS):
+            raise UserError(f"'{path}' has no ending of pictures: write .gif or .mp4 for an animation, .png, or .npz.")
+        pictures = self._pictures(path, of)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if suffix == ".gif":
-                save_animation(path, self.rgb, self.frames_per_second)
+            if suffix == _ARRAYS:
+                np.savez_compressed(path, **self.arrays())
+            elif suffix in _ANIMATIONS:
+                save_animation(path, pictures, self.frames_per_second)
             else:
-                save_strip(path, self.rgb)
+                save_strip(path, pictures)
         except OSError as error:
             raise UserError(f"'{path}' cannot be written ({error.strerror or error}): choose another place.") from error
         return path
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What there is, by name: `rgb`, `depth`, `normals`, and of the cameras `c2w` and `intrinsics`."""
+        found = {RGB: self.rgb, DEPTH: self.depth, NORMALS: self.normals}
+        if self.cameras is not None:
+            found |= {"c2w": self.cameras.c2w, "intrinsics": self.cameras.intrinsics}
+        return {name: np.asarray(values) for name, values in found.items() if values is not None}
+
+    def _pictures(self, path: Path, of: str) -> UInt8[np.ndarray, "F r r 3"] | UInt16[np.ndarray, "F r r"]:
+        if of not in (RGB, *MAPS):
+            raise UserError(f"Views have no '{of}' to save: {did_you_mean(of, (RGB, *MAPS))}")
+        if of == RGB:
+            return self.rgb
+        if self.depth is None or self.normals is None:
+            raise UserError(f"These views have no {of}: render them with geometry=True.")
+        if of == NORMALS:
+            return normals_as_bytes(self.normals, self.depth > 0)
+        if path.suffix.lower() not in (".png", _ARRAYS):
+            raise UserError(f"'{path}' cannot hold depth, which has 16 bits: write .png or .npz.")
+        if self.depth.max(initial=0) > DEEPEST:
+            raise UserError(f"The depth is up to {self.depth.max():g}, and a PNG holds up to {DEEPEST:g}: write .npz.")
+        return depth_as_words(self.depth)
 
     def __len__(self) -> int:
         return len(self.rgb)
@@ -57,12 +105,15 @@ class Views:
 
 
 def save_animation(path: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
-    """Writes a GIF that goes on for ever."""
+    """Writes an MP4 if the path ends so, or else a GIF that goes on for ever."""
+    if path.suffix.lower() == ".mp4":
+        save_video(path, frames, frames_per_second)
+        return
     first, *others = (Image.fromarray(frame) for frame in frames)
     first.save(path, save_all=True, append_images=others, duration=1000 / frames_per_second, loop=0)
 
 
-def save_strip(path: Path, frames: UInt8[np.ndarray, "F r r 3"]) -> None:
+def save_strip(path: Path, frames: UInt8[np.ndarray, "F r r 3"] | UInt16[np.ndarray, "F r r"]) -> None:
     """Writes at most eight of the frames, evenly chosen, side by side."""
     chosen = np.unique(np.arange(_STRIP) * len(frames) // _STRIP)
     Image.fromarray(np.concatenate(list(frames[chosen]), axis=1)).save(path)

@@ -94,7 +94,7 @@ def sample_rays(
     directions: Float[Array, "B N 3"],
     config: RenderConfig,
 ) -> tuple[Float[Array, "B N samples"], Float[Array, "B N samples 3"], Float[Array, "B N"], Float[Array, "B N"]]:
-    """Density and colour in the middles of equal parts of each ray's way through the box, and where that begins and ends.
+    """Density and colour in the middles of equal parts of each ray's way through the box; where that begins and ends.
 
     Rays that miss the box have no density, and their way is from 0 to 0.
     """

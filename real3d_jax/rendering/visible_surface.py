@@ -1,9 +1,9 @@
 """Depth and normals of views: where each ray meets the surface that is seen, and which way that faces.
 
-The surface is where half of the light is stopped (the median of a ray's compositing weights): fog before or behind it does
-not move it, as it moves a mean. No density of a surface is needed. Conventions are those of `launch/render_objects.py`:
-depth is along the viewing axis in world units, normals are in the world on the side that is seen, and both are 0 where
-less than half of the light is stopped. There is no gradient.
+The surface is where half of the light is stopped (the median of a ray's compositing weights): fog before or behind it
+does not move it, as it moves a mean. No density of a surface is needed. Conventions are those of
+`launch/render_objects.py`: depth is along the viewing axis in world units, normals are in the world on the side that is
+seen, and both are 0 where less than half of the light is stopped. There is no gradient.
 """
 
 import jax
@@ -155,8 +155,8 @@ def _normals(
 ) -> Float[Array, "B N 3"]:
     """Where the raw density falls most, from its differences at the corners of a tetrahedron as large as a texel.
 
-    The raw density's gradient is not lost where the activated one is 0 or clipped. Between texels the planes are linear,
-    so that smaller differences would show their facets.
+    The raw density's gradient is not lost where the activated one is 0 or clipped. Between texels the planes are
+    linear, so that smaller differences would show their facets.
     """
     texel = 2 * config.radius / field.planes.shape[-2]
     corners = jnp.array(_TETRAHEDRON, jnp.float32) / 3**0.5

@@ -175,6 +175,24 @@ def test_meshes_views_and_animations(result, model, tmp_path):
     np.testing.assert_allclose(views.rgb, 255 * np.asarray(rendered[0], np.float32), atol=2)
 
 
+def test_geometry_comes_with_its_cameras_and_the_same_colours(result, model):
+    plain, whole = result.orbit(3, resolution=16), result.orbit(3, resolution=16, geometry=True)
+    np.testing.assert_allclose(whole.rgb.astype(int), plain.rgb, atol=1)
+    assert (plain.depth, plain.normals) == (None, None)
+    assert (whole.depth.shape, whole.normals.shape) == ((3, 16, 16), (3, 16, 16, 3))
+    around = model.cameras([0, 120, 240])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), whole.cameras, around)
+    again = result.render(around, resolution=16, geometry=True)
+    np.testing.assert_allclose(again.depth, whole.depth, atol=1e-3)
+    opaque, threshold = whole.depth > 0, 0.5
+    _, opacity = real3d_jax.render_views(
+        result.field, jax.tree.map(lambda x: x[None], around), model.config.render, resolution=16
+    )
+    opacity = np.asarray(opacity[0, ..., 0], np.float32)
+    sure = np.abs(opacity - threshold) > 0.02
+    np.testing.assert_array_equal(opaque[sure], (opacity > threshold)[sure])
+
+
 def test_an_opaque_photograph_is_refused_or_cut_out(model, weights, monkeypatch):
     opaque = photograph()[..., :3]
     with pytest.raises(UserError, match=r"^the photograph cannot be used: its background is not.* cut_out=True\.$"):

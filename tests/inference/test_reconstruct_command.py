@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import signal
 from pathlib import Path
@@ -131,16 +132,33 @@ def test_a_stopped_run_goes_on_and_gives_the_same_files(command, photographs, tm
 def test_a_full_disk_is_told_and_what_was_done_is_kept(command, tmp_path, monkeypatch):
     save = run._save_views
 
-    def full_at_the_second(folder, frames, frames_per_second):
+    def full_at_the_second(*views):
         if (tmp_path / "out" / "box").exists():
             raise OSError(28, "No space left on device")
-        save(folder, frames, frames_per_second)
+        save(*views)
 
     monkeypatch.setattr(run, "_save_views", full_at_the_second)
     with pytest.raises(UserError, match=r"out' cannot be written \(No space left on device\): make room"):
         main(*command, "--out", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == FILES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["box", "more", "settings.json"]
+
+
+def test_formats_and_maps_of_the_orbit_are_as_asked_for(command, photographs, tmp_path):
+    words = ["--input", photographs / "box.png", "--config.orbit.format=mp4, npz", "--config.orbit.maps=depth,normals"]
+    assert main(*command, *words, "--out", tmp_path / "out") == 0
+    made = tmp_path / "out" / "box"
+    files = ["depth.png", "input.png", "made_of.json", "mesh.ply", "normals.png", "orbit.mp4", "orbit.npz", "views.png"]
+    assert sorted(path.name for path in made.iterdir()) == files
+    assert json.loads((made / "made_of.json").read_text())["depth_unit"] == 1e-4
+    with np.load(made / "orbit.npz") as read:
+        assert read["depth"].shape == (5, 16, 16) and read["c2w"].shape == (5, 4, 4)
+        strip = np.asarray(Image.open(made / "depth.png")).reshape(16, 5, 16)
+        np.testing.assert_allclose(np.swapaxes(strip, 0, 1) * 1e-4, read["depth"], atol=6e-5)
+        seen = read["depth"] > 0
+        assert seen.any()
+        np.testing.assert_allclose(np.linalg.norm(read["normals"], axis=-1), seen, atol=1e-5)
+        assert np.abs(read["depth"][seen] - 2.4).max() < 3**0.5 * 0.87
 
 
 def test_an_empty_field_has_views_and_no_mesh(command, photographs, tmp_path, capsys):
@@ -173,6 +191,13 @@ def test_what_is_refused(command, photographs, checkpoint, tmp_path):
         ("threshold is 0: set it above 0", ["--out", tmp_path / "x", "--config.surface.threshold=0.0"]),
         ("frames, resolution and frames_per_second", ["--out", tmp_path / "x", "--config.orbit.frames=0"]),
         ("least_density is -1: set it to 0 or more", ["--out", tmp_path / "x", "--config.orbit.least_density=-1.0"]),
+        ("orbit.format has no value 'avi': valid names are gif, mp4", ["--out", out, "--config.orbit.format=gif,avi"]),
+        ("orbit.format is empty: set it to gif", ["--out", tmp_path / "x", "--config.orbit.format="]),
+        ("maps has no value 'normal': did you mean 'normals'", ["--out", out, "--config.orbit.maps=normal"]),
+        (
+            "depth, whose picture holds up to 6.5535, and here it may be 7.51: set config.orbit.distance lower",
+            ["--out", tmp_path / "x", "--config.orbit.maps=depth", "--config.orbit.distance=6.0"],
+        ),
         ("fov_y between 0 and 180", ["--out", tmp_path / "x", "--config.orbit.fov_y=180.0"]),
         ("crop_ratio is 0", ["--out", tmp_path / "x", "--config.input.crop_ratio=0.0"]),
         ("belongs to a model of another size", ["--out", tmp_path / "x", "--config.model.token_width=64"]),

@@ -8,8 +8,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from real3d_jax.data.object_rendering.rasterizer import Surfaces
-
-DEPTH_UNIT = 1e-4
+from real3d_jax.images import depth_as_words, normals_as_bytes
 
 
 def write_view(
@@ -26,8 +25,6 @@ def write_view(
     (folder / f"{name}.json").write_text(json.dumps({"c2w": c2w.tolist(), "fov_y": fov_y}))
     for kind in ("depth", "normal"):
         (folder / kind).mkdir(exist_ok=True)
-    depth = np.round(surfaces.depth / DEPTH_UNIT).astype(np.uint16)
-    Image.fromarray(depth).save(folder / "depth" / f"{name}.png")
-    seen = surfaces.depth[..., None] > 0
-    normal = np.where(seen, np.round((surfaces.normal + 1) / 2 * 255), 0).astype(np.uint8)
+    depth, normal = surfaces.depth, normals_as_bytes(surfaces.normal, surfaces.depth > 0)
+    Image.fromarray(depth_as_words(depth)).save(folder / "depth" / f"{name}.png")
     Image.fromarray(normal).save(folder / "normal" / f"{name}.png")
