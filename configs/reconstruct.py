@@ -42,6 +42,8 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.surface.format = "glb"
     config.surface.resolution = 256
     config.surface.threshold = 25.0
+
+    config.sheet = ConfigDict({"photographs": 48, "views": 4, "pixels": 96, "columns": 3})
     if variant == "triposr":
         config.input.crop_ratio = 1 / 0.85  # the share of the picture that its own program gives the object
         config.orbit.update({"distance": 1.9, "fov_y": 40.0})  # its training cameras

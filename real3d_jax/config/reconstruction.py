@@ -64,6 +64,23 @@ class SurfaceConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class SheetConfig:
+    """One picture of the results of several photographs; it changes no result.
+
+    Attributes:
+      photographs: at most so many, the first ones; 0 makes no sheet.
+      views: beside each input, of those in its strip.
+      pixels: per side of each.
+      columns: photographs side by side.
+    """
+
+    photographs: int
+    views: int
+    pixels: int
+    columns: int
+
+
+@dataclasses.dataclass(frozen=True)
 class ReconstructionConfig:
     """How photographs are reconstructed.
 
@@ -74,6 +91,7 @@ class ReconstructionConfig:
       input: what the model is given.
       orbit: views around the object.
       surface: its mesh.
+      sheet: a picture of all results.
     """
 
     model: ModelConfig
@@ -82,3 +100,4 @@ class ReconstructionConfig:
     input: InputConfig
     orbit: OrbitConfig
     surface: SurfaceConfig
+    sheet: SheetConfig

@@ -35,7 +35,7 @@ OWN = (
 _VERSION = 2  # of settings.json; before it, one setting held for all results of a folder
 _UNFINISHED = ".unfinished-"
 _ANOTHER_HOST = 86_400  # seconds after which a folder of another host, which cannot be asked, counts as left behind
-_MAY_DIFFER = ("config.orbit.frames_at_once", "checkpoint.path")
+_MAY_DIFFER = ("config.orbit.frames_at_once", "config.sheet", "checkpoint.path")
 
 # What is known of a photograph's results.
 NEW, DONE, EMPTY, EDITED, FOREIGN, OTHER, ANEW = "new", "done", "empty", "edited", "foreign", "other", "anew"

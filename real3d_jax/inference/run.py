@@ -25,6 +25,7 @@ from real3d_jax.inference.checks import ORBIT_FORMATS, check, words
 from real3d_jax.inference.model import Model
 from real3d_jax.inference.preprocess import CutOut, load_rembg
 from real3d_jax.inference.result_folders import INPUT, MESH, ORBIT, SETTINGS, VIEWS
+from real3d_jax.inference.sheet import SHEET, Sheet
 from real3d_jax.inference.views import DEPTH, MAPS, Views
 from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
@@ -92,11 +93,17 @@ def reconstruct_all(
         _check_settings(states, out)
         stop.begin()
         todo = [photograph for photograph, state in states.items() if state.kind != results.DONE]
+        sheet = Sheet(out, [photograph.key for photograph in found], config.sheet)
         counts: collections.Counter[str] = collections.Counter(kept=len(found) - len(todo))
+        try:
+            sheet.add(*(photograph.key for photograph in found if states[photograph].kind == results.DONE))
+        except OSError as error:
+            raise _not_written(out, error) from error
         with tqdm(total=len(found), initial=len(found) - len(todo), unit="photograph", dynamic_ncols=True) as bar:
             for number, photograph in enumerate(todo, 1):
                 try:
                     counts[_reconstruct_one(run, photograph)] += 1
+                    sheet.add(photograph.key)
                 except Unusable as error:
                     counts["left out"] += 1
                     say(f"left out   {photograph.file}: {error}")
@@ -123,7 +130,9 @@ def _find(source: str, out: Path) -> tuple[Path, list[PhotographFile]]:
         return True
 
     try:
-        folder, found = photograph_files.find(source, skip=skip, same_names=True, reserved=(SETTINGS, *results.OWN))
+        folder, found = photograph_files.find(
+            source, skip=skip, same_names=True, reserved=(SETTINGS, SHEET, *results.OWN)
+        )
     finally:
         for one in skipped[:_NAMED]:
             say(f"note       '{one}' holds results, which are not taken for photographs")

@@ -89,7 +89,7 @@ def test_triposr_has_its_own_crop_and_camera():
 def test_every_photograph_gets_its_folder_and_a_damaged_one_is_named(command, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(*command, "--out", out) == 2
-    assert sorted(path.name for path in out.iterdir()) == ["box", "more", "settings.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["box", "more", "settings.json", "sheet.png"]
     for name in ("box", "more/blue"):
         assert sorted(path.name for path in (out / name).iterdir()) == FILES
         assert len(trimesh.load_mesh(out / name / "mesh.ply").faces) > 10
@@ -141,7 +141,7 @@ def test_a_full_disk_is_told_and_what_was_done_is_kept(command, tmp_path, monkey
     with pytest.raises(UserError, match=r"out' cannot be written \(No space left on device\): make room"):
         main(*command, "--out", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == FILES
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["box", "more", "settings.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["box", "more", "settings.json", "sheet.png"]
 
 
 def test_formats_and_maps_of_the_orbit_are_as_asked_for(command, photographs, tmp_path):
