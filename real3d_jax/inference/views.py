@@ -63,7 +63,7 @@ class Views:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if suffix == _ARRAYS:
-                np.savez_compressed(path, **self.arrays())
+                np.savez_compressed(path, allow_pickle=False, **self.arrays())
             elif suffix in _ANIMATIONS:
                 save_animation(path, pictures, self.frames_per_second)
             else:

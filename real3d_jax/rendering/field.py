@@ -13,6 +13,7 @@ from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.lrm import LRM, make_decoder
+from real3d_jax.rendering.lens import Lens, through_lens
 from real3d_jax.rendering.plane_query import query_planes
 from real3d_jax.rendering.sample_order import along_rays, near_together
 
@@ -33,11 +34,13 @@ class TriplaneField:
       planes: (B, 3, h, w, K), from the model.
       decoder_params: the model's `params["decoder"]`.
       decoder: the module they belong to.
+      lens: of the pictures that they were made of, if the model takes it for another one (`rendering.lens`).
     """
 
     planes: jax.Array
     decoder_params: dict
     decoder: Decoder = flax.struct.field(pytree_node=False)
+    lens: Lens | None = None
 
 
 def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) -> TriplaneField:
@@ -52,10 +55,14 @@ def query_field(
 ) -> tuple[Float[Array, "B N"], Float[Array, "B N 3"]]:
     """Activated density and colour in [0, 1] at points in world coordinates.
 
-    density = exp(raw + `density_bias`), colour = sigmoid(raw).
+    density = exp(raw + `density_bias`), colour = sigmoid(raw). What a lens leads out of the box is empty.
     """
+    if field.lens is not None:
+        points = through_lens(points, field.lens)
     raw = checkpoint_name(query_raw(field, points / config.radius, config.implementation), RAW_OUTPUTS)
     density = jnp.exp(jnp.minimum(raw[..., 0] + config.density_bias, _LARGEST_EXPONENT))
+    if field.lens is not None:
+        density = jnp.where((jnp.abs(points) <= config.radius).all(axis=-1), density, 0.0)
     return density, jax.nn.sigmoid(raw[..., 1:])
 
 

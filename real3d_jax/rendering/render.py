@@ -53,7 +53,8 @@ def render_rays(
         density, rgb, _, _ = sample_rays(field, origins, directions, config)
         return composite(density, rgb, step=1.0 / config.samples, background=config.background)
 
-    return in_chunks(render_chunk, field, origins, directions, config)
+    rgb, opacity = in_chunks(render_chunk, field, origins, directions, config)
+    return rgb, opacity
 
 
 def in_chunks(

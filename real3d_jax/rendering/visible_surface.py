@@ -150,7 +150,8 @@ def _meet_some(
     def meet_chunk(number, values):
         places = jax.lax.dynamic_slice(order, (number * _RAYS_AT_ONCE,), (_RAYS_AT_ONCE,))
         chosen = rays.at[places].get(mode="clip")[None]
-        distance = _meet(field, chosen[..., :3], chosen[..., 3:6], *jnp.moveaxis(chosen[..., 6:], -1, 0), config)
+        first, last, before, length = jnp.moveaxis(chosen[..., 6:], -1, 0)
+        distance = _meet(field, chosen[..., :3], chosen[..., 3:6], first, last, before, length, config)
         return values.at[places].set(distance[0], mode="drop")
 
     return jax.lax.fori_loop(0, chunks, meet_chunk, jnp.zeros(count))
