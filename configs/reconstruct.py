@@ -25,6 +25,7 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.input = ConfigDict()
     config.input.mask_threshold = 225  # as for photographs of the training
     config.input.crop_ratio = 1.6  # Appendix A
+    config.input.intrinsics = "training"
 
     config.orbit = ConfigDict()
     config.orbit.frames = 60

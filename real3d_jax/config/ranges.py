@@ -111,7 +111,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "background": _SHARE,
         "implementation": _word("xla", "pallas", "auto"),
     },
-    reconstruction.InputConfig: {"mask_threshold": _ALPHA},
+    reconstruction.InputConfig: {"mask_threshold": _ALPHA, "intrinsics": _word("training", "exif")},
     reconstruction.SheetConfig: {"photographs": _ANY_COUNT, **_all(_COUNT, "views pixels columns")},
     evaluation.TestSetConfig: {"split": _word("test", "train"), **_all(_ANY_COUNT, "limit workers")},
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},

@@ -12,10 +12,13 @@ class InputConfig:
     Attributes:
       mask_threshold: the object is where alpha (0 to 255) is greater.
       crop_ratio: side of the square crop relative to the longer side of the object's box.
+      intrinsics: its field of view: 'training' takes the crop to have that of the training's pictures, 'exif' works it
+        out from what the camera wrote into the file, where that is known, and straightens the field accordingly.
     """
 
     mask_threshold: int
     crop_ratio: float
+    intrinsics: str
 
 
 @dataclasses.dataclass(frozen=True)

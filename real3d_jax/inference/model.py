@@ -13,7 +13,8 @@ with. Angles are degrees here, lengths world units (the object lies in the cube 
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, overload
 
 import jax.numpy as jnp
@@ -33,6 +34,8 @@ from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepar
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.rendering import TriplaneField
+from real3d_jax.rendering.lens import make_lens
 from real3d_jax.weights.boxed import MINI
 from real3d_jax.weights.published import PUBLISHED
 
@@ -50,6 +53,7 @@ def load(
     fov_y: Number | None = None,
     crop_ratio: Number | None = None,
     background: Number | None = None,
+    intrinsics: str | None = None,
 ) -> "Model":
     """A trained model, on the first device.
 
@@ -69,6 +73,8 @@ def load(
       fov_y: their vertical field of view.
       crop_ratio: side of the square that a photograph is cropped to, relative to the longer side of the object's box.
       background: grey value behind rendered objects, from 0 (black) to 1; the training's.
+      intrinsics: 'exif' works out the field of view of photographs from their files, where it is known, in place of
+        'training', and straightens their fields accordingly.
 
     Raises:
       UserError: there is no such model, it cannot be read or downloaded, it is of another size than the variant, or a
@@ -83,14 +89,14 @@ def load(
     crop = camera.pop("crop_ratio", None)
     config = dataclasses.replace(
         config,
-        input=changed(config.input, "load", crop_ratio=crop),
+        input=changed(config.input, "load", crop_ratio=crop, intrinsics=intrinsics),
         orbit=changed(config.orbit, "load", **camera),
         render=changed(config.render, "load", background=background),
     )
     checks.check_input(config.input)
     checks.check_orbit(config.orbit)
     trained = dataclasses.replace(config, render=as_trained(found, config).render)  # of which a background is part
-    return Model(config, load_checkpoint(found, trained), cut_out=cut_out)
+    return Model(config, load_checkpoint(found, trained), cut_out=cut_out, input_camera=found.input_camera)
 
 
 class Model:
@@ -100,10 +106,21 @@ class Model:
       config: sizes of everything, which calls may change for one result.
       checkpoint: its parameters.
       cut_out: as of `load`.
+      input_camera: `distance` and `fov_y` of the training's input camera; the configuration's orbit tells others.
     """
 
-    def __init__(self, config: ReconstructionConfig, checkpoint: Checkpoint, *, cut_out: bool | str = False):
+    def __init__(
+        self,
+        config: ReconstructionConfig,
+        checkpoint: Checkpoint,
+        *,
+        cut_out: bool | str = False,
+        input_camera: Mapping[str, float] = MappingProxyType({}),
+    ):
         self.config = config
+        self._input_camera = {
+            name: input_camera.get(name, getattr(config.orbit, name)) for name in ("distance", "fov_y")
+        }
         self.title = checkpoint.title
         self._cut_out = cut_out
         self._reconstructor = Reconstructor(config, checkpoint.params)
@@ -153,7 +170,12 @@ class Model:
           Unusable: it shows no object, or no background.
         """
         seen = self._prepare(photograph, find_object, always)
-        return Reconstruction(seen.image, self._reconstructor.field(seen.image), self._reconstructor, seen.notes)
+        return self._made(seen, self._reconstructor.field(seen.image))
+
+    def _made(self, seen: Prepared, field: TriplaneField) -> Reconstruction:
+        if seen.fov_y is not None:
+            field = field.replace(lens=make_lens(true_fov_y=seen.fov_y, **self._input_camera))
+        return Reconstruction(seen.image, field, self._reconstructor, seen.notes, seen.fov_y)
 
     def _prepare(self, photograph: Image.Image, find_object: CutOut | None, always: bool, **option: str) -> Prepared:
         size = self.config.model.image_size
@@ -210,10 +232,7 @@ class Model:
             for start in range(0, len(seen), _AT_ONCE)
             for field in self._reconstructor.fields(np.stack([x.image for x in seen[start : start + _AT_ONCE]]))
         ]
-        return [
-            Reconstruction(one.image, field, self._reconstructor, one.notes)
-            for one, field in zip(seen, fields, strict=True)
-        ]
+        return [self._made(one, field) for one, field in zip(seen, fields, strict=True)]
 
     @staticmethod
     def _find_object(cut_out: bool | str) -> CutOut | None:

@@ -13,6 +13,7 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import PHOTOGRAPHS, check_alpha
 from real3d_jax.data.transforms import GREY, composite, premultiply, window
 from real3d_jax.errors import UserError
+from real3d_jax.inference.intrinsics import NoIntrinsics, focal_length, fov_of_square
 
 OPAQUE = 0.95  # share of the frame from which on its background does not count as transparent
 _ENLARGED = 2  # how often the crop may be enlarged without a word
@@ -26,10 +27,12 @@ class Prepared:
     Attributes:
       image: on grey.
       notes: what was decided on the way and may be wrong, as short sentences; look at the image then.
+      fov_y: field of view of the crop, degrees; None where it is not asked for, or not known.
     """
 
     image: UInt8[np.ndarray, "S S 3"]
     notes: tuple[str, ...] = ()
+    fov_y: float | None = None
 
 
 def prepare(
@@ -54,7 +57,15 @@ def prepare(
     width, height = box[2] - box[0], box[3] - box[1]
     if max(width, height) * config.crop_ratio < size / _ENLARGED:
         notes.append(f"the object is {width} x {height} pixels, few for a model that sees {size} x {size}")
-    return Prepared(_on_grey(rgba, box, config, size), tuple(notes))
+    fov_y = None
+    if config.intrinsics == "exif":
+        square = boxes.square_around(box, ratio=config.crop_ratio)
+        try:
+            fov_y = fov_of_square(square, photograph.size, focal_length(photograph))
+            notes.append(f"the crop has a field of view of {fov_y:.1f} degrees, by the focal length in its file")
+        except NoIntrinsics as reason:
+            notes.append(f"its field of view is taken to be that of the training: {reason}")
+    return Prepared(_on_grey(rgba, box, config, size), tuple(notes), fov_y)
 
 
 def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: int) -> UInt8[np.ndarray, "S S 3"]:

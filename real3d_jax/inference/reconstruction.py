@@ -22,6 +22,7 @@ class Reconstruction:
       image: what the model saw, (S, S, 3) bytes: look here first.
       field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
       notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
+      fov_y: field of view of what the model saw, degrees, where it is known and the field is straightened for it.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class Reconstruction:
         field: TriplaneField,
         reconstructor: Reconstructor,
         notes: tuple[str, ...] = (),
+        fov_y: float | None = None,
     ):
         self.image = image
         self.field = field
         self.notes = notes
+        self.fov_y = fov_y
         self._reconstructor = reconstructor
 
     def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:

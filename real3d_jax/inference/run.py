@@ -87,7 +87,8 @@ def reconstruct_all(
             results.begin(out, settings, redo=redo)
         except OSError as error:
             raise _not_written(out, error) from error
-        run = _Run(Model(config, loaded), folder, out, settings, find_object, always, redo)
+        model = Model(config, loaded, input_camera=trained.input_camera)
+        run = _Run(model, folder, out, settings, find_object, always, redo)
         _describe(config, trained, loaded, found, out)
         states = {photograph: _state(run, photograph) for photograph in found}
         _check_settings(states, out)
@@ -191,6 +192,8 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
                 say(f"no mesh    {photograph.file}: {error}")
         Image.fromarray(result.image).save(made / INPUT)
         found = {"depth_unit": DEPTH_UNIT} if DEPTH in orbit.maps else {}
+        if result.fov_y is not None:
+            found["fov_y"] = round(result.fov_y, 3)
         results.write_record(made, picture, run.settings, no_mesh=no_mesh, notes=result.notes, found=found)
     if no_mesh:
         return "without a mesh"

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
@@ -63,7 +64,7 @@ class Views:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if suffix == _ARRAYS:
-                np.savez_compressed(path, allow_pickle=False, **self.arrays())
+                np.savez_compressed(path, **self.arrays())
             elif suffix in _ANIMATIONS:
                 save_animation(path, pictures, self.frames_per_second)
             else:
@@ -72,7 +73,7 @@ class Views:
             raise UserError(f"'{path}' cannot be written ({error.strerror or error}): choose another place.") from error
         return path
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """What there is, by name: `rgb`, `depth`, `normals`, and of the cameras `c2w` and `intrinsics`."""
         found = {RGB: self.rgb, DEPTH: self.depth, NORMALS: self.normals}
         if self.cameras is not None:

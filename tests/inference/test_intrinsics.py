@@ -7,7 +7,11 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
+from real3d_jax.config.reconstruction import InputConfig
+from real3d_jax.data import photograph_files
 from real3d_jax.inference.intrinsics import NoIntrinsics, focal_length, fov_of_square
+from real3d_jax.inference.preprocess import prepare
+from tests.inference.conftest import photograph as cut_out_box
 
 TAG = ExifTags.Base
 FILM = {TAG.FocalLengthIn35mmFilm: 26}
@@ -76,3 +80,30 @@ def test_a_square_sees_less_than_the_frame_and_less_beside_the_middle():
     above = fov_of_square((50, 0, 100), (200, 200), 100)
     assert above == pytest.approx(45)
     assert fov_of_square((-50, -50, 300), (200, 200), 100) == pytest.approx(2 * math.degrees(math.atan(1.5)))
+
+
+@pytest.mark.parametrize(("tags", "orientation"), [(FILM, 1), (FILM, 8), ({}, 1)])
+def test_the_crop_of_a_file_has_its_field_of_view(tags, orientation, tmp_path):
+    """The box of 20 x 10 about (25, 15) of 60 x 40 pixels has a crop of 32; lying on its side it is the same."""
+    image = Image.fromarray(cut_out_box())
+    exif = Image.Exif()
+    exif[TAG.Orientation] = orientation
+    exif.get_ifd(ExifTags.IFD.Exif).update(tags)
+    if orientation == 8:
+        image = image.transpose(Image.Transpose.ROTATE_270)
+    image.save(tmp_path / "box.png", exif=exif)
+    upright = photograph_files.open_file(tmp_path / "box.png")
+    found = prepare(upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="exif"), size=16)
+    if not tags:
+        assert found.fov_y is None
+        assert found.notes[0] == "its field of view is taken to be that of the training: " + (
+            "its file has no focal length (EXIF)"
+        )
+        return
+    focal = 26 / math.hypot(36, 24) * math.hypot(60, 40)
+    away = math.hypot(focal, 5)
+    expected = math.degrees(math.atan2(11, away) + math.atan2(21, away))
+    assert found.fov_y == pytest.approx(expected)
+    assert found.notes[0] == f"the crop has a field of view of {expected:.1f} degrees, by the focal length in its file"
+    unasked = prepare(upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training"), size=16)
+    assert unasked.fov_y is None and len(unasked.notes) == len(found.notes) - 1

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 import trimesh
-from PIL import Image
+from PIL import ExifTags, Image
 
 import real3d_jax
 from real3d_jax import cameras
@@ -191,6 +191,28 @@ def test_geometry_comes_with_its_cameras_and_the_same_colours(result, model):
     opacity = np.asarray(opacity[0, ..., 0], np.float32)
     sure = np.abs(opacity - threshold) > 0.02
     np.testing.assert_array_equal(opaque[sure], (opacity > threshold)[sure])
+
+
+def test_a_known_field_of_view_straightens_the_field(model, weights, tmp_path):
+    """By a lens between the training's camera and the photograph's, which renders and meshes look through."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "a camera"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 40
+    Image.fromarray(photograph()).save(tmp_path / "box.png", exif=exif)
+    known, taken = real3d_jax.load(weights, intrinsics="exif", distance=5.0), model(tmp_path / "box.png")
+    result = known(tmp_path / "box.png")
+    assert (taken.fov_y, taken.field.lens) == (None, None)
+    np.testing.assert_array_equal(result.field.planes, taken.field.planes)
+    assert 20 < result.fov_y < 30
+    lens = result.field.lens
+    assert float(lens.taken) == pytest.approx(2.2)  # the training's, whatever views are rendered from
+    ratio = np.tan(np.radians(35.0 / 2)) / np.tan(np.radians(result.fov_y / 2))
+    assert float(lens.true) == pytest.approx(2.2 * ratio, rel=1e-5)
+    meshes = [x.mesh(16, threshold=LOW).vertices for x in (result, taken)]
+    assert meshes[0].shape != meshes[1].shape or np.abs(meshes[0] - meshes[1]).max() > 0.01
+    assert known(photograph()).fov_y is None
+    with pytest.raises(UserError, match=r"^load\.intrinsics is 'exfi': set it to one of 'training', 'exif'"):
+        real3d_jax.load(weights, intrinsics="exfi")
 
 
 def test_an_opaque_photograph_is_refused_or_cut_out(model, weights, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from PIL import Image
+from PIL import ExifTags, Image
 
 from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
@@ -145,12 +145,18 @@ def test_a_full_disk_is_told_and_what_was_done_is_kept(command, tmp_path, monkey
 
 
 def test_formats_and_maps_of_the_orbit_are_as_asked_for(command, photographs, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "a camera"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 60
+    Image.open(photographs / "box.png").save(photographs / "box.png", exif=exif)
     words = ["--input", photographs / "box.png", "--config.orbit.format=mp4, npz", "--config.orbit.maps=depth,normals"]
+    words += ["--config.input.intrinsics=exif"]
     assert main(*command, *words, "--out", tmp_path / "out") == 0
     made = tmp_path / "out" / "box"
     files = ["depth.png", "input.png", "made_of.json", "mesh.ply", "normals.png", "orbit.mp4", "orbit.npz", "views.png"]
     assert sorted(path.name for path in made.iterdir()) == files
-    assert json.loads((made / "made_of.json").read_text())["depth_unit"] == 1e-4
+    record = json.loads((made / "made_of.json").read_text())
+    assert (record["depth_unit"], record["fov_y"]) == (1e-4, pytest.approx(13.635))
     with np.load(made / "orbit.npz") as read:
         assert read["depth"].shape == (5, 16, 16) and read["c2w"].shape == (5, 4, 4)
         strip = np.asarray(Image.open(made / "depth.png")).reshape(16, 5, 16)
