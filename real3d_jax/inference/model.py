@@ -174,7 +174,7 @@ class Model:
 
     def _made(self, seen: Prepared, field: TriplaneField) -> Reconstruction:
         if seen.fov_y is not None:
-            field = field.replace(lens=make_lens(true_fov_y=seen.fov_y, **self._input_camera))
+            field = dataclasses.replace(field, lens=make_lens(true_fov_y=seen.fov_y, **self._input_camera))
         return Reconstruction(seen.image, field, self._reconstructor, seen.notes, seen.fov_y)
 
     def _prepare(self, photograph: Image.Image, find_object: CutOut | None, always: bool, **option: str) -> Prepared:
