@@ -161,6 +161,20 @@ def test_specks_are_told_and_recorded(command, tmp_path, capsys):
     assert record["notes"] == ["specks beyond the object do not move the crop (1)"]
 
 
+def test_sizes_of_the_sheet_change_no_result(tmp_path):
+    """Nor do they ask for other settings' results to be made anew; what else was found stands in the record."""
+    picture = {"file": "/a.png", "sha256": "0"}
+    before = {"config": {"orbit": {"frames": 5}, "sheet": {"columns": 3}}}
+    result_folders.write_record(tmp_path, picture, before, no_mesh="", notes=(), found={"fov_y": 20.5})
+    assert json.loads((tmp_path / "made_of.json").read_text())["fov_y"] == 20.5
+
+    def state(**now):
+        return result_folders.state(tmp_path, picture, {"config": before["config"] | now}, redo=False).kind
+
+    assert state(sheet={"columns": 2}) == result_folders.DONE
+    assert state(orbit={"frames": 6}) == result_folders.OTHER
+
+
 def test_what_another_process_is_making_stays(tmp_path):
     out, host = tmp_path / "out", result_folders._host()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
