@@ -11,6 +11,7 @@ from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
 from real3d_jax.inference.keywords import Number, Whole, changed
 from real3d_jax.inference.reconstructor import Reconstructor
+from real3d_jax.inference.refinement import input_view
 from real3d_jax.inference.views import Views
 from real3d_jax.rendering import TriplaneField
 
@@ -107,6 +108,27 @@ class Reconstruction:
         )
         checks.check_orbit(orbit)
         return Views(self._reconstructor.orbit(self.field, orbit), orbit.frames_per_second)
+
+    def refine(
+        self, steps: Whole, *, learning_rate: Number | None = None, hold: Number | None = None
+    ) -> "Reconstruction":
+        """Another reconstruction, whose field renders the photograph better; this one is left as it is.
+
+        Gradient steps on the planes alone, towards what the model saw (`refinement.refine_field`); what they buy stands
+        in docs/reconstruction.md.
+
+        Args:
+          steps: how many; 0 changes nothing.
+          learning_rate: of Adam, in units of the planes' standard deviation.
+          hold: weight of the planes' squared distance from where they began.
+
+        Raises:
+          UserError: a number is out of range, or the planes do not stay finite.
+        """
+        config = changed(self._config.refine, "refine", steps=steps, learning_rate=learning_rate, hold=hold)
+        checks.check_refine(config)
+        field = self._reconstructor.refined(self.field, input_view(self.image, config), config.steps, config)
+        return Reconstruction(self.image, field, self._reconstructor, self.notes)
 
     @property
     def _config(self) -> ReconstructionConfig:
