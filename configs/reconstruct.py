@@ -43,10 +43,10 @@ def get_config(variant: str = "mini") -> ConfigDict:
 
     config.refine = ConfigDict()
     config.refine.steps = 0
-    config.refine.steps_of_views = 100
-    config.refine.learning_rate = 0.005
-    config.refine.hold = 0.0
-    config.refine.rays = 1024
+    config.refine.steps_of_views = 50
+    config.refine.learning_rate = 0.01
+    config.refine.hold = 0.1
+    config.refine.rays = 512
     config.refine.resolution = 64
     config.refine.seed = 0
     config.refine.distance = config.orbit.distance

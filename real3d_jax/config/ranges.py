@@ -112,6 +112,12 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "implementation": _word("xla", "pallas", "auto"),
     },
     reconstruction.InputConfig: {"mask_threshold": _ALPHA},
+    reconstruction.RefineConfig: {
+        **_all(_ANY_COUNT, "steps steps_of_views hold"),
+        **_all(_COUNT, "rays resolution"),
+        **_all(_POSITIVE, "learning_rate distance"),
+        "fov_y": _FOV,
+    },
     evaluation.TestSetConfig: {"split": _word("test", "train"), **_all(_ANY_COUNT, "limit workers")},
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},
     evaluation.CalibrationConfig: {"distances": _POSITIVES},

@@ -171,14 +171,12 @@ class Model:
           UserError: a photograph cannot be used, or the cameras do not fit them, or are no cameras.
         """
         config = changed(self.config.refine, "from_views", steps_of_views=steps)
-        checks.check_refine(config)
         if not isinstance(photographs, (list, tuple)) or not photographs:
             raise UserError("from_views needs a list of photographs, and as many cameras.")
         find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
         images, seen = prepare_views(photographs, cameras, self.config, find_object)
         views, field = as_given(images, seen, config), self._reconstructor.field(images[0])
-        field = self._reconstructor.refined(field, views, config.steps_of_views, config)
-        return Reconstruction(images[0], field, self._reconstructor)
+        return Reconstruction(images[0], field, self._reconstructor, views=views).refine(config.steps_of_views)
 
     def reconstruct(
         self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False

@@ -11,7 +11,7 @@ from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
 from real3d_jax.inference.keywords import Number, Whole, changed
 from real3d_jax.inference.reconstructor import Reconstructor
-from real3d_jax.inference.refinement import input_view
+from real3d_jax.inference.refinement import GivenViews, input_view
 from real3d_jax.inference.views import Views
 from real3d_jax.rendering import TriplaneField
 
@@ -23,6 +23,9 @@ class Reconstruction:
       image: what the model saw, (S, S, 3) bytes: look here first.
       field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
       notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
+
+    Args:
+      views: what `refine` steps towards; the image, taken by the canonical camera, if None.
     """
 
     def __init__(
@@ -31,11 +34,13 @@ class Reconstruction:
         field: TriplaneField,
         reconstructor: Reconstructor,
         notes: tuple[str, ...] = (),
+        views: GivenViews | None = None,
     ):
         self.image = image
         self.field = field
         self.notes = notes
         self._reconstructor = reconstructor
+        self._views = views
 
     def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:
         """The surface with vertex colours, in world coordinates (z up, the input camera on the positive x axis).
@@ -114,8 +119,8 @@ class Reconstruction:
     ) -> "Reconstruction":
         """Another reconstruction, whose field renders the photograph better; this one is left as it is.
 
-        Gradient steps on the planes alone, towards what the model saw (`refinement.refine_field`); what they buy stands
-        in docs/reconstruction.md.
+        Gradient steps on the planes alone, towards what the model saw, or towards all views of `Model.from_views`
+        (`refinement.refine_field`). docs/reconstruction.md says what they buy.
 
         Args:
           steps: how many; 0 changes nothing.
@@ -126,9 +131,9 @@ class Reconstruction:
           UserError: a number is out of range, or the planes do not stay finite.
         """
         config = changed(self._config.refine, "refine", steps=steps, learning_rate=learning_rate, hold=hold)
-        checks.check_refine(config)
-        field = self._reconstructor.refined(self.field, input_view(self.image, config), config.steps, config)
-        return Reconstruction(self.image, field, self._reconstructor, self.notes)
+        views = self._views or input_view(self.image, config)
+        field = self._reconstructor.refined(self.field, views, config.steps, config)
+        return Reconstruction(self.image, field, self._reconstructor, self.notes, self._views)
 
     @property
     def _config(self) -> ReconstructionConfig:

@@ -95,10 +95,10 @@ def test_the_photograph_is_the_canonical_cameras(refining, result):
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [
-        ({"steps": -1}, "0 or more"),
+        ({"steps": -1}, "refine.steps is -1: set it to 0 or more"),
         ({"steps": 1.5}, "steps"),
-        ({"steps": 2, "learning_rate": 0.0}, "above 0"),
-        ({"steps": 2, "learning_rate": float("nan")}, "above 0"),
+        ({"steps": 2, "learning_rate": 0.0}, "learning_rate is 0: set it above 0"),
+        ({"steps": 2, "learning_rate": float("nan")}, "learning_rate must be"),
         ({"steps": 2, "hold": -1.0}, "0 or more"),
         ({"steps": 2, "learning_rate": 1e38}, "lower its learning_rate"),
     ],

@@ -37,6 +37,7 @@ def test_the_field_is_fitted_to_all_views(refining, refining_model, around):
     np.testing.assert_array_equal(start.field.planes, plain.planes)
     again = model.from_views(PHOTOGRAPHS, around, steps=8)
     np.testing.assert_array_equal(again.field.planes, fitted.field.planes)
+    np.testing.assert_array_equal(start.refine(8).field.planes, fitted.field.planes)
 
 
 def test_a_view_is_the_square_about_the_principal_point():
