@@ -13,7 +13,7 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -126,7 +126,7 @@ def measure(
     steps: Sequence[int],
     novel: int,
     hold: float | None,
-    judge: Judge,
+    judge: Callable[[Reconstruction, DrawnObject], Float[np.ndarray, "2 V"]],
 ) -> list[Row]:
     """A row for each number of steps.
 
@@ -137,7 +137,7 @@ def measure(
       steps: how many gradients.
       novel: how many of the last views are scored.
       hold: as of `Reconstruction.refine`.
-      judge: that scores.
+      judge: gives PSNR and IoU of each view, as `Judge` does.
     """
     before, after, seconds = [], [], []
     for shown in objects:

@@ -94,3 +94,11 @@ def test_photographs_that_cannot_be_used_are_named(refining_model, around):
 def test_one_field_of_view_serves_all(around):
     shared = Cameras(around.c2w, around.intrinsics[0])
     np.testing.assert_array_equal(checked_cameras(shared, 2, 2.4).intrinsics, around.intrinsics)
+
+
+def test_poses_of_another_world_are_mapped_as_the_sentence_says(refining_model):
+    above = refining_model.cameras([30, 150], 20, distance=7.0)
+    with pytest.raises(UserError, match="to_input_frame"):
+        checked_cameras(above, 2, 2.4)
+    mapped = Cameras(cameras.to_input_frame(above.c2w[0], above.c2w, 2.4), above.intrinsics)
+    np.testing.assert_allclose(np.linalg.norm(checked_cameras(mapped, 2, 2.4).c2w[:, :3, 3], axis=-1), 2.4, rtol=1e-5)
