@@ -33,6 +33,9 @@ def test_the_field_is_fitted_to_all_views(refining, refining_model, around):
     np.testing.assert_array_equal(fitted.image, images[0])
     for image, pose in zip(images, around.c2w, strict=True):
         assert error(fitted, config, image, pose) < 0.7 * error(start, config, image, pose)
+    alone = model.from_views(PHOTOGRAPHS[:1], model.cameras(0), steps=8)
+    second = images[1], around.c2w[1]
+    assert error(fitted, config, *second) < 0.9 * error(alone, config, *second)
     plain = model._reconstructor.field(images[0])
     np.testing.assert_array_equal(start.field.planes, plain.planes)
     again = model.from_views(PHOTOGRAPHS, around, steps=8)
