@@ -45,9 +45,20 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.surface.threshold = 25.0
 
     config.sheet = ConfigDict({"photographs": 48, "views": 4, "pixels": 96, "columns": 3})
+    config.refine = ConfigDict()
+    config.refine.steps = 0
+    config.refine.steps_of_views = 50
+    config.refine.learning_rate = 0.01
+    config.refine.hold = 0.1
+    config.refine.rays = 512
+    config.refine.resolution = 64
+    config.refine.seed = 0
+    config.refine.distance = config.orbit.distance
+    config.refine.fov_y = config.orbit.fov_y
     if variant == "triposr":
         config.input.crop_ratio = 1 / 0.85  # the share of the picture that its own program gives the object
         config.orbit.update({"distance": 1.9, "fov_y": 40.0})  # its training cameras
+        config.refine.update({"distance": 1.9, "fov_y": 40.0})
     if variant in ("mini", "smoke"):
         _fit_mini(config)
     if variant == "smoke":
@@ -65,3 +76,4 @@ def _fit_mini(config: ConfigDict) -> None:
     config.orbit.update({"frames": 16, "elevation": 0.0, "distance": 2.4, "resolution": 128, "frames_per_second": 8.0})
     config.orbit.least_density = 0.05
     config.surface.update({"resolution": 128, "threshold": 10.0})
+    config.refine.distance = 2.4

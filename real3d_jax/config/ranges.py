@@ -113,6 +113,12 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     },
     reconstruction.InputConfig: {"mask_threshold": _ALPHA, "intrinsics": _word("training", "exif")},
     reconstruction.SheetConfig: {"photographs": _ANY_COUNT, **_all(_COUNT, "views pixels columns")},
+    reconstruction.RefineConfig: {
+        **_all(_ANY_COUNT, "steps steps_of_views hold"),
+        **_all(_COUNT, "rays resolution"),
+        **_all(_POSITIVE, "learning_rate distance"),
+        "fov_y": _FOV,
+    },
     evaluation.TestSetConfig: {"split": _word("test", "train"), **_all(_ANY_COUNT, "limit workers")},
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},
     evaluation.CalibrationConfig: {"distances": _POSITIVES},

@@ -84,6 +84,33 @@ class SheetConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class RefineConfig:
+    """Gradient steps on the planes of a field, towards the pictures that are there.
+
+    Attributes:
+      steps: on a photograph; 0 leaves the field as the model made it.
+      steps_of_views: on several views with known cameras.
+      learning_rate: of Adam, in units of the planes' standard deviation.
+      hold: weight of the planes' mean squared distance from the model's, in the same units, beside the colours' error.
+      rays: of a step, any of all views.
+      resolution: pixels per side that views are compared at, at most.
+      seed: of the choice of rays.
+      distance: of the camera that the model takes a photograph's to be, from the object's centre.
+      fov_y: its vertical field of view, degrees.
+    """
+
+    steps: int
+    steps_of_views: int
+    learning_rate: float
+    hold: float
+    rays: int
+    resolution: int
+    seed: int
+    distance: float
+    fov_y: float
+
+
+@dataclasses.dataclass(frozen=True)
 class ReconstructionConfig:
     """How photographs are reconstructed.
 
@@ -95,6 +122,7 @@ class ReconstructionConfig:
       orbit: views around the object.
       surface: its mesh.
       sheet: a picture of all results.
+      refine: towards the photograph itself, or towards several views.
     """
 
     model: ModelConfig
@@ -104,3 +132,4 @@ class ReconstructionConfig:
     orbit: OrbitConfig
     surface: SurfaceConfig
     sheet: SheetConfig
+    refine: RefineConfig

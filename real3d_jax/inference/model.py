@@ -28,11 +28,13 @@ from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 from real3d_jax.inference import checks
-from real3d_jax.inference.keywords import Number, Numbers, changed, given
+from real3d_jax.inference.keywords import Number, Numbers, Whole, changed, given
 from real3d_jax.inference.photographs import Photograph, name_of, opened
 from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepare
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.inference.reconstructor import Reconstructor
+from real3d_jax.inference.refinement import as_given
+from real3d_jax.inference.several_views import prepare_views
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.rendering import TriplaneField
 from real3d_jax.rendering.lens import make_lens
@@ -91,6 +93,7 @@ def load(
         config,
         input=changed(config.input, "load", crop_ratio=crop, intrinsics=intrinsics),
         orbit=changed(config.orbit, "load", **camera),
+        refine=changed(config.refine, "load", **camera),
         render=changed(config.render, "load", background=background),
     )
     checks.check_input(config.input)
@@ -155,6 +158,42 @@ class Model:
         if not isinstance(photographs, (list, tuple)):
             return self._all([photographs], ["the photograph"], find_object, always)[0]
         return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object, always)
+
+    def from_views(
+        self,
+        photographs: Sequence[Photograph],
+        cameras: Cameras,
+        *,
+        steps: Whole | None = None,
+        cut_out: bool | str | None = None,
+    ) -> Reconstruction:
+        """One object from several photographs with known cameras: the first's reconstruction, fitted to all of them.
+
+        The field of the first photograph is where gradient steps on its planes begin (`refinement.refine_field`). Of
+        each photograph the square about its principal point is taken that the model's field of view shows, and it must
+        hold the object: photographs are not cropped about it here, for that would turn their cameras.
+
+        Args:
+          photographs: as of `__call__`.
+          cameras: as many, in the first one's canonical frame (`docs/conventions.md`): the first stands at
+            (distance, 0, 0) with z up, the origin is the object's centre. `cameras(azimuth=[0, 90, 180])` are such, and
+            `real3d_jax.cameras.to_input_frame` makes others such.
+          steps: of gradients; `configs/reconstruct.py` says how many.
+          cut_out: as of `load`.
+
+        Returns:
+          A reconstruction in the same frame; its image is the first photograph.
+
+        Raises:
+          UserError: a photograph cannot be used, or the cameras do not fit them, or are no cameras.
+        """
+        config = changed(self.config.refine, "from_views", steps_of_views=steps)
+        if not isinstance(photographs, (list, tuple)) or not photographs:
+            raise UserError("from_views needs a list of photographs, and as many cameras.")
+        find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
+        images, seen = prepare_views(photographs, cameras, self.config, find_object)
+        views, field = as_given(images, seen, config), self._reconstructor.field(images[0])
+        return Reconstruction(images[0], field, self._reconstructor, given=views).refine(config.steps_of_views)
 
     def reconstruct(
         self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False

@@ -11,6 +11,7 @@ from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
 from real3d_jax.inference.keywords import Number, Whole, changed
 from real3d_jax.inference.reconstructor import Reconstructor, orbit_cameras
+from real3d_jax.inference.refinement import GivenViews, input_view
 from real3d_jax.inference.views import Views
 from real3d_jax.rendering import TriplaneField
 
@@ -23,6 +24,9 @@ class Reconstruction:
       field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
       notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
       fov_y: field of view of what the model saw, degrees, where it is known and the field is straightened for it.
+
+    Args:
+      given: what `refine` steps towards; the image, taken by the canonical camera, if None.
     """
 
     def __init__(
@@ -32,12 +36,14 @@ class Reconstruction:
         reconstructor: Reconstructor,
         notes: tuple[str, ...] = (),
         fov_y: float | None = None,
+        given: GivenViews | None = None,
     ):
         self.image = image
         self.field = field
         self.notes = notes
         self.fov_y = fov_y
         self._reconstructor = reconstructor
+        self._given = given
 
     def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:
         """The surface with vertex colours, in world coordinates (z up, the input camera on the positive x axis).
@@ -120,6 +126,29 @@ class Reconstruction:
             return Views(rgb, orbit.frames_per_second, cameras=cameras)
         rgb, depth, normals = self._reconstructor.surface_views(self.field, cameras, orbit)
         return Views(rgb, orbit.frames_per_second, depth, normals, cameras)
+
+    def refine(
+        self, steps: Whole, *, learning_rate: Number | None = None, hold: Number | None = None
+    ) -> "Reconstruction":
+        """Another reconstruction, whose field renders the photograph better; this one is left as it is.
+
+        Gradient steps on the planes alone, towards what the model saw, or towards all views of `Model.from_views`
+        (`refinement.refine_field`). docs/reconstruction.md says what they buy.
+
+        Args:
+          steps: how many; 0 changes nothing.
+          learning_rate: of Adam, in units of the planes' standard deviation.
+          hold: weight of the planes' squared distance from where they began.
+
+        Raises:
+          UserError: a number is out of range, or the planes do not stay finite.
+        """
+        config = changed(self._config.refine, "refine", steps=steps, learning_rate=learning_rate, hold=hold)
+        given = self._given or input_view(self.image, config)
+        # The model's own camera took the picture for it; the lens that straightens the field comes after that.
+        bare = self._reconstructor.refined(self.field.replace(lens=None), given, config.steps, config)
+        field = bare.replace(lens=self.field.lens)
+        return Reconstruction(self.image, field, self._reconstructor, self.notes, self.fov_y, self._given)
 
     @property
     def _config(self) -> ReconstructionConfig:

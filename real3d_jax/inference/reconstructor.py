@@ -18,12 +18,13 @@ from jaxtyping import Array, Bool, Float, UInt8
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
-from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, SurfaceConfig
+from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, RefineConfig, SurfaceConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import extract_mesh
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.images import as_bytes
 from real3d_jax.inference.preprocess import model_input
+from real3d_jax.inference.refinement import GivenViews, refine_field
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct
@@ -135,6 +136,11 @@ class Reconstructor:
                 rendered = self._some_views(field, occupied, chosen, config.resolution, geometry)
                 made.append(tuple(np.asarray(values, np.float32) for values in rendered))
         return tuple(np.concatenate(values)[:count] for values in zip(*made, strict=True))
+
+    def refined(self, field: TriplaneField, views: GivenViews, steps: int, config: RefineConfig) -> TriplaneField:
+        """One field after gradient steps towards views; arguments and errors as of `refine_field`."""
+        with self._precision():
+            return refine_field(field, views, steps, config, self.config.render)
 
     def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
         """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""

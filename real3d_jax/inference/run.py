@@ -178,6 +178,7 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
         raise Unusable(f"'{goal}' was made with other settings meanwhile ({state.about}): choose another --out")
     image = photograph_files.open_upright(run.folder, photograph)
     result = run.model.reconstruct(image, run.find_object, always=run.always)
+    result = result.refine(run.model.config.refine.steps)
     for note in result.notes:
         say(f"note       {photograph.file}: {note}")
     surface, orbit, no_mesh = run.model.config.surface, run.model.config.orbit, ""
@@ -226,6 +227,8 @@ def _describe(
         "orbit.fov_y": config.orbit.fov_y,
         "input.crop_ratio": config.input.crop_ratio,
     }
+    if config.refine.steps:
+        chosen |= {"refine.distance": config.refine.distance, "refine.fov_y": config.refine.fov_y}
     for key, value in chosen.items():
         trained = model.input_camera.get(key.rpartition(".")[2], value)
         if not math.isclose(trained, value, rel_tol=1e-3):

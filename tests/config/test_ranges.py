@@ -87,6 +87,20 @@ def test_reconstruction():
         files.load_as(ReconstructionConfig, str(CONFIGS / "reconstruct.py"), ["--config.input.mask_threshold=255"])
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("steps=-1", "config.refine.steps is -1: set it to 0 or more"),
+        ("learning_rate=0.0", "config.refine.learning_rate is 0: set it above 0"),
+        ("rays=0", "config.refine.rays is 0: set it to 1 or more"),
+        ("fov_y=180.0", "config.refine.fov_y is 180: set it between 0 and 180 degrees"),
+    ],
+)
+def test_refinement(change, said):
+    with pytest.raises(UserError, match=said):
+        files.load_as(ReconstructionConfig, str(CONFIGS / "reconstruct.py"), [f"--config.refine.{change}"])
+
+
 def test_a_file_may_not_give_what_is_no_number():
     tree = files.load_tree(str(CONFIGS / "real3d.py"))
     tree.losses.supervised.mse = math.nan

@@ -1,5 +1,6 @@
 """A model that is small enough for a test, and photographs for it."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.checkpoints.trained_model import Checkpoint
 from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.inference.model import Model
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from tests.evaluation.tiny_evaluation import random_params
@@ -47,6 +50,17 @@ def checkpoint(params, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoint") / "weights"
     save_weights(folder, weights_from_params(params, {}, where="a test"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def refining(tiny):
+    """The configuration with few rays, so that a step of refinement takes some of a view's."""
+    return dataclasses.replace(tiny, refine=dataclasses.replace(tiny.refine, resolution=8, rays=48, learning_rate=0.05))
+
+
+@pytest.fixture(scope="session")
+def refining_model(refining, params):
+    return Model(refining, Checkpoint(params, Path("a test"), None, "0"))
 
 
 def photograph(colour=(200, 100, 50)):

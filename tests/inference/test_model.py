@@ -64,6 +64,7 @@ def result(model):
 def test_numbers_come_from_the_checkpoint_and_may_be_given(model, weights):
     config = model.config
     assert (config.orbit.distance, config.orbit.fov_y, config.input.crop_ratio) == (2.2, 35.0, 1.3)
+    assert (config.refine.distance, config.refine.fov_y) == (2.2, 35.0)
     assert config.model.token_width == 32
     base = config_files.load_as(ReconstructionConfig, "reconstruct:base")
     assert (config.surface, config.render, config.compute) == (base.surface, base.render, base.compute)
