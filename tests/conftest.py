@@ -1,6 +1,8 @@
 """What tests of several parts share."""
 
 import contextlib
+import ctypes
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -21,6 +23,17 @@ if not (importlib.metadata.entry_points(group="jax_plugins") or importlib.util.f
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported stays to the end: the garbage collector need not look through it, now or ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _programs(request):
     """Compiles a file's programs as its mark says, and frees them: a process would otherwise gather gigabytes."""
@@ -28,6 +41,9 @@ def _programs(request):
         yield
     if jax := sys.modules.get("jax"):
         jax.clear_caches()
+        gc.collect()
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # of glibc, which keeps what is freed otherwise
+            libc.malloc_trim(0)
 
 
 @contextlib.contextmanager
