@@ -1,6 +1,8 @@
 """What tests of several parts share."""
 
 import contextlib
+import ctypes
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -10,15 +12,27 @@ import tempfile
 
 import pytest
 
-# What one test has compiled, the others need not, in whatever process. Read by JAX when it is imported.
+# What one test has compiled, the others need not, in whatever process: not even the smallest programs, which take twice
+# as long to compile as to read. Read by JAX when it is imported.
 _COMPILED = pathlib.Path(tempfile.gettempdir()) / f"real3d_jax_tests_{os.getuid()}"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Most programs of tests run once: compiled plainly they take a fifth of the time. Processes that tests start inherit
 # this. Not where JAX can compile for an accelerator: its programs would be plain, too, and libtpu knows no such flag.
 if not (importlib.metadata.entry_points(group="jax_plugins") or importlib.util.find_spec("libtpu")):
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported stays to the end: the garbage collector need not look through it, now or ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,6 +42,9 @@ def _programs(request):
         yield
     if jax := sys.modules.get("jax"):
         jax.clear_caches()
+        gc.collect()
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # of glibc, which keeps what is freed otherwise
+            libc.malloc_trim(0)
 
 
 @contextlib.contextmanager

@@ -70,7 +70,8 @@ def test_points_on_a_ray_project_to_its_pixel(azimuth, elevation, column, row, d
     intrinsics = jnp.array([0.9, 1.2, 0.45, 0.6])  # off centre, not square
     camera = cameras.Cameras(cameras.spherical_c2w(azimuth, elevation, 2.0), intrinsics)
     origins, directions = cameras.camera_rays(camera, 5, 7)
-    point = np.asarray(origins[row, column] + depth * directions[row, column], np.float64)
+    origin, direction = (np.asarray(rays, np.float64)[row, column] for rays in (origins, directions))
+    point = origin + depth * direction
     expected = [(column + 0.5) / 7, (row + 0.5) / 5]
     np.testing.assert_allclose(_project(camera.c2w, intrinsics, point), expected, atol=1e-5)
 

@@ -1,8 +1,11 @@
 """Batches and objects of noise, in the shapes that a configuration asks for."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w, to_input_frame
@@ -21,25 +24,35 @@ def random_batch(config: Config, seed: int = 0) -> TrainBatch:
 
     synthetic = real = None
     if count := config.batch.synthetic:
-        angles = jnp.asarray(rng.uniform(-1, 1, (2, count, views)), jnp.float32)
-        c2w = spherical_c2w(angles[0], angles[1], 1.7)
-        intrinsics = jnp.broadcast_to(intrinsics_from_fov(0.7), (count, views, 4))
-        c2w = jax.vmap(lambda views: to_input_frame(views[0], views, 2.4))(c2w)
+        cameras = _around(np.float32(rng.uniform(-1, 1, (2, count, views))))
         synthetic = MultiviewBatch(
             image=noise(count, size, size, 3),
             rgb=noise(count, views, side, side, 3),
             mask=noise(count, views, side, side, 1),
-            cameras=Cameras(c2w, intrinsics),
+            cameras=cameras,
         )
     if count := config.batch.real:
-        intrinsics = jnp.broadcast_to(intrinsics_from_fov(0.7), (count, 4))
         real = SingleViewBatch(
             image=noise(count, size, size, 3),
             rgb=noise(count, side, side, 3),
             mask=noise(count, side, side, 1),
-            cameras=Cameras(jnp.broadcast_to(canonical_c2w(3.0), (count, 4, 4)), intrinsics),
+            cameras=_canonical(count),
         )
     return TrainBatch(synthetic, real)
+
+
+@jax.jit  # op by op there are dozens of programs to compile
+def _around(angles: Float[Array, "2 n v"]) -> Cameras:
+    """Cameras around objects, at azimuths and elevations in radians, each object in the frame of its first one."""
+    c2w = jax.vmap(lambda views: to_input_frame(views[0], views, 2.4))(spherical_c2w(angles[0], angles[1], 1.7))
+    return Cameras(c2w, jnp.broadcast_to(intrinsics_from_fov(0.7), (*angles.shape[1:], 4)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _canonical(count: int) -> Cameras:
+    return Cameras(
+        jnp.broadcast_to(canonical_c2w(3.0), (count, 4, 4)), jnp.broadcast_to(intrinsics_from_fov(0.7), (count, 4))
+    )
 
 
 def random_instance(config: EvaluationConfig, seed: int) -> Instance:

@@ -94,7 +94,7 @@ SIZES = {
         step_batches=(1, 2),
         evaluation="eval/smoke:scratch",
         evaluation_batches=(2,),
-        drawn_views=8,
+        drawn_views=2,
     ),
 }
 

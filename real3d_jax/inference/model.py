@@ -38,6 +38,7 @@ from real3d_jax.inference.several_views import prepare_views
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.rendering import TriplaneField
 from real3d_jax.rendering.lens import make_lens
+from real3d_jax.runtime.console import say
 from real3d_jax.weights.boxed import MINI
 from real3d_jax.weights.published import PUBLISHED
 
@@ -99,6 +100,8 @@ def load(
     checks.check_input(config.input)
     checks.check_orbit(config.orbit)
     trained = dataclasses.replace(config, render=as_trained(found, config).render)  # of which a background is part
+    if variant is None and not found.config and str(found.source) not in PUBLISHED:
+        say(_camera_taken(found, config))
     return Model(config, load_checkpoint(found, trained), cut_out=cut_out, input_camera=found.input_camera)
 
 
@@ -288,3 +291,12 @@ def _variant(found: TrainedModel) -> str:
     if str(found.source) in PUBLISHED:
         return PUBLISHED[str(found.source)].variant
     return MINI if found.config.get("model") == config_files.to_tree(PRESETS[MINI]) else "base"
+
+
+def _camera_taken(found: TrainedModel, config: ReconstructionConfig) -> str:
+    """What is told of a file that does not say whose it is: TripoSR's has the same tensors as Real3D's."""
+    taken = f"{config.orbit.distance:g} from the object, {config.orbit.fov_y:g} degrees"
+    return (
+        f"camera     {taken}, crop ratio {config.input.crop_ratio:g}: Real3D's where not given, since '{found.source}' "
+        "does not tell; for TripoSR's own weights say variant='triposr'"
+    )

@@ -7,13 +7,12 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from real3d_jax.runtime.batch_layout import BatchLayout
@@ -43,8 +42,7 @@ class Reporter:
         if self._active:
             self._path, self._told = workdir / "metrics.jsonl", False
             self._file = _reopen_metrics(self._path, start)
-            self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start + 1 if start else None)
-            _forgive(self._board)
+            self._board = _open_board(workdir / "tensorboard", start)
 
     def begin(self) -> None:
         """Starts the clock of rate and ETA, and the bar if there is a terminal."""
@@ -124,7 +122,29 @@ class Reporter:
         return f"step {step}/{self._steps}  loss {means['loss']:.4f}  {pace}  {left} left{skipped}"
 
 
-def _forgive(board: SummaryWriter) -> None:
+def _open_board(folder: Path, start: int) -> Any:
+    """A `tensorboardX.SummaryWriter`, which would import PyTorch if it is there: seconds, and a quarter of a GiB."""
+    with _absent("torch"):
+        from tensorboardX import SummaryWriter
+    board = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
+    _forgive(board)
+    return board
+
+
+@contextlib.contextmanager
+def _absent(module: str) -> Iterator[None]:
+    """Imports as if the module were not installed; one that has been imported stays."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # pyright: ignore[reportArgumentType]  # this is what makes an import fail
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+def _forgive(board: Any) -> None:
     """Lets TensorBoard's thread outlive a full disk: without it, the next numbers would wait for ever."""
     files: Any = board._get_file_writer()
     writer = files.event_writer._ev_writer

@@ -16,10 +16,17 @@ from real3d_jax.errors import UserError
 from real3d_jax.evaluation.results import load_rows
 from tests.ablation.tiny_ablation import EVALUATION, TRAINING, write_config_files
 from tests.commands import STOPPED, call, stop_at
+from tests.shared_programs import shared_programs
 
 COMMAND = Path(__file__).parents[2] / "launch" / "ablate.py"
 
 ablate = functools.partial(call, COMMAND)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_of_rows():
+    with shared_programs():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -83,9 +83,9 @@ def test_drawing_is_measured_by_the_view(tmp_path):
     assert result.returncode == 0, result.stderr
     found = json.loads(path.read_text())["results"]
     assert [case["name"] for case in found] == ["views of family a", "views of family named"]
-    assert all(case["sizes"] == {"views": 8, "resolution": 128} and case["median_ms"] > 0 for case in found)
-    for case in draw_cases(8):
-        assert jax.eval_shape(case.function, *case.make_arguments()).shape == (8, 128, 128, 4)
+    assert all(case["sizes"] == {"views": 2, "resolution": 128} and case["median_ms"] > 0 for case in found)
+    for case in draw_cases(9):  # of two objects
+        assert jax.eval_shape(case.function, *case.make_arguments()).shape == (9, 128, 128, 4)
 
 
 def test_unknown_suite_is_refused():

@@ -54,8 +54,7 @@ def one_device(tmp_path_factory):
         (4, 2, "pallas", 1),
         (3, 1, "xla", 1),
         (16, 1, "xla", 1),
-        (64, 1, "xla", 1),
-        pytest.param(256, 1, "xla", 1, marks=pytest.mark.slow),
+        *(pytest.param(devices, 1, "xla", 1, marks=pytest.mark.slow) for devices in (64, 256)),  # as 16: some have none
         pytest.param(4, 2, "xla", 2, marks=pytest.mark.slow),
         pytest.param(24, 1, "xla", 3, marks=pytest.mark.slow),  # of the 8 examples the last two processes have none
     ],

@@ -12,6 +12,7 @@ from real3d_jax.checkpoints.trained_model import Checkpoint
 from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.inference.model import Model
+from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from tests.evaluation.tiny_evaluation import random_params
@@ -24,6 +25,22 @@ SMALL = {
     "orbit": {"frames": 5, "resolution": 16, "frames_at_once": 2, "least_density": 0.0},
     "surface": {"format": "ply", "resolution": 16, "threshold": 0.5},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_programs():
+    """Models of the same settings, as each call of the command makes one, have the same programs within a file."""
+    make, known = Reconstructor.__init__, {}
+
+    def make_with_known_programs(self, config, params):
+        make(self, config, params)
+        settings = config.model, config.compute, config.render, config.orbit
+        programs = {name: value for name, value in vars(self).items() if hasattr(value, "lower")}  # jitted functions
+        vars(self).update(known.setdefault(settings, programs))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reconstructor, "__init__", make_with_known_programs)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -75,10 +75,11 @@ def fields(reconstructor, objects):
 def test_novel_views_of_unseen_objects(reconstructor, objects, fields):
     novel = jax.tree.map(lambda x: jnp.asarray(x[:, 1:]), objects.cameras)
     truth = objects.rgb[:, 1:]
+    render = jax.jit(render_views, static_argnames=("config", "resolution"))
     scores = []
     for number, field in enumerate(fields):
         cameras = jax.tree.map(lambda x, number=number: x[number][None], novel)
-        rgb, _ = render_views(field, cameras, reconstructor.config.render, resolution=truth.shape[2])
+        rgb, _ = render(field, cameras, reconstructor.config.render, resolution=truth.shape[2])
         scores.append(psnr(rgb[0], as_float(jnp.asarray(truth[number]))))
     mean = float(np.mean(scores))
     assert mean >= LEAST_PSNR

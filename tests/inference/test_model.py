@@ -320,7 +320,7 @@ def test_a_run_tells_the_camera_of_its_photographs(tmp_path):
     ("name", "file", "camera"),
     [("stabilityai/TripoSR", "model.ckpt", (1.9, 40.0)), ("hwjiang/Real3D", "model_both_trained_v1.ckpt", (3.0, 39.6))],
 )
-def test_names_of_the_hub_have_their_cameras(name, file, camera, tiny, params, tmp_path, monkeypatch):
+def test_names_of_the_hub_have_their_cameras(name, file, camera, tiny, params, tmp_path, monkeypatch, capsys):
     tensors = {key: np.ascontiguousarray(x) for key, x in export_tensors(tsr.TABLE, params, {}, where="").items()}
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *_: str(save(tmp_path / file, tensors)))
     monkeypatch.setenv("REAL3D_JAX_CACHE", str(tmp_path / "cache"))
@@ -332,6 +332,11 @@ def test_names_of_the_hub_have_their_cameras(name, file, camera, tiny, params, t
         return
     local = real3d_jax.load(tmp_path / file, variant="triposr")  # the same file by its path
     assert local.config.orbit.distance == 1.9
+    assert "camera" not in capsys.readouterr().out
+    assert real3d_jax.load(tmp_path / file, crop_ratio=1.6).config.orbit.distance == 3.0
+    told = capsys.readouterr().out
+    assert "camera     3 from the object, 39.6 degrees, crop ratio 1.6: Real3D's where not given" in told
+    assert f"'{tmp_path / file}' does not tell; for TripoSR's own weights say variant='triposr'" in told
     np.testing.assert_array_equal(local(photograph()).field.planes, model(photograph()).field.planes)
 
 

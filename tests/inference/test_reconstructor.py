@@ -1,9 +1,9 @@
 """The public door: fields, orbits and surfaces are those of the model and the renderer."""
 
 import dataclasses
+import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -42,7 +42,7 @@ def test_the_field_is_the_models(tiny, params, image, field):
     assert image.shape == (32, 32, 3)
     model = make_model(tiny.model, tiny.compute)
     with jax.default_matmul_precision("highest"):
-        expected = reconstruct(params, jnp.asarray(image[None], jnp.float32) / 255, model=model)
+        expected = jax.jit(functools.partial(reconstruct, model=model))(params, np.float32(image[None]) / 255)
     np.testing.assert_allclose(field.planes, expected.planes, atol=1e-5 * np.abs(expected.planes).max())
 
 
@@ -60,7 +60,8 @@ def test_views_are_the_renderers_however_many_at_once(tiny, params, reconstructo
     assert views.shape == (5, 16, 16, 3) and views.dtype == np.uint8
     way = jax.tree.map(lambda x: x[None], orbit_cameras(tiny.orbit))
     with jax.default_matmul_precision("highest"):
-        expected, _ = render_views(field, way, tiny.render, resolution=16)
+        render = jax.jit(functools.partial(render_views, config=tiny.render, resolution=16))
+        expected, _ = render(field, way)
     np.testing.assert_allclose(views, 255 * np.asarray(expected[0]), atol=0.51)
     assert views.std() > 3  # something is seen
     at_once = dataclasses.replace(tiny, orbit=dataclasses.replace(tiny.orbit, frames_at_once=64))

@@ -1,6 +1,7 @@
 """The aligned start: which token goes with which patch, told by the canonical camera and the renderer's own lookup."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,7 @@ UNEQUAL = dataclasses.replace(
 )
 
 
+@functools.partial(jax.jit, static_argnames=("config", "noise"))
 def aligned_tables(config, noise=1.0):
     """What a step sees: the tokens' embeddings (3, n, n, width), and the patches' entries (g, g, width)."""
     keys = jax.random.split(jax.random.key(0))
@@ -45,7 +47,11 @@ def aligned_tables(config, noise=1.0):
 def scores(tokens, entries):
     """Inner products (patches, planes, n, n) of every patch's entry with every token."""
     width = min(tokens.shape[-1], entries.shape[-1])
-    return jnp.einsum("rcd,phwd->rcphw", entries[..., :width], tokens[..., :width])
+    tokens, entries = np.asarray(tokens), np.asarray(entries)
+    return np.einsum("rcd,phwd->rcphw", entries[..., :width], tokens[..., :width], optimize=True)
+
+
+look_up = jax.jit(query_planes)
 
 
 def seen_at(points):
@@ -65,7 +71,7 @@ def test_a_token_lies_where_the_patch_that_names_it_looks():
     columns, rows = (np.floor(seen_at(places).T * 16)).astype(int)
     for point, row, column in zip(places / RADIUS, rows, columns, strict=True):
         planes = found[row, column][None, ..., None]
-        at_point = query_planes(planes, jnp.asarray(point, jnp.float32)[None, None])[0, 0]
+        at_point = look_up(planes, np.float32(point)[None, None])[0, 0]
         np.testing.assert_allclose(at_point[2], planes[0, 2].max(), rtol=1e-5)
 
 
@@ -82,7 +88,7 @@ def test_planes_across_the_picture_peak_along_the_line_of_sight(plane):
         points[:, 0] = depth * RADIUS
         for point, row, column in zip(points / RADIUS, rows, columns, strict=True):
             planes = found[row, column][None, ..., None]
-            at_point = query_planes(planes, jnp.asarray(point, jnp.float32)[None, None])[0, 0]
+            at_point = look_up(planes, np.float32(point)[None, None])[0, 0]
             np.testing.assert_allclose(at_point[plane], planes[0, plane].max(), rtol=1e-5)
             profile = planes[0, plane, :, 0, 0]
             assert np.sort(profile)[-1] > 1.05 * np.sort(profile)[-2], "one row stands out"

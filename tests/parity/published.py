@@ -32,7 +32,7 @@ RENDER = RenderConfig(
     min_interval=0.01,
     density_bias=-1.0,
     background=1.0,
-    rays_per_chunk=1000,
+    rays_per_chunk=128,
     implementation="xla",
 )
 

@@ -1,5 +1,7 @@
 """The small model, module by module and whole, forward and backward, against the published one."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -32,7 +34,8 @@ def _field(tsr_tiny, params):
 
 
 def test_image_tokens(tsr_tiny, params):
-    tokens = MODEL.apply({"params": params}, jnp.asarray(tsr_tiny["image"]), method="tokenize")
+    tokenize = jax.jit(functools.partial(MODEL.apply, method="tokenize"))
+    tokens = tokenize({"params": params}, jnp.asarray(tsr_tiny["image"]))
     assert relative_error(tokens, tsr_tiny["image_tokens"]) <= OUTPUT_TOLERANCE
 
 
@@ -43,7 +46,8 @@ def test_triplane_tokens(tsr_tiny, params):
     backbone = TriplaneTransformer(
         TINY_MODEL.layers, TINY_MODEL.heads, dtype=jnp.float32, remat="none", attention="xla", unroll=1
     )
-    tokens = backbone.apply({"params": params["backbone"]}, tokens, jnp.asarray(tsr_tiny["image_tokens"]))
+    image_tokens = jnp.asarray(tsr_tiny["image_tokens"])
+    tokens = jax.jit(backbone.apply)({"params": params["backbone"]}, tokens, image_tokens)
     assert relative_error(tokens, tsr_tiny["triplane_tokens"]) <= OUTPUT_TOLERANCE
 
 
@@ -57,7 +61,7 @@ def test_query(tsr_tiny, params):
     field = _field(tsr_tiny, params)
     field = field.replace(planes=field.planes[:1])
     points = jnp.asarray(tsr_tiny["query_points"])[None]
-    density, colour = query_field(field, points, RENDER)
+    density, colour = jax.jit(query_field, static_argnums=2)(field, points, RENDER)
     assert relative_error(density[0, :, None], tsr_tiny["query_density"]) <= OUTPUT_TOLERANCE
     assert relative_error(colour[0], tsr_tiny["query_color"]) <= OUTPUT_TOLERANCE
     features = query_planes(field.planes, points / RENDER.radius)

@@ -40,8 +40,12 @@ def _target(data):
 
 
 def test_input_view(losses_tiny, params, cameras):
-    field = reconstruct(params, jnp.asarray(losses_tiny["image_gray"]), model=MODEL)
-    rgb, opacity = render_views(field, jax.tree.map(lambda x: x[:, None], cameras), RENDER)
+    @jax.jit
+    def see(params, image, cameras):
+        field = reconstruct(params, image, model=MODEL)
+        return render_views(field, jax.tree.map(lambda x: x[:, None], cameras), RENDER)
+
+    rgb, opacity = see(params, jnp.asarray(losses_tiny["image_gray"]), cameras)
     assert relative_error(rgb[:, 0], losses_tiny["input_view_rgb"]) <= OUTPUT_TOLERANCE
     assert relative_error(opacity[:, 0], losses_tiny["input_view_opacity"]) <= OUTPUT_TOLERANCE
     loss, _ = reconstruction_loss(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -36,7 +37,8 @@ def cameras():
 
 
 def _dense(field, cameras):
-    rgb, opacity = render_views(field, Cameras(cameras.c2w[None], cameras.intrinsics[None]), CONFIG)
+    render = jax.jit(render_views, static_argnames="config")
+    rgb, opacity = render(field, Cameras(cameras.c2w[None], cameras.intrinsics[None]), CONFIG)
     return np.asarray(rgb[0]), np.asarray(opacity[0])
 
 

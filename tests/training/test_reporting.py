@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 import time
 import types
 
@@ -32,6 +33,13 @@ def test_metrics_are_means_between_lines_and_counters_are_not(tmp_path, capsys):
     assert "skipped_in_a_row" not in found[0]
     assert "step 4/5  loss 6.0000" in capsys.readouterr().out
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_tensorboard_takes_no_pytorch_along(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] in ("torch", "tensorboardX")]:
+        monkeypatch.delitem(sys.modules, name)
+    Reporter(tmp_path, steps=1, start=0, log_every=1).close()
+    assert "tensorboardX" in sys.modules and "torch" not in sys.modules
 
 
 def test_rates_and_the_time_left_follow_from_when_steps_ended_not_from_when_they_are_told(

@@ -18,6 +18,7 @@ from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
 from real3d_jax.training.validation import SCORES
 from tests.commands import STOPPED, stop_at
+from tests.shared_programs import shared_programs
 
 TIMES = (
     "goodput",
@@ -37,6 +38,12 @@ def metrics(workdir):
 
 def assert_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_of_runs():
+    with shared_programs():
+        yield
 
 
 @pytest.fixture(scope="module")

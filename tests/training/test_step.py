@@ -35,6 +35,19 @@ def config(smoke_config):
 
 
 @pytest.fixture(scope="module")
+def capped(config):
+    """With a bound on the gradient of the semantic loss, too."""
+    semantic = dataclasses.replace(config.losses.semantic, gradient_cap=1.0)
+    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, semantic=semantic))
+
+
+@pytest.fixture(scope="module")
+def split_step(capped, params, frozen):
+    """State and metrics after a step in two micro-batches."""
+    return _step(capped, params, frozen, random_batch(capped), micro_batches=2)
+
+
+@pytest.fixture(scope="module")
 def frozen(config):
     return load_frozen(config.perceptual, need_encoder=True, need_lpips=False)
 
@@ -59,18 +72,17 @@ def _step(config, params, frozen, batch, *, micro_batches):
 
 def _loss_and_gradients(config, params, frozen, batch):
     model = make_model(config.model, config.compute)
-    poses = None if batch.real is None else draw_poses(KEY, jnp.asarray(200), batch.real, config=config)
 
-    def loss_fn(params, frozen):
+    def loss_fn(params, batch, frozen):
+        poses = None if batch.real is None else draw_poses(KEY, jnp.asarray(200), batch.real, config=config)
         return batch_loss(params, batch, poses, frozen=frozen, model=model, config=config)
 
-    return jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(params, frozen)
+    return jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(params, batch, frozen)
 
 
-def test_micro_batches_change_nothing(config, params, frozen):
-    batch = random_batch(config)
-    whole, metrics = _step(config, params, frozen, batch, micro_batches=1)
-    split, split_metrics = _step(config, params, frozen, batch, micro_batches=2)
+def test_micro_batches_change_nothing(capped, params, frozen, split_step):
+    whole, metrics = _step(capped, params, frozen, random_batch(capped), micro_batches=1)
+    split, split_metrics = split_step
     assert int(whole.step) == 201
     for name, value in metrics.items():
         np.testing.assert_allclose(split_metrics[name], value, rtol=2e-4, err_msg=name)
@@ -79,17 +91,15 @@ def test_micro_batches_change_nothing(config, params, frozen):
         np.testing.assert_allclose(a, b, atol=1e-4 * float(np.abs(a).max()) + 1e-9)
 
 
-def test_filler_changes_nothing(config, params, frozen):
+def test_filler_changes_nothing(capped, params, frozen, split_step):
     """Every loss with it: rows of weight 0, that repeat others, as for devices that do not divide the batch."""
-    cap = dataclasses.replace(config.losses.semantic, gradient_cap=1.0)
-    config = dataclasses.replace(config, losses=dataclasses.replace(config.losses, semantic=cap))
-    batch = random_batch(config)
+    batch = random_batch(capped)
     share = Share(4, 6)
-    filled = jax.tree.map(lambda x: x[jnp.asarray(share.examples_in(range(6)))], batch)
+    filled = jax.tree.map(lambda x: np.asarray(x)[np.asarray(share.examples_in(range(6)))], batch)
     weight = jnp.asarray(share.weights_in(range(6), whole=share))
     filled = filled.replace(synthetic=filled.synthetic.replace(weight=weight), real=filled.real.replace(weight=weight))
-    state, metrics = _step(config, params, frozen, batch, micro_batches=2)
-    other, other_metrics = _step(config, params, frozen, filled, micro_batches=2)
+    state, metrics = split_step
+    other, other_metrics = _step(capped, params, frozen, filled, micro_batches=2)
     for name, value in metrics.items():
         np.testing.assert_allclose(other_metrics[name], value, rtol=2e-4, err_msg=name)
     first, second = (state.opt_state[1][0].mu for state in (state, other))
@@ -127,7 +137,7 @@ def test_a_cap_bounds_the_semantic_gradient_and_changes_no_loss(config, params, 
         semantic = dataclasses.replace(config.losses.semantic, **changes)
         variant = dataclasses.replace(config, losses=dataclasses.replace(config.losses, semantic=semantic))
         (loss, _), gradient = _loss_and_gradients(variant, params, frozen, batch)
-        return float(loss), np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
+        return float(loss), np.concatenate([np.ravel(leaf) for leaf in jax.device_get(jax.tree.leaves(gradient))])
 
     free, wide, least = (with_semantic(weight=1e4, gradient_cap=cap) for cap in (0.0, 1e6, 1e-9))
     _, absent = with_semantic(weight=0.0)

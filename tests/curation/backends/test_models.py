@@ -1,13 +1,10 @@
 """Models of transformers as backends, on tiny random ones in the true files."""
 
+import importlib.util
 import json
 
 import numpy as np
 import pytest
-
-pytest.importorskip("torch")
-
-import torch
 
 from real3d_jax.curation.backends import depth_models, segmentation_models
 from real3d_jax.curation.backends.depth_models import DepthModel, input_size
@@ -17,6 +14,8 @@ from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
 from tests.curation import tiny_models
 
+if importlib.util.find_spec("torch") is None:  # not imported here: all workers collect this file
+    pytest.skip("needs the torch extra", allow_module_level=True)
 pytestmark = pytest.mark.torch
 
 
@@ -67,10 +66,14 @@ def test_a_batch_gives_what_single_photographs_give(folder):
 
 
 def test_what_of_a_padded_input_is_photograph():
+    import torch
+
     assert segmentation_models._filled(torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]])) == (2, 2)
 
 
 def test_masks_are_cut_to_the_photograph_before_they_are_enlarged(folder):
+    import torch
+
     backend = UniversalSegmentation(folder("mask2former"), min_score=0.0).load()
     classes = torch.tensor([[5.0, 0.0, 0.0], [0.0, 0.0, 9.0]])  # a cat, and nothing
     masks = torch.full((2, 16, 16), -10.0)
@@ -111,6 +114,7 @@ def test_the_size_at_which_depth_anything_looks(size, expected):
 
 def test_depth_anything_is_as_its_authors_run_it(folder):
     """The same, step by step, with the functions of transformers where there are any."""
+    import torch
     from transformers import AutoModelForDepthEstimation
 
     name = folder("depth_anything")

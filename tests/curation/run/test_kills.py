@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pycocotools")
-pytest.importorskip("apache_beam")
 
+import tests.curation.beam  # noqa: F401
 from tests.commands import heed_interrupts
 from tests.curation.drawn_photographs import SMALL_RULES
 

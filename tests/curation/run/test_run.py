@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("pycocotools")
-pytest.importorskip("apache_beam")
 
+import tests.curation.beam  # noqa: F401
 from real3d_jax.curation.backends.precomputed_depth import PrecomputedDepth
 from real3d_jax.curation.backends.precomputed_instances import PrecomputedInstances
 from real3d_jax.curation.run.curate import Curation

@@ -28,10 +28,14 @@ def items(family):
     return list(made.items("train", range(3)))
 
 
+@jax.jit
+def _distances(o, point):
+    return signed_distance(ArrayField(o), point)
+
+
 def distances(family, number, points):
     o = jax.tree.map(jnp.asarray, numbering.sample(family, 3, number))
-    coordinates = [jnp.asarray(points[:, i], jnp.float32) for i in range(3)]
-    return np.asarray(jax.jit(lambda o, point: signed_distance(ArrayField(o), point))(o, coordinates))
+    return np.asarray(_distances(o, list(np.float32(points).T)))
 
 
 def project(view, points):

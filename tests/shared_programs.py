@@ -1,0 +1,34 @@
+"""Compiled programs that training runs of one test process share."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+
+import jax
+import pytest
+
+from real3d_jax.config import files as config_files
+from real3d_jax.training import loop, startup
+
+
+@contextlib.contextmanager
+def shared_programs() -> Iterator[None]:
+    """Runs within that differ in seed and start alone have one step and one preview: tracing them takes long.
+
+    Whatever else a config says may be part of the program. `jax.clear_caches` does nothing meanwhile.
+    """
+    compiled = {}
+
+    def compile_once(run, batch):
+        settings = config_files.to_tree(dataclasses.replace(run.config, name="", seed=0, init_from=""))
+        program = startup.train_step, json.dumps(settings, sort_keys=True)
+        if program not in compiled:
+            startup.compile_step(run, batch)
+            compiled[program] = run.step_fn, run.preview_fn
+        run.step_fn, run.preview_fn = compiled[program]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "compile_step", compile_once)
+        patch.setattr(jax, "clear_caches", lambda: None)
+        yield
