@@ -140,7 +140,12 @@ class Model:
         return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object, always)
 
     def reconstruct(
-        self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False
+        self,
+        photograph: Image.Image,
+        find_object: CutOut | None = None,
+        *,
+        always: bool = False,
+        crop_ratio: Number | None = None,
     ) -> Reconstruction:
         """The reconstruction of one image that is upright.
 
@@ -148,16 +153,37 @@ class Model:
           photograph: of any mode; a transparent background is taken as it is.
           find_object: finds the object of a photograph without one;
           always: or of any.
+          crop_ratio: as of `load`, for this one.
 
         Raises:
           Unusable: it shows no object, or no background.
+          UserError: the ratio is out of range.
         """
-        seen = self._prepare(photograph, find_object, always)
+        seen = self.prepare(photograph, find_object, always=always, crop_ratio=crop_ratio)
         return Reconstruction(seen.image, self._reconstructor.field(seen.image), self._reconstructor, seen.notes)
 
-    def _prepare(self, photograph: Image.Image, find_object: CutOut | None, always: bool, **option: str) -> Prepared:
-        size = self.config.model.image_size
-        return prepare(photograph, self.config.input, size=size, cut_out=find_object, always=always, **option)
+    def prepare(
+        self,
+        photograph: Image.Image,
+        find_object: CutOut | None = None,
+        *,
+        always: bool = False,
+        crop_ratio: Number | None = None,
+    ) -> Prepared:
+        """What the model would see of an image, without asking it; arguments and errors as of `reconstruct`."""
+        return self._prepare(photograph, find_object, always, crop_ratio)
+
+    def _prepare(
+        self,
+        photograph: Image.Image,
+        find_object: CutOut | None,
+        always: bool,
+        crop_ratio: Number | None = None,
+        **option: str,
+    ) -> Prepared:
+        size, config = self.config.model.image_size, changed(self.config.input, "prepare", crop_ratio=crop_ratio)
+        checks.check_input(config)
+        return prepare(photograph, config, size=size, cut_out=find_object, always=always, **option)
 
     def cameras(
         self,
