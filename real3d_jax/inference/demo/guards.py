@@ -9,6 +9,7 @@ _GRADIO = "/gradio_api/"
 # Others fetch addresses for the caller, run programs, or tell of the server.
 _NEEDED = (
     "queue/",
+    "run/predict",  # of examples; what has a queue refuses it
     "upload",
     "file=/",
     "heartbeat/",

@@ -2,12 +2,14 @@
 
 import collections
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio
 import numpy as np
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
 from jaxtyping import UInt8
 
 from real3d_jax.data.records import Unusable
@@ -23,35 +25,6 @@ _EDITS = 64  # unfinished ones of all visitors, that are kept
 _SERIAL: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model", "api_visibility": "private"}
 
 
-class _Picture(gradio.Image):
-    """A picture's file as it was sent: it is looked at before it is decoded (`pictures.opened`)."""
-
-    def preprocess(self, payload: Any) -> str | None:
-        return payload.path if payload else None
-
-    def get_block_name(self) -> str:
-        return "image"
-
-
-class _Strokes(gradio.ImageEditor):
-    """What is painted on a picture, alone; (h, w, 4) or None."""
-
-    def __init__(self, **options: Any):
-        super().__init__(**options)
-        self.blob_storage = _Few()
-
-    def preprocess(self, payload: Any) -> Any:
-        try:
-            edited = super().preprocess(payload)
-        except Exception as error:  # of a forged one
-            raise gradio.Error("The strokes cannot be read: clear them.", print_exception=False) from error
-        layers = edited["layers"] if edited else []
-        return layers[0] if layers else None
-
-    def get_block_name(self) -> str:
-        return "imageeditor"
-
-
 class _Few(collections.OrderedDict):
     """Forgets the oldest beyond _EDITS: the page sends edits before it says what they are for."""
 
@@ -59,6 +32,26 @@ class _Few(collections.OrderedDict):
         super().__setitem__(key, value)
         while len(self) > _EDITS:
             self.popitem(last=False)
+
+
+def _as_sent(payload: Any) -> str | None:
+    """A picture's file, which Gradio would have opened: it is looked at before that (`pictures.opened`)."""
+    return payload.path if payload else None
+
+
+def _painted(editor: gradio.ImageEditor) -> Callable[[Any], UInt8[np.ndarray, "h w 4"] | None]:
+    """What is painted on a picture, alone."""
+    read = editor.preprocess
+
+    def painted(payload: Any) -> UInt8[np.ndarray, "h w 4"] | None:
+        try:
+            edited: Any = read(payload)
+        except Exception as error:  # of a forged one
+            raise gradio.Error("The strokes cannot be read: clear them.", print_exception=False) from error
+        layers = edited["layers"] if edited else []
+        return layers[0] if layers else None
+
+    return painted
 
 
 def make_page(service: Service, folder: Path) -> gradio.Blocks:
@@ -73,7 +66,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
         gradio.Markdown(f"# Real3D\nA picture of one whole object in, a mesh out. Model: {service.model.title}.")
         with gradio.Row():
             with gradio.Column(scale=2, min_width=320):
-                picture = _Picture(
+                picture = gradio.Image(
                     label="Picture", type="filepath", image_mode=None, sources=["upload", "clipboard"], height=260
                 )
                 gradio.Examples([str(path) for path in sorted(EXAMPLES.iterdir())], picture, label="Or an example")
@@ -82,7 +75,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
                 )
                 with gradio.Accordion("Correct the cut-out", open=False):
                     gradio.Markdown("Paint green what belongs to the object, red what does not.")
-                    strokes = _Strokes(
+                    strokes = gradio.ImageEditor(
                         label="Cut-out",
                         type="numpy",
                         image_mode="RGBA",
@@ -109,6 +102,9 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
                 animation = gradio.Image(label="Around it", interactive=False, height=260, buttons=[])
                 files = gradio.File(label="Downloads", file_count="multiple", interactive=False)
 
+        # Not by classes of our own, beside whose source Gradio would write files.
+        picture.preprocess = _as_sent
+        strokes.preprocess, strokes.blob_storage = _painted(strokes), _Few()
         look, make = _look(service), _make(service, folder)
         picture.change(look, [picture, crop], [seen, told, strokes], **_SERIAL)
         for event in (crop.release, strokes.input):
@@ -152,17 +148,18 @@ def _make(service: Service, folder: Path) -> Callable:
         strokes: UInt8[np.ndarray, "h w 4"] | None,
         resolution: float,
         threshold: float,
-    ) -> Iterator[tuple]:
+    ) -> tuple:
         if picture is None:
             raise gradio.Error("There is no picture yet: choose one.", print_exception=False)
-        # The page has copied what is yielded when it comes back for more, and the folder goes.
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
             settings = Settings(int(resolution), float(threshold), float(crop))
             options = {"formats": _FORMATS, "animation": True, "remedy": _REMEDY, "strokes": strokes}
             made: Made = _called(service, _checked(service), Path(picture), settings, Path(own), **options)
-            paths = {name: str(path) for name, path in made.files.items()}
-            told = "\n\n".join(filter(None, [_times(made.seconds), _notes(made.notes)]))
-            yield made.image, told, paths[f"{MESH}.glb"], paths[ANIMATION], list(paths.values())
+            # Where Gradio would copy them to once this has returned, and the folder is gone.
+            cache = get_upload_folder()
+            paths = {name: save_file_to_cache(path, cache) for name, path in made.files.items()}
+        told = "\n\n".join(filter(None, [_times(made.seconds), _notes(made.notes)]))
+        return made.image, told, paths[f"{MESH}.glb"], paths[ANIMATION], list(paths.values())
 
     return make
 
