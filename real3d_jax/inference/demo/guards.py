@@ -23,11 +23,18 @@ _NEEDED = (
 
 
 class LimitBodies:
-    """Answers 413 to a request with more bytes than `most`, at once if it says so and else when they have come."""
+    """Answers 413 to a request that is too large, at once if it says so and else when so much has come.
 
-    def __init__(self, app: ASGIApp, most: int):
+    Args:
+      app: which is asked otherwise.
+      most: bytes of a picture.
+      spare: bytes that a request has beside it.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, spare: int = 0):
         self._app = app
-        self._most = most
+        self._most = most + spare
+        self._sentence = f"The request has more than {most / 1e6:g} million bytes: send a smaller picture."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,7 +42,7 @@ class LimitBodies:
             return
         said = dict(scope["headers"]).get(b"content-length", b"0")
         if not said.isdigit() or int(said) > self._most:
-            await _answer(send, 413, _too_large(self._most))
+            await _answer(send, 413, self._sentence)
             return
         come = 0
 
@@ -44,7 +51,7 @@ class LimitBodies:
             message = await receive()
             come += len(message.get("body", b""))
             if come > self._most:
-                raise HTTPException(413, _too_large(self._most))
+                raise HTTPException(413, self._sentence)
             return message
 
         await self._app(scope, counted, send)
@@ -69,10 +76,6 @@ def is_needed(path: str) -> bool:
         return False
     _, found, rest = path.partition(_GRADIO)
     return not found or rest.startswith(_NEEDED)
-
-
-def _too_large(most: int) -> str:
-    return f"The request has more than {most / 1e6:g} million bytes: send a smaller picture."
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:

@@ -106,7 +106,7 @@ def _launched(service: Service, folder: Path, *, host: str, port: int, share: bo
     work = folder / "work"
     work.mkdir()
     page = make_page(service, work)
-    guards = [Middleware(OnlyNeeded), Middleware(LimitBodies, most=service.limits.bytes + _SPARE)]
+    guards = [Middleware(OnlyNeeded), Middleware(LimitBodies, most=service.limits.bytes, spare=_SPARE)]
     try:
         page.launch(
             server_name=host,
@@ -125,6 +125,7 @@ def _launched(service: Service, folder: Path, *, host: str, port: int, share: bo
                 "middleware": guards,
                 "docs_url": None,
                 "redoc_url": None,
+                "openapi_url": None,
             },
         )
     except OSError as error:

@@ -10,25 +10,17 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import Mesh
-from real3d_jax.inference.preprocess import prepare
+from real3d_jax.inference.model import Model
 from real3d_jax.inference.views import Views
 
 
-class StubModel:
-    """The part of `Model` that the demo asks; `asked` has the crop ratio and the numbers of each mesh."""
-
-    title = "stub"
+class StubModel(Model):
+    """Sees what a model sees; `asked` has the crop ratio and the numbers of each mesh."""
 
     def __init__(self):
+        self.title = "stub"
         self.config = config_files.load_as(ReconstructionConfig, "reconstruct")
         self.asked = []
-
-    def prepare(self, photograph, find_object=None, *, crop_ratio=None):
-        """What `Model.prepare` gives."""
-        config = config_files.build(
-            type(self.config.input), {**config_files.to_tree(self.config.input), "crop_ratio": crop_ratio}, "stub"
-        )
-        return prepare(photograph, config, size=self.config.model.image_size, cut_out=find_object)
 
     def reconstruct(self, photograph, find_object=None, *, crop_ratio=None):
         """A ball, whose colour is the picture's."""
