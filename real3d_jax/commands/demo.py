@@ -63,6 +63,7 @@ def main() -> int:
     from real3d_jax.inference.demo.serve import check_demo_installed, serve
     from real3d_jax.inference.model import Model
     from real3d_jax.inference.preprocess import load_rembg
+    from real3d_jax.inference.run import say_other_camera
     from real3d_jax.weights.boxed import default_checkpoint
 
     limits = Limits(
@@ -77,6 +78,7 @@ def main() -> int:
     found = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
     config = as_trained(found, config)
     model = Model(config, load_checkpoint(found, config))
+    say_other_camera(config, found)
     find_object = load_rembg(arguments.cut_out) if arguments.cut_out else None
     return serve(
         model, limits, find_object=find_object, host=arguments.host, port=arguments.port, share=arguments.share
