@@ -7,6 +7,7 @@ import pytest
 
 from real3d_jax.errors import UserError
 from real3d_jax.inference.demo import serve
+from real3d_jax.inference.model import Model
 from tests.commands import call
 
 LAUNCH = Path(__file__).parents[3] / "launch" / "demo.py"
@@ -17,15 +18,27 @@ def served(monkeypatch):
     """What would have been served."""
     seen = []
     monkeypatch.setattr(serve, "check_demo_installed", lambda: None)
-    monkeypatch.setattr(serve, "serve", lambda model, limits, **options: seen.append((model, limits, options)) or 143)
+    monkeypatch.setattr(Model, "__init__", lambda self, config, _: vars(self).update(config=config))
+    monkeypatch.setattr(serve, "serve", lambda made, limits, **options: seen.append((made, limits, options)) or 143)
     return seen
 
 
-def test_it_serves_a_model_on_this_machine_alone_with_limits(served, words, checkpoint):
-    config = ["--config", "reconstruct:smoke", "--checkpoint", checkpoint, *words, "--config.surface.threshold=7"]
-    assert call(LAUNCH, *config, "--most_megabytes", "1.5", "--most_megapixels", 2, "--keep_minutes", 0.5) == 143
-    model, limits, options = served.pop()
-    assert model.config.surface.threshold == 7 and model.config.model.image_size == 32
+def test_it_serves_a_model_on_this_machine_alone_with_limits(served):
+    assert (
+        call(
+            LAUNCH,
+            "--config.surface.threshold=7",
+            "--most_megabytes",
+            "1.5",
+            "--most_megapixels",
+            2,
+            "--keep_minutes",
+            0.5,
+        )
+        == 143
+    )
+    made, limits, options = served.pop()
+    assert made.config.surface.threshold == 7
     assert (limits.bytes, limits.pixels, limits.seconds, limits.resolution) == (1_500_000, 2_000_000, 30, 256)
     assert options == {"find_object": None, "host": "127.0.0.1", "port": 7860, "share": False}
 
