@@ -75,7 +75,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
                 )
                 with gradio.Accordion("Correct the cut-out", open=False):
                     gradio.Markdown("Paint green what belongs to the object, red what does not.")
-                    strokes = gradio.ImageEditor(
+                    strokes: Any = gradio.ImageEditor(
                         label="Cut-out",
                         type="numpy",
                         image_mode="RGBA",

@@ -64,15 +64,16 @@ def cut(
     Raises:
       Unusable: the background is not transparent, and nothing cuts the object out.
     """
-    painted = strokes is not None and bool((strokes[..., 3] > 127).any())
+    if strokes is not None and not (strokes[..., 3] > 127).any():
+        strokes = None
     try:
         rgba = with_mask(image, find_object, threshold=threshold, option=remedy)
     except Unusable:
-        if not painted:
+        if strokes is None:
             raise
         rgba = np.array(image)
         rgba[..., 3] = 0
-    return Image.fromarray(_with_strokes(rgba, strokes) if painted else rgba)
+    return Image.fromarray(rgba if strokes is None else _with_strokes(rgba, strokes))
 
 
 def to_correct(image: Image.Image) -> Image.Image:
@@ -84,9 +85,7 @@ def to_correct(image: Image.Image) -> Image.Image:
     return Image.fromarray((rgba[..., :3] * weight + 255 * (1 - weight)).round().astype(np.uint8))
 
 
-def _with_strokes(
-    rgba: UInt8[np.ndarray, "H W 4"], strokes: UInt8[np.ndarray, "h w 4"] | None
-) -> UInt8[np.ndarray, "H W 4"]:
+def _with_strokes(rgba: UInt8[np.ndarray, "H W 4"], strokes: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "H W 4"]:
     height, width = rgba.shape[:2]
     drawn = np.asarray(Image.fromarray(strokes).resize((width, height), Image.Resampling.NEAREST))
     painted, green = drawn[..., 3] > 127, drawn[..., 1] > drawn[..., 0]

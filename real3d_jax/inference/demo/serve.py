@@ -91,8 +91,8 @@ def _launched(service: Service, folder: Path, *, host: str, port: int, share: bo
         GRADIO_ANALYTICS_ENABLED="False",
         GRADIO_ALLOWED_PATHS="",
     )
-    import gradio
     from gradio import processing_utils
+    from gradio.themes import Default
     from starlette.middleware import Middleware
     from starlette.routing import Mount
 
@@ -119,7 +119,7 @@ def _launched(service: Service, folder: Path, *, host: str, port: int, share: bo
             enable_monitoring=False,
             state_session_capacity=_SESSIONS,
             max_file_size=service.limits.bytes,
-            theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            theme=Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             app_kwargs={
                 "routes": [Mount(API, make_api(service, work))],
                 "middleware": guards,

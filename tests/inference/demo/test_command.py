@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from real3d_jax.checkpoints import trained_model
 from real3d_jax.errors import UserError
+from real3d_jax.inference import run
 from real3d_jax.inference.demo import serve
 from real3d_jax.inference.model import Model
 from tests.commands import call
@@ -18,6 +20,8 @@ def served(monkeypatch):
     """What would have been served."""
     seen = []
     monkeypatch.setattr(serve, "check_demo_installed", lambda: None)
+    monkeypatch.setattr(trained_model, "load_checkpoint", lambda *_: None)
+    monkeypatch.setattr(run, "say_other_camera", lambda *_: None)
     monkeypatch.setattr(Model, "__init__", lambda self, config, _: vars(self).update(config=config))
     monkeypatch.setattr(serve, "serve", lambda made, limits, **options: seen.append((made, limits, options)) or 143)
     return seen
