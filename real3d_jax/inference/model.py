@@ -10,6 +10,7 @@
 with. Angles are degrees here, lengths world units (the object lies in the cube of half-size 0.87).
 """
 
+import copy
 import dataclasses
 import functools
 import os
@@ -140,12 +141,7 @@ class Model:
         return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object, always)
 
     def reconstruct(
-        self,
-        photograph: Image.Image,
-        find_object: CutOut | None = None,
-        *,
-        always: bool = False,
-        crop_ratio: Number | None = None,
+        self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False
     ) -> Reconstruction:
         """The reconstruction of one image that is upright.
 
@@ -153,37 +149,16 @@ class Model:
           photograph: of any mode; a transparent background is taken as it is.
           find_object: finds the object of a photograph without one;
           always: or of any.
-          crop_ratio: as of `load`, for this one.
 
         Raises:
           Unusable: it shows no object, or no background.
-          UserError: the ratio is out of range.
         """
-        seen = self.prepare(photograph, find_object, always=always, crop_ratio=crop_ratio)
+        seen = self._prepare(photograph, find_object, always)
         return Reconstruction(seen.image, self._reconstructor.field(seen.image), self._reconstructor, seen.notes)
 
-    def prepare(
-        self,
-        photograph: Image.Image,
-        find_object: CutOut | None = None,
-        *,
-        always: bool = False,
-        crop_ratio: Number | None = None,
-    ) -> Prepared:
-        """What the model would see of an image, without asking it; arguments and errors as of `reconstruct`."""
-        return self._prepare(photograph, find_object, always, crop_ratio)
-
-    def _prepare(
-        self,
-        photograph: Image.Image,
-        find_object: CutOut | None,
-        always: bool,
-        crop_ratio: Number | None = None,
-        **option: str,
-    ) -> Prepared:
-        size, config = self.config.model.image_size, changed(self.config.input, "prepare", crop_ratio=crop_ratio)
-        checks.check_input(config)
-        return prepare(photograph, config, size=size, cut_out=find_object, always=always, **option)
+    def _prepare(self, photograph: Image.Image, find_object: CutOut | None, always: bool, **option: str) -> Prepared:
+        size = self.config.model.image_size
+        return prepare(photograph, self.config.input, size=size, cut_out=find_object, always=always, **option)
 
     def cameras(
         self,
@@ -213,6 +188,23 @@ class Model:
         c2w = spherical_c2w(np.radians(azimuth), np.radians(elevation), orbit.distance)
         fov = jnp.full(azimuth.shape, np.radians(orbit.fov_y), jnp.float32)
         return Cameras(c2w, intrinsics_from_fov(fov))
+
+    def cropped(self, crop_ratio: Number) -> "Model":
+        """The same model with another `crop_ratio` (as of `load`); it shares this one's programs.
+
+        Raises:
+          UserError: the ratio is out of range.
+        """
+        other = copy.copy(self)
+        other.config = dataclasses.replace(
+            self.config, input=changed(self.config.input, "cropped", crop_ratio=crop_ratio)
+        )
+        checks.check_input(other.config.input)
+        return other
+
+    def prepare(self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False) -> Prepared:
+        """What the model sees of an image, without asking it; arguments and errors as of `reconstruct`."""
+        return self._prepare(photograph, find_object, always)
 
     def __repr__(self) -> str:
         orbit, size = self.config.orbit, self.config.model.image_size

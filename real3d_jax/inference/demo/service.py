@@ -121,7 +121,7 @@ class Service:
         image = pictures.opened(path, self.limits)
         try:
             image = self._cut(image, strokes, remedy)
-            return self.model.prepare(image, crop_ratio=crop_ratio), pictures.to_correct(image), ""
+            return self.model.cropped(crop_ratio).prepare(image), pictures.to_correct(image), ""
         except Unusable as error:
             return None, pictures.to_correct(image), f"The picture cannot be used yet: {error}."
 
@@ -155,7 +155,7 @@ class Service:
         with _clock(seconds, "picture"):
             image = self._cut(pictures.opened(path, self.limits), strokes, remedy)
         with _clock(seconds, "model"):
-            result: Reconstruction = self.model.reconstruct(image, crop_ratio=settings.crop_ratio)
+            result: Reconstruction = self.model.cropped(settings.crop_ratio).reconstruct(image)
             np.asarray(result.field.planes)  # so that the clock waits for it
         with _clock(seconds, "mesh"):
             mesh = result.mesh(settings.resolution, threshold=settings.threshold)

@@ -22,13 +22,13 @@ class StubModel(Model):
         self.config = config_files.load_as(ReconstructionConfig, "reconstruct")
         self.asked = []
 
-    def reconstruct(self, photograph, find_object=None, *, crop_ratio=None):
+    def reconstruct(self, photograph, find_object=None, *, always=False):
         """A ball, whose colour is the picture's."""
-        seen = self.prepare(photograph, find_object, crop_ratio=crop_ratio)
+        seen = self.prepare(photograph, find_object, always=always)
         colour = np.asarray(Image.fromarray(seen.image).resize((1, 1)), np.float32).reshape(3) / 255
 
         def mesh(resolution, *, threshold):
-            self.asked.append((crop_ratio, resolution, threshold))
+            self.asked.append((self.config.input.crop_ratio, resolution, threshold))
             if threshold > 50:
                 raise UserError("The field is empty: lower the threshold.")
             ball = trimesh.creation.icosphere(2, 0.6)

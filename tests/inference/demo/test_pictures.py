@@ -9,6 +9,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.inference.demo import pictures
 from real3d_jax.inference.demo.limits import Limits, Settings
 from tests.inference.demo.conftest import LIMITS, cut_out, encoded, written
+from tests.inference.demo.stub import StubModel
 
 GREEN, RED = (0, 208, 0, 255), (224, 0, 0, 255)
 
@@ -123,3 +124,15 @@ def test_numbers_out_of_range_are_refused(resolution, threshold, crop_ratio, sai
 def test_limits_out_of_range_are_refused(wrong):
     with pytest.raises(UserError, match=r"set it to a multiple of 32|above 0"):
         Limits(**{"bytes": 1, "pixels": 1, "resolution": 32, "waiting": 1, "seconds": 1.0, **wrong})
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0, 3.0])
+def test_a_model_sees_the_object_as_large_as_it_is_asked(ratio):
+    model = StubModel()
+    before, other = model.config, model.cropped(ratio)
+    seen = other.prepare(Image.fromarray(cut_out((600, 400), (150, 100, 350, 200)))).image
+    columns = (np.abs(seen.astype(int) - 128).max(-1) > 20).any(0)
+    assert columns.sum() == pytest.approx(seen.shape[1] / ratio, abs=2)
+    assert model.config is before and other.asked is model.asked
+    with pytest.raises(UserError, match="crop_ratio is 0"):
+        model.cropped(0.0)
