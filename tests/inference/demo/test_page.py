@@ -148,7 +148,9 @@ def test_a_file_that_is_too_large_is_stopped(page):
     assert uploaded(client, bytes(LIMITS.bytes + 2**21)).status_code == 413
 
 
-@pytest.mark.parametrize("numbers", [(1.2, None, 1000, 10), (1.2, None, 64, -1), (1e9, None, 64, 10)])
+@pytest.mark.parametrize(
+    "numbers", [(1.2, None, 100, 10), (1.2, None, 1000, 10), (1.2, None, 64, -1), (1e9, None, 64, 10)]
+)
 def test_sliders_are_not_believed(numbers, page):
     _, client = page
     answer = call(client, "make", "forger", file(uploaded(client)), *numbers)
