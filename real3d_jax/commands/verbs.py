@@ -12,6 +12,7 @@ VERBS = {
     "train": "trains a model",
     "evaluate": "scores a model, or renders of any method, with tables and a report",
     "reconstruct": "makes views and a mesh of photographs",
+    "demo": "serves a model: a page for the browser, and an address for programs",
     "prepare-data": "makes records of a data set",
     "curate": "makes records of the whole objects in photographs",
     "convert-weights": "reads other programs' weights, or a run's, and writes TripoSR's",

@@ -10,6 +10,7 @@
 with. Angles are degrees here, lengths world units (the object lies in the cube of half-size 0.87).
 """
 
+import copy
 import dataclasses
 import functools
 import os
@@ -251,6 +252,23 @@ class Model:
         c2w = spherical_c2w(np.radians(azimuth), np.radians(elevation), orbit.distance)
         fov = jnp.full(azimuth.shape, np.radians(orbit.fov_y), jnp.float32)
         return Cameras(c2w, intrinsics_from_fov(fov))
+
+    def cropped(self, crop_ratio: Number) -> "Model":
+        """The same model with another `crop_ratio` (as of `load`); it shares this one's programs.
+
+        Raises:
+          UserError: the ratio is out of range.
+        """
+        other = copy.copy(self)
+        other.config = dataclasses.replace(
+            self.config, input=changed(self.config.input, "cropped", crop_ratio=crop_ratio)
+        )
+        checks.check_input(other.config.input)
+        return other
+
+    def prepare(self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False) -> Prepared:
+        """What the model sees of an image, without asking it; arguments and errors as of `reconstruct`."""
+        return self._prepare(photograph, find_object, always)
 
     def __repr__(self) -> str:
         orbit, size = self.config.orbit, self.config.model.image_size

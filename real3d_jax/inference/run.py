@@ -222,6 +222,13 @@ def _describe(
 ) -> None:
     say(f"devices    {jax.devices()[0].device_kind}")
     say(f"checkpoint {checkpoint.title}")
+    say_other_camera(config, model)
+    say(f"input      {len(found)} photographs")
+    say(f"results    {out}")
+
+
+def say_other_camera(config: ReconstructionConfig, model: TrainedModel) -> None:
+    """Tells which of the camera's numbers are others than those that a model was trained with."""
     chosen = {
         "orbit.distance": config.orbit.distance,
         "orbit.fov_y": config.orbit.fov_y,
@@ -233,5 +240,3 @@ def _describe(
         trained = model.input_camera.get(key.rpartition(".")[2], value)
         if not math.isclose(trained, value, rel_tol=1e-3):
             say(f"note       config.{key} is {value:g}; these weights were trained with {trained:g}")
-    say(f"input      {len(found)} photographs")
-    say(f"results    {out}")
