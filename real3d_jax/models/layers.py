@@ -135,6 +135,7 @@ class Attention(nn.Module):
     Attributes:
       heads: number of heads; they share the queries' channels evenly.
       qkv_bias: whether the three input projections have biases.
+      out_bias: whether the output projection has one.
       dtype: of the computation; the softmax is float32.
       implementation: 'xla' or 'cudnn'.
       keys: tokens of `context` that count, from the first; those behind them are padding.
@@ -145,6 +146,7 @@ class Attention(nn.Module):
     dtype: DTypeLike
     implementation: str
     keys: int
+    out_bias: bool = True
 
     @nn.compact
     def __call__(self, queries: Float[Array, "B N C"], context: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
@@ -163,7 +165,7 @@ class Attention(nn.Module):
             key_value_seq_lengths=lengths,
             implementation="cudnn" if self.implementation == "cudnn" else "xla",
         )
-        return nn.Dense(width, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
+        return nn.Dense(width, use_bias=self.out_bias, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
 
 
 def _unkept(tree: Any) -> Any:

@@ -97,12 +97,13 @@ def choose_implementation(implementation: str, field: TriplaneField) -> str:
             f"config.render.implementation has no value '{implementation}': "
             f"{did_you_mean(implementation, IMPLEMENTATIONS)}"
         )
-    fits = field.decoder.width in _FUSED_WIDTHS and field.decoder.hidden_layers > 1
+    silu = field.decoder.activation == "silu"
+    fits = silu and field.decoder.width in _FUSED_WIDTHS and field.decoder.hidden_layers > 1
     if implementation == "pallas" and not fits:
         raise UserError(
-            f"config.render.implementation = 'pallas' needs a decoder of at least two layers of one of the widths "
-            f"{_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of {field.decoder.width}: "
-            "set it to 'auto'."
+            f"config.render.implementation = 'pallas' needs a decoder of at least two layers with SiLU of one of the "
+            f"widths {_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of {field.decoder.width} with "
+            f"{field.decoder.activation}: set it to 'auto'."
         )
     if implementation != "auto":
         return implementation

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.cameras import Cameras, camera_rays
 from real3d_jax.config.model import RenderConfig
+from real3d_jax.rendering.chunks import map_rays
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_samples
 from real3d_jax.rendering.rays import intersect_box, midpoints
@@ -47,37 +48,21 @@ def render_rays(
     A chunk is computed again in the backward pass, so the memory hardly grows with the number of rays. Rays that miss
     the box give the background and have no gradient.
     """
-    batch, *shape, _ = origins.shape
-    count = origins[0].size // 3
     # The fused query keeps four numbers a sample for the backward pass, and little else; the plain one keeps nothing.
     fused = choose_implementation(config.implementation, field) == "pallas"
     policies = jax.checkpoint_policies
     kept = policies.save_only_these_names(RAW_OUTPUTS) if fused else policies.nothing_saveable
-    chunk = min(config.rays_per_chunk * (max(1, _FUSED_CHUNKS // batch) if fused else 1), count)
-    chunks = -(-count // chunk)
-
-    def split(rays):
-        rays = jnp.pad(rays.reshape(batch, count, 3), ((0, 0), (0, chunks * chunk - count), (0, 0)))
-        return jnp.moveaxis(rays.reshape(batch, chunks, chunk, 3), 1, 0)
-
-    def join(values):
-        values = jnp.moveaxis(values, 0, 1).reshape(batch, chunks * chunk, -1)
-        return values[:, :count].reshape(batch, *shape, -1)
-
-    @functools.partial(jax.checkpoint, policy=kept)
-    def render_chunk(rays):
-        origins, directions = rays
-        return _render_chunk(field, origins, directions, config)
-
-    rgb, opacity = jax.lax.map(render_chunk, (split(origins), split(directions)))
-    return join(rgb), join(opacity)
+    chunk = config.rays_per_chunk * (max(1, _FUSED_CHUNKS // len(origins)) if fused else 1)
+    render_chunk = functools.partial(_render_chunk, field, config)
+    rgb, opacity = map_rays(render_chunk, (origins, directions), chunk=chunk, policy=kept)
+    return rgb, opacity
 
 
 def _render_chunk(
     field: TriplaneField,
+    config: RenderConfig,
     origins: Float[Array, "B N 3"],
     directions: Float[Array, "B N 3"],
-    config: RenderConfig,
 ) -> tuple[Float[Array, "B N 3"], Float[Array, "B N 1"]]:
     t_near, t_far, hit = intersect_box(
         origins,
