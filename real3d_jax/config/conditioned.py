@@ -1,6 +1,8 @@
-"""The camera-conditioned LRM (OpenLRM's architecture) and its renderer."""
+"""The camera-conditioned LRM (OpenLRM's architecture) and its renderer; a config names either model."""
 
 import dataclasses
+
+from real3d_jax.config.model import ModelConfig, RenderConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,15 +62,24 @@ class MetricRenderConfig:
     """Volume rendering with metric lengths, and samples drawn where the first ones found something.
 
     Attributes:
+      resolution: pixels per side of a training render.
       samples: points on a ray at the first pass, and as many again at the second.
       radius: half-size of the object's box in world units.
       density_bias: added to the raw density before the softplus.
+      background: grey value behind the object, in [0, 1].
       rays_per_chunk: rays of one object rendered at a time; bounds the memory.
       implementation: of triplane query and decoder, as in `config.model.RenderConfig`.
     """
 
+    resolution: int
     samples: int
     radius: float
     density_bias: float
+    background: float
     rays_per_chunk: int
     implementation: str
+
+
+# A group of a config is of the one whose keys it has.
+AnyModelConfig = ModelConfig | ConditionedModelConfig
+AnyRenderConfig = RenderConfig | MetricRenderConfig

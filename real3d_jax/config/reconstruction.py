@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
+from real3d_jax.config.model import ComputeConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,10 +13,12 @@ class InputConfig:
     Attributes:
       mask_threshold: the object is where alpha (0 to 255) is greater.
       crop_ratio: side of the square crop relative to the longer side of the object's box.
+      background: grey value behind the object, in [0, 1].
     """
 
     mask_threshold: int
     crop_ratio: float
+    background: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +75,9 @@ class ReconstructionConfig:
       surface: its mesh.
     """
 
-    model: ModelConfig
+    model: AnyModelConfig
     compute: ComputeConfig
-    render: RenderConfig
+    render: AnyRenderConfig
     input: InputConfig
     orbit: OrbitConfig
     surface: SurfaceConfig

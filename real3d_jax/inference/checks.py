@@ -1,5 +1,6 @@
 """What numbers of a reconstruction are refused, before work begins."""
 
+from real3d_jax.config.conditioned import MetricRenderConfig
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.export.mesh import FORMATS
@@ -15,6 +16,11 @@ def check(config: ReconstructionConfig) -> None:
     check_surface(surface, "config.surface.")
     check_orbit(config.orbit, "config.orbit.")
     check_input(config.input, "config.input.")
+    if config.orbit.least_density and isinstance(config.render, MetricRenderConfig):
+        raise UserError(
+            f"config.orbit.least_density is {config.orbit.least_density:g}, which the camera-conditioned model's "
+            "renderer does not know: set it to 0."
+        )
 
 
 def check_surface(surface: SurfaceConfig, where: str = "") -> None:

@@ -1,4 +1,4 @@
-"""From a photograph to what the model sees: the object cut out, cropped to a square, on grey."""
+"""From a photograph to what the model sees: the object cut out, cropped to a square, on one colour."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from real3d_jax.config.reconstruction import InputConfig
 from real3d_jax.data import boxes
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import PHOTOGRAPHS, check_alpha
-from real3d_jax.data.transforms import GREY, composite, premultiply, window
+from real3d_jax.data.transforms import composite, premultiply, window
 from real3d_jax.errors import UserError
 
 OPAQUE = 0.95  # share of the frame from which on its background does not count as transparent
@@ -24,7 +24,7 @@ class Prepared:
     """A photograph as the model sees it.
 
     Attributes:
-      image: on grey.
+      image: on the background of the configuration.
       notes: what was decided on the way and may be wrong, as short sentences; look at the image then.
     """
 
@@ -54,7 +54,7 @@ def prepare(
     width, height = box[2] - box[0], box[3] - box[1]
     if max(width, height) * config.crop_ratio < size / _ENLARGED:
         notes.append(f"the object is {width} x {height} pixels, few for a model that sees {size} x {size}")
-    return Prepared(_on_grey(rgba, box, config, size), tuple(notes))
+    return Prepared(_on_background(rgba, box, config, size), tuple(notes))
 
 
 def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: int) -> UInt8[np.ndarray, "S S 3"]:
@@ -69,14 +69,14 @@ def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: 
       Unusable: alpha shows no object, or no background.
     """
     check_alpha(rgba[..., 3], threshold=config.mask_threshold, where="the photograph")
-    return _on_grey(rgba, boxes.main_box(rgba[..., 3], threshold=config.mask_threshold)[0], config, size)
+    return _on_background(rgba, boxes.main_box(rgba[..., 3], threshold=config.mask_threshold)[0], config, size)
 
 
-def _on_grey(
+def _on_background(
     rgba: UInt8[np.ndarray, "H W 4"], box: boxes.Box, config: InputConfig, size: int
 ) -> UInt8[np.ndarray, "S S 3"]:
     crop = window(rgba, *boxes.square_around(box, ratio=config.crop_ratio))
-    return composite(premultiply(crop), size=size, background=GREY)
+    return composite(premultiply(crop), size=size, background=config.background)
 
 
 def with_mask(

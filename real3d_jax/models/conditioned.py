@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from real3d_jax.cameras import Cameras
+from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov
 from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.dinov2 import DinoV2
-from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, scan_blocks
+from real3d_jax.models.layers import Attention, cast_kernels, layer_norm, pad_tokens, scan_blocks
 from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.models.vit import Mlp
 
@@ -69,6 +69,10 @@ class ConditionedLRM(nn.Module):
         embedding = self.camera_embedder(camera_numbers(cameras))
         tokens = self.backbone(self.triplane_tokens(images.shape[0]), image_tokens, embedding)
         return planes_in_world(self.upsampler(tokens))
+
+    def cast_weights(self, params: dict) -> dict:
+        """`params` with the transformers' matrices in the model's dtype (`layers.cast_kernels`)."""
+        return cast_kernels(params, ("image_tokenizer", "backbone"), self.dtype, but_layers=bool(self.weights))
 
 
 class _CameraEmbedder(nn.Module):
@@ -176,6 +180,12 @@ def planes_in_world(planes: Float[Array, "B 3 h w K"]) -> Float[Array, "B 3 h w 
     ours_xy = jnp.swapaxes(xy[:, ::-1], 1, 2)
     ours_xz = jnp.swapaxes(zy[:, ::-1], 1, 2)
     return jnp.stack([ours_xy, ours_xz, xz], axis=1)
+
+
+def input_cameras(batch: int, *, distance: float, fov_y: float) -> Cameras:
+    """The canonical camera, for photographs of which no camera is known; `fov_y` in radians."""
+    c2w = jnp.broadcast_to(canonical_c2w(distance), (batch, 4, 4))
+    return Cameras(c2w, jnp.broadcast_to(intrinsics_from_fov(fov_y), (batch, 4)))
 
 
 def make_decoder(config: ConditionedModelConfig, dtype: DTypeLike = jnp.float32) -> Decoder:

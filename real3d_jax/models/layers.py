@@ -1,6 +1,6 @@
 """Attention, and the scan over a stack of blocks, shared by the image tokenizer and the triplane transformer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -166,6 +166,27 @@ class Attention(nn.Module):
             implementation="cudnn" if self.implementation == "cudnn" else "xla",
         )
         return nn.Dense(width, use_bias=self.out_bias, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
+
+
+def cast_kernels(params: dict, names: Sequence[str], dtype: DTypeLike, *, but_layers: bool = False) -> dict:
+    """`params` with the matrices of some modules in another type.
+
+    Each use would cast them anyway; several uses in a step then share one cast, and the sum of their gradients is cast
+    back.
+
+    Args:
+      params: of a model.
+      names: of the modules.
+      dtype: of the computation.
+      but_layers: leaves the stacks of blocks as they are.
+    """
+
+    def cast(path, leaf):
+        if but_layers and path[0].key == "layers":
+            return leaf
+        return leaf.astype(dtype) if path[-1].key == "kernel" else leaf
+
+    return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in names}
 
 
 def _unkept(tree: Any) -> Any:

@@ -111,6 +111,7 @@ CONDITIONED_PRESETS = {
 
 def preset(name: str) -> ml_collections.ConfigDict:
     """A preset as a group of config keys, so that a config file can take it and change single numbers."""
-    if name not in PRESETS:
-        raise UserError(f"There is no model preset '{name}': {did_you_mean(name, PRESETS)}")
-    return ml_collections.ConfigDict(dataclasses.asdict(PRESETS[name]))
+    presets = {**PRESETS, **CONDITIONED_PRESETS}
+    if name not in presets:
+        raise UserError(f"There is no model preset '{name}': {did_you_mean(name, presets)}")
+    return ml_collections.ConfigDict(dataclasses.asdict(presets[name]))

@@ -8,9 +8,13 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
+from real3d_jax.cameras import Cameras
+from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_field import query_raw_fused
+from real3d_jax.models.conditioned import ConditionedLRM
+from real3d_jax.models.conditioned import make_decoder as make_conditioned_decoder
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.rendering.plane_query import query_planes
@@ -21,6 +25,7 @@ RAW_OUTPUTS = "raw_outputs"  # their name among what a checkpoint may keep
 
 # exp(80) is 5e34: densities stay finite, so that their gradients do.
 _LARGEST_EXPONENT = 80.0
+_COLOUR_MARGIN = 0.001
 _FUSED_WIDTHS = (16, 32, 64, 128)
 
 
@@ -47,16 +52,34 @@ def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) ->
     return TriplaneField(planes, params["decoder"], make_decoder(model.config, model.dtype))
 
 
-def query_field(
-    field: TriplaneField, points: Float[Array, "B N 3"], config: RenderConfig
-) -> tuple[Float[Array, "B N"], Float[Array, "B N 3"]]:
-    """Activated density and colour in [0, 1] at points in world coordinates.
+def reconstruct_conditioned(
+    params: dict, images: Float[Array, "B S S 3"], cameras: Cameras, *, model: ConditionedLRM
+) -> TriplaneField:
+    """T = LRM(I, Phi, K) (Section 3), with its decoder; `cameras`, of leading shape (B,), took the images."""
+    planes = model.apply({"params": params}, images, cameras)
+    assert isinstance(planes, jax.Array)
+    decoder = make_conditioned_decoder(model.config, model.dtype)
+    return TriplaneField(planes, params["decoder"], decoder)
 
-    density = exp(raw + `density_bias`), colour = sigmoid(raw).
+
+def query_field(
+    field: TriplaneField, points: Float[Array, "B N 3"], config: AnyRenderConfig
+) -> tuple[Float[Array, "B N"], Float[Array, "B N 3"]]:
+    """Activated density and colour at points in world coordinates.
+
+    density = exp(raw + `density_bias`), colour = sigmoid(raw) in [0, 1]; of the camera-conditioned model softplus in
+    place of exp, and colours in [-0.001, 1.001].
     """
     raw = checkpoint_name(query_raw(field, points / config.radius, config.implementation), RAW_OUTPUTS)
+    if isinstance(config, MetricRenderConfig):
+        return jax.nn.softplus(raw[..., 0] + config.density_bias), wide_colours(raw)
     density = jnp.exp(jnp.minimum(raw[..., 0] + config.density_bias, _LARGEST_EXPONENT))
     return density, jax.nn.sigmoid(raw[..., 1:])
+
+
+def wide_colours(raw: Float[Array, "*points 4"]) -> Float[Array, "*points 3"]:
+    """Colours of the camera-conditioned model's decoder."""
+    return jax.nn.sigmoid(raw[..., 1:]) * (1 + 2 * _COLOUR_MARGIN) - _COLOUR_MARGIN
 
 
 def query_samples(

@@ -15,9 +15,8 @@ from jaxtyping import Array, Bool, Float
 from real3d_jax.cameras import Cameras, camera_rays
 from real3d_jax.config.conditioned import MetricRenderConfig
 from real3d_jax.rendering.chunks import map_rays
-from real3d_jax.rendering.field import TriplaneField, query_raw
+from real3d_jax.rendering.field import TriplaneField, query_raw, wide_colours
 
-_COLOUR_MARGIN = 0.001  # colours may leave [0, 1] by this much
 _FLOOR = 1e-10  # of a segment's transparency
 _BLUR = 0.01  # of the weights that samples are drawn by
 _LEAST_PROBABILITY = 1e-5
@@ -61,8 +60,8 @@ def render_views_metric(
     cameras: Cameras,
     config: MetricRenderConfig,
     *,
-    background: Float[Array, "B V"],
-    resolution: int,
+    resolution: int | None = None,
+    background: Float[Array, "B V"] | None = None,
     draws: Draws | None = None,
 ) -> Rendered:
     """Square views of each field.
@@ -71,12 +70,14 @@ def render_views_metric(
       field: B fields.
       cameras: of leading shape (B, V).
       config: samples and box.
-      background: grey value of each view, in [0, 1].
-      resolution: pixels per side.
+      resolution: pixels per side; the training resolution if None.
+      background: grey value of each view, in [0, 1]; the configuration's if None.
       draws: of leading shape (B, V, resolution, resolution); those of `middle_draws` if None.
     """
+    resolution = config.resolution if resolution is None else resolution
     origins, directions = camera_rays(cameras, resolution, resolution)
-    return render_rays_metric(field, origins, directions, config, background=background[..., None, None], draws=draws)
+    grey = jnp.full((1, 1), config.background) if background is None else background
+    return render_rays_metric(field, origins, directions, config, background=grey[..., None, None], draws=draws)
 
 
 def render_rays_metric(
@@ -106,20 +107,6 @@ def render_rays_metric(
         policy=jax.checkpoint_policies.nothing_saveable,
     )
     return Rendered(rgb, opacity, jnp.clip(depth, least.min(), greatest.max()))
-
-
-def query_field_metric(
-    field: TriplaneField, points: Float[Array, "B N 3"], config: MetricRenderConfig
-) -> tuple[Float[Array, "B N"], Float[Array, "B N 3"]]:
-    """Activated density, softplus(raw + `density_bias`), and colour at points in world coordinates."""
-    raw, rgb = _query(field, points, config)
-    return jax.nn.softplus(raw + config.density_bias), rgb
-
-
-def _query(field, points, config: MetricRenderConfig):
-    """Raw density, and colour in [-0.001, 1.001]."""
-    raw = query_raw(field, points / config.radius, config.implementation)
-    return raw[..., 0], jax.nn.sigmoid(raw[..., 1:]) * (1 + 2 * _COLOUR_MARGIN) - _COLOUR_MARGIN
 
 
 def _limits(
@@ -168,9 +155,9 @@ def _render_chunk(field, config: MetricRenderConfig, origins, directions, near, 
 def _samples(field, config: MetricRenderConfig, origins, directions, distances):
     points = origins[..., None, :] + distances[..., None] * directions[..., None, :]
     batch, rays, samples, _ = points.shape
-    density, rgb = _query(field, points.reshape(batch, rays * samples, 3), config)
+    raw = query_raw(field, points.reshape(batch, rays * samples, 3) / config.radius, config.implementation)
     inside = (jnp.abs(points) <= config.radius).all(axis=-1)
-    return density.reshape(inside.shape), rgb.reshape(*inside.shape, 3), inside
+    return raw[..., 0].reshape(inside.shape), wide_colours(raw).reshape(*inside.shape, 3), inside
 
 
 def first_distances(

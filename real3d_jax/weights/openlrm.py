@@ -1,5 +1,6 @@
 """The names of OpenLRM v1.1's checkpoints, the camera-conditioned model's."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from real3d_jax.errors import UserError
+from real3d_jax.models.presets import CONDITIONED_PRESETS
 from real3d_jax.weights.mapping import Rule, Table
 from real3d_jax.weights.vit import dense_rules, norm_rules
 
@@ -102,6 +104,37 @@ TABLE = Table(
         Rule(f"{_DECODER}{{2i}}.bias", "decoder/layer_{i}/bias", ("D", "D", "4")),
     ),
 )
+
+
+_HEAD = 64  # channels of an attention head, which shapes do not tell
+LICENCE = "OpenLRM's released weights are CC-BY-NC 4.0: not for commercial use"
+
+
+def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
+    """The fields of `config.conditioned.ConditionedModelConfig` that shapes tell; all of them of a published size."""
+    told = {
+        "camera_width": sizes["E"],
+        "plane_tokens": sizes["T"],
+        "token_width": sizes["C"],
+        "layers": depths[_LAYERS],
+        "heads": sizes["C"] // _HEAD,
+        "plane_channels": sizes["K"],
+        "decoder_width": sizes["D"],
+        "decoder_layers": depths[_DECODER] - 1,
+    }
+    encoder = {
+        "width": sizes["W"],
+        "layers": depths[_BLOCKS],
+        "heads": sizes["W"] // _HEAD,
+        "mlp_width": sizes["M"],
+        "patch_size": sizes["S"],
+        "position_grid": math.isqrt(sizes["P"] - 1),
+        "registers": sizes["R"],
+    }
+    for preset in map(dataclasses.asdict, CONDITIONED_PRESETS.values()):
+        if {**preset, **told, "encoder": encoder} == preset:
+            return preset
+    return {**told, "encoder": encoder}
 
 
 def as_table(tensors: Mapping[str, np.ndarray], *, where: str) -> dict[str, np.ndarray]:

@@ -12,7 +12,15 @@ from real3d_jax.config.conditioned import ConditionedModelConfig, DinoV2Config, 
 from real3d_jax.weights import openlrm
 from real3d_jax.weights.mapping import export_tensors, import_tensors
 
-RENDER = MetricRenderConfig(samples=16, radius=1.0, density_bias=-1.0, rays_per_chunk=100, implementation="xla")
+RENDER = MetricRenderConfig(
+    resolution=16,
+    samples=16,
+    radius=1.0,
+    density_bias=-1.0,
+    background=1.0,
+    rays_per_chunk=100,
+    implementation="xla",
+)
 REGION = 16  # pixels per side of what is rendered
 
 

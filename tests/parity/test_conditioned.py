@@ -11,12 +11,11 @@ from parity_data import GRADIENT_TOLERANCE, OUTPUT_TOLERANCE, relative_error, wi
 from real3d_jax.losses.reconstruction import mse
 from real3d_jax.models.conditioned import ConditionedLRM, camera_numbers, make_decoder, planes_in_world
 from real3d_jax.models.dinov2 import resize_positions
-from real3d_jax.rendering.field import TriplaneField
+from real3d_jax.rendering.field import TriplaneField, query_field
 from real3d_jax.rendering.metric import (
     Draws,
     first_distances,
     march,
-    query_field_metric,
     render_views_metric,
     second_distances,
 )
@@ -92,7 +91,7 @@ def test_points(data, params):
     features = query_planes(field.planes, points).reshape(2, 128, 3, 16)
     in_their_order = jnp.swapaxes(features, 1, 2)[:, jnp.array([0, 2, 1])]
     assert relative_error(in_their_order, data["query_features"]) <= OUTPUT_TOLERANCE
-    density, rgb = query_field_metric(field, points, openlrm.RENDER)
+    density, rgb = query_field(field, points, openlrm.RENDER)
     assert relative_error(density[..., None], data["query_sigma"]) <= OUTPUT_TOLERANCE
     assert relative_error(rgb, data["query_rgb"]) <= OUTPUT_TOLERANCE
 
