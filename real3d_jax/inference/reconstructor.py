@@ -18,7 +18,6 @@ from jaxtyping import Array, Bool, Float, UInt8
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
-from real3d_jax.config.conditioned import MetricRenderConfig
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import extract_mesh
@@ -29,7 +28,6 @@ from real3d_jax.models.choice import AnyModel, make_any_model
 from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct, reconstruct_conditioned
-from real3d_jax.rendering.metric import render_views_metric
 from real3d_jax.rendering.sparse import occupied_cells, render_views_sparse
 from real3d_jax.runtime import compiler_options
 
@@ -65,8 +63,7 @@ class Reconstructor:
         model = make_any_model(config.model, config.compute)
         self._params = jax.jit(model.cast_weights)(dict(params))
         self._encode = jax.jit(functools.partial(_encode, model, config.orbit))
-        render = render_views_metric if isinstance(config.render, MetricRenderConfig) else render_views
-        self._render = jax.jit(functools.partial(render, config=config.render), static_argnames="resolution")
+        self._render = jax.jit(functools.partial(render_views, config=config.render), static_argnames="resolution")
         self._find_occupied = jax.jit(
             functools.partial(occupied_cells, config=config.render, least_density=config.orbit.least_density)
         )

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from real3d_jax.cameras import Cameras, camera_rays
+from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.rendering.chunks import map_rays
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_samples
+from real3d_jax.rendering.metric import render_views_metric
 from real3d_jax.rendering.rays import intersect_box, midpoints
 from real3d_jax.rendering.sample_order import from_tiles, to_tiles
 
@@ -18,7 +20,7 @@ _FUSED_CHUNKS = 4  # chunks of the plain query that the fused one takes at once:
 
 
 def render_views(
-    field: TriplaneField, cameras: Cameras, config: RenderConfig, *, resolution: int | None = None
+    field: TriplaneField, cameras: Cameras, config: AnyRenderConfig, *, resolution: int | None = None
 ) -> tuple[Float[Array, "B V h w 3"], Float[Array, "B V h w 1"]]:
     """Square views of each field.
 
@@ -29,8 +31,11 @@ def render_views(
       resolution: pixels per side; the training resolution if None.
 
     Returns:
-      Colours over the background, and opacities, in [0, 1].
+      Colours over the background, and opacities, in [0, 1]; of the camera-conditioned model as `metric` says.
     """
+    if isinstance(config, MetricRenderConfig):
+        rendered = render_views_metric(field, cameras, config, resolution=resolution)
+        return rendered.rgb, rendered.opacity
     resolution = config.resolution if resolution is None else resolution
     origins, directions = camera_rays(cameras, resolution, resolution)
     rgb, opacity = render_rays(field, to_tiles(origins), to_tiles(directions), config)
