@@ -4,14 +4,15 @@
     python launch/reconstruct.py --config configs/reconstruct.py:base --checkpoint runs/real3d --input a.png --out out
 
 After a colon stands 'mini' for the model that comes with the package, which is the default; 'triposr' for TripoSR's
-weights as published; the preset of other weights converted from foreign files ('base', 'small' or 'tiny'; training runs
-bring their own model); or 'smoke' for fewer and smaller views of the model that the smoke run has trained.
+weights as published, 'openlrm_small', 'openlrm_base' or 'openlrm_large' for OpenLRM's; the preset of other weights
+converted from foreign files ('base', 'small' or 'tiny'; training runs bring their own model); or 'smoke' for fewer and
+smaller views of the model that the smoke run has trained.
 """
 
 from ml_collections import ConfigDict
 
 from configs.real3d import get_config as get_real3d_config
-from real3d_jax.models.presets import preset
+from real3d_jax.models.presets import CONDITIONED_PRESETS, preset
 
 
 def get_config(variant: str = "mini") -> ConfigDict:
@@ -26,6 +27,7 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.input.mask_threshold = 225  # as for photographs of the training
     config.input.crop_ratio = 1.6  # Appendix A
     config.input.intrinsics = "training"
+    config.input.background = 0.5
 
     config.orbit = ConfigDict()
     config.orbit.frames = 60
@@ -59,6 +61,8 @@ def get_config(variant: str = "mini") -> ConfigDict:
         config.input.crop_ratio = 1 / 0.85  # the share of the picture that its own program gives the object
         config.orbit.update({"distance": 1.9, "fov_y": 40.0})  # its training cameras
         config.refine.update({"distance": 1.9, "fov_y": 40.0})
+    if variant in CONDITIONED_PRESETS:
+        _fit_openlrm(config, samples=64 if variant == "openlrm_large" else 48)
     if variant in ("mini", "smoke"):
         _fit_mini(config)
     if variant == "smoke":
@@ -66,6 +70,24 @@ def get_config(variant: str = "mini") -> ConfigDict:
         config.orbit.update({"frames": 12, "resolution": 96, "frames_per_second": 8.0})
         config.surface.resolution = 64
     return config
+
+
+def _fit_openlrm(config: ConfigDict, samples: int) -> None:
+    """OpenLRM's renderer and cameras: metric lengths, a box of half-size 1, the object on white."""
+    config.render = ConfigDict(
+        {
+            "resolution": 128,
+            "samples": samples,
+            "radius": 1.0,
+            "density_bias": -1.0,
+            "background": 1.0,
+            "rays_per_chunk": 8192,
+            "implementation": "auto",
+        }
+    )
+    config.input.update({"crop_ratio": 1.25, "background": 1.0})
+    config.orbit.update({"distance": 2.0, "fov_y": 67.38, "elevation": 23.58})
+    config.surface.update({"resolution": 384, "threshold": 3.0})
 
 
 def _fit_mini(config: ConfigDict) -> None:

@@ -13,14 +13,16 @@ import numpy as np
 
 from real3d_jax.checkpoints.run_folder import read_config_tree, read_params, step_folder
 from real3d_jax.config import files as config_files
-from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
+from real3d_jax.config.model import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
-from real3d_jax.models.lrm import abstract_params, make_model
+from real3d_jax.models.choice import abstract_any_params, make_any_model
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.weights import hub, published
+from real3d_jax.runtime.console import say
+from real3d_jax.weights import hub, openlrm, published
 from real3d_jax.weights.boxed import NAMES, find_checkpoint
 from real3d_jax.weights.convert import convert_checkpoint
-from real3d_jax.weights.converted import CONFIG, PARAMS, is_converted, load_trained, load_weights
+from real3d_jax.weights.converted import CONFIG, PARAMS, Weights, is_converted, load_trained, load_weights
 from real3d_jax.weights.files import find_file
 from real3d_jax.weights.loading import check_finite, check_shapes, params_for
 from real3d_jax.weights.trained import FIELD, camera_of_photographs
@@ -34,13 +36,13 @@ class Described(Protocol):
     """A configuration that says what a model is, such as `Config`, `EvaluationConfig` or `ReconstructionConfig`."""
 
     @property
-    def model(self) -> ModelConfig: ...
+    def model(self) -> AnyModelConfig: ...
 
     @property
     def compute(self) -> ComputeConfig: ...
 
     @property
-    def render(self) -> RenderConfig: ...
+    def render(self) -> AnyRenderConfig: ...
 
 
 _DescribedT = TypeVar("_DescribedT", bound=Described)
@@ -151,7 +153,7 @@ def load_checkpoint(model: TrainedModel, config: Described) -> Checkpoint:
       UserError: they cannot be read, or belong to another model or renderer.
     """
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax warns about items that are not read
-    expected = abstract_params(make_model(config.model, config.compute))
+    expected = abstract_any_params(make_any_model(config.model, config.compute))
     _check_config(model, config)
     params = model.read(expected)
     if set(params) != set(expected):
@@ -170,11 +172,18 @@ def _read_step(folder: Path, ema: bool, where: str, expected: Mapping) -> dict[s
 
 
 def _read_converted(folder: Path, expected: Mapping) -> dict[str, Any]:
-    return params_for(load_weights(folder), expected, where=f"'{folder}'")
+    return _params(load_weights(folder), expected, folder)
 
 
 def _read_foreign(path: Path, expected: Mapping) -> dict[str, Any]:
-    return params_for(convert_checkpoint(path).weights, expected, where=f"'{path}'")
+    return _params(convert_checkpoint(path).weights, expected, path)
+
+
+def _params(weights: Weights, expected: Mapping, path: Path) -> dict[str, Any]:
+    params = params_for(weights, expected, where=f"'{path}'")
+    if weights.kind == openlrm.TABLE.kind and not weights.trained:
+        say(f"note       {openlrm.LICENCE}")
+    return params
 
 
 def _from_hub(source: str) -> Path:

@@ -15,7 +15,7 @@ import pathlib
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli
-from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_tsr
+from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_openlrm, write_tsr
 from real3d_jax.weights.converted import Weights, is_converted, load_unused, load_weights, save_weights
 from real3d_jax.weights.files import PARAMS, find_file
 from real3d_jax.weights.mapping import flatten
@@ -28,8 +28,10 @@ def main() -> None:
         description=cli.as_called(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--input", required=True, type=pathlib.Path, help="file or folder to read")
-    parser.add_argument("--output", required=True, type=pathlib.Path, help="folder to write (a file with --to tsr)")
-    parser.add_argument("--to", choices=["real3d_jax", "tsr"], default="real3d_jax", help="format to write")
+    parser.add_argument(
+        "--output", required=True, type=pathlib.Path, help="folder to write (a file with --to tsr or openlrm)"
+    )
+    parser.add_argument("--to", choices=["real3d_jax", "tsr", "openlrm"], default="real3d_jax", help="format to write")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -54,6 +56,12 @@ def main() -> None:
         if args.precision != "float32":
             raise UserError(f"A TripoSR file has float32 numbers: leave out --precision {args.precision}.")
         output = write_tsr(output, weights.params, weights.unused)
+    elif args.to == "openlrm":
+        if weights.kind != "conditioned":
+            raise UserError(f"'{args.input}' is of kind '{weights.kind}', but OpenLRM's are camera-conditioned models.")
+        if args.precision != "float32":
+            raise UserError(f"An OpenLRM file has float32 numbers: leave out --precision {args.precision}.")
+        output = write_openlrm(output, weights.params)
     else:
         error = save_weights(output, weights, precision=args.precision)
         if error:

@@ -183,6 +183,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, where)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return build(_nearest(arguments, value), value, where)
     if origin is Mapping:
         if not isinstance(value, Mapping):
             raise UserError(f"{where} must be a group of named entries, but is {value!r}.")
@@ -202,6 +204,13 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise UserError(f"{where} must be of type {hint.__name__}, but is {value!r}.")
     return value
+
+
+def _nearest(schemas: Sequence[type], tree: Any) -> type:
+    """The dataclass whose fields are most like the keys of a group."""
+    keys = set(tree) if isinstance(tree, Mapping) else set()
+    fields = {schema: {field.name for field in dataclasses.fields(schema)} for schema in schemas}
+    return min(schemas, key=lambda schema: len(fields[schema] ^ keys))
 
 
 def _import_get_config(path: Path) -> Any:

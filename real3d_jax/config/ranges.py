@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from real3d_jax.config import data, evaluation, losses, model, reconstruction, training
+from real3d_jax.config import conditioned, data, evaluation, losses, model, reconstruction, training
 from real3d_jax.errors import UserError
 
 
@@ -30,6 +30,7 @@ _AZIMUTH = Range(lambda x: 0 <= x <= 180, "between 0 and 180 degrees")
 _ELEVATION = Range(lambda x: 0 <= x <= 90, "between 0 and 90 degrees")
 _FOV = Range(lambda x: 0 < x < 180, "between 0 and 180 degrees")
 _SPAN = Range(lambda x: 0 < x[0] <= x[1], "to two numbers above 0, the smaller one first")
+_SAMPLES = Range(lambda x: x >= 4, "to 4 or more")
 _GRID = Range(lambda x: x >= 4 and x % 4 == 0, "to a multiple of 4")
 _LEVEL = Range(lambda x: 0 < x < 1, "between 0 and 1")
 _ALPHA = Range(lambda x: 0 <= x < 255, "between 0 and 254")
@@ -111,7 +112,6 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "background": _SHARE,
         "implementation": _word("xla", "pallas", "auto"),
     },
-    reconstruction.InputConfig: {"mask_threshold": _ALPHA, "intrinsics": _word("training", "exif")},
     reconstruction.SheetConfig: {"photographs": _ANY_COUNT, **_all(_COUNT, "views pixels columns")},
     reconstruction.RefineConfig: {
         **_all(_ANY_COUNT, "steps steps_of_views hold"),
@@ -119,11 +119,36 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         **_all(_POSITIVE, "learning_rate distance"),
         "fov_y": _FOV,
     },
+    conditioned.DinoV2Config: _all(_COUNT, "width layers heads mlp_width patch_size position_grid registers"),
+    conditioned.ConditionedModelConfig: _all(
+        _COUNT,
+        "image_size camera_width plane_tokens token_width layers heads plane_channels decoder_width decoder_layers",
+    ),
+    conditioned.MetricRenderConfig: {
+        **_all(_COUNT, "resolution rays_per_chunk"),
+        "samples": _SAMPLES,
+        "radius": _POSITIVE,
+        "background": _SHARE,
+        "implementation": _word("xla", "pallas", "auto"),
+    },
+    reconstruction.InputConfig: {
+        "mask_threshold": _ALPHA,
+        "intrinsics": _word("training", "exif"),
+        "background": _SHARE,
+    },
     evaluation.TestSetConfig: {"split": _word("test", "train"), **_all(_ANY_COUNT, "limit workers")},
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},
     evaluation.CalibrationConfig: {"distances": _POSITIVES},
     evaluation.BootstrapConfig: {"level": _LEVEL, "resamples": _COUNT},
     evaluation.EvaluationConfig: {"batch_per_device": _COUNT, "cases": _ANY_COUNT},
+}
+
+
+_SHARED_BY_HEADS = {
+    model.VitConfig: "width",
+    model.ModelConfig: "token_width",
+    conditioned.DinoV2Config: "width",
+    conditioned.ConditionedModelConfig: "token_width",
 }
 
 
@@ -149,7 +174,7 @@ def check(group: Any, where: str) -> None:
 
 def _check_together(group: Any, where: str) -> None:
     """What several numbers of a group must be to one another."""
-    wide = {model.VitConfig: "width", model.ModelConfig: "token_width"}.get(type(group))
+    wide = _SHARED_BY_HEADS.get(type(group))
     if wide is not None and getattr(group, wide) % group.heads:
         raise UserError(
             f"{where}.{wide} is {getattr(group, wide)}, which {group.heads} heads cannot share: set {where}.heads to a "

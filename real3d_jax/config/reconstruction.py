@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
+from real3d_jax.config.model import ComputeConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,11 +15,13 @@ class InputConfig:
       crop_ratio: side of the square crop relative to the longer side of the object's box.
       intrinsics: its field of view: 'training' takes the crop to have that of the training's pictures, 'exif' works it
         out from what the camera wrote into the file, where that is known, and straightens the field accordingly.
+      background: grey value behind the object, in [0, 1].
     """
 
     mask_threshold: int
     crop_ratio: float
     intrinsics: str
+    background: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,9 +128,9 @@ class ReconstructionConfig:
       refine: towards the photograph itself, or towards several views.
     """
 
-    model: ModelConfig
+    model: AnyModelConfig
     compute: ComputeConfig
-    render: RenderConfig
+    render: AnyRenderConfig
     input: InputConfig
     orbit: OrbitConfig
     surface: SurfaceConfig

@@ -9,7 +9,7 @@ import scipy.sparse.csgraph
 import skimage.measure
 from jaxtyping import Float, Int
 
-from real3d_jax.config.model import RenderConfig
+from real3d_jax.config.conditioned import AnyRenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.rendering.field import TriplaneField, query_field
@@ -26,7 +26,7 @@ _query_field = jax.jit(query_field, static_argnums=2)
 
 def extract_mesh(
     field: TriplaneField,
-    config: RenderConfig,
+    config: AnyRenderConfig,
     *,
     resolution: int = RESOLUTION,
     threshold: float = THRESHOLD,
@@ -114,7 +114,7 @@ def _without_pairs(faces: Int[np.ndarray, "F 3"]) -> Int[np.ndarray, "G 3"]:
 
 
 def _vertex_colours(
-    field: TriplaneField, config: RenderConfig, vertices: Float[np.ndarray, "V 3"]
+    field: TriplaneField, config: AnyRenderConfig, vertices: Float[np.ndarray, "V 3"]
 ) -> Float[np.ndarray, "V 3"]:
     """The field's colour at each vertex; always as many points at once, so that it is compiled once."""
     chunks = -(-len(vertices) // _POINTS_AT_ONCE)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.export.mesh import FORMATS
@@ -32,6 +34,7 @@ def check(config: ReconstructionConfig) -> None:
             "set config.orbit.distance lower."
         )
     check_input(config.input, "config.input.")
+    check_conditioned(config)
 
 
 def words(text: str, valid: Sequence[str], where: str) -> tuple[str, ...]:
@@ -45,6 +48,30 @@ def words(text: str, valid: Sequence[str], where: str) -> tuple[str, ...]:
         if word not in valid:
             raise UserError(f"{where} has no value '{word}': {did_you_mean(word, valid)}")
     return found
+
+
+def check_conditioned(config: ReconstructionConfig) -> None:
+    """Raises UserError if the camera-conditioned model is asked for what is there for the canonical one alone."""
+    if not isinstance(config.render, MetricRenderConfig):
+        return
+    keys = (
+        ("orbit.least_density", config.orbit.least_density, 0.0),
+        ("orbit.maps", config.orbit.maps, ""),
+        ("refine.steps", config.refine.steps, 0),
+        ("input.intrinsics", config.input.intrinsics, "training"),
+    )
+    for key, value, without in keys:
+        if value != without:
+            raise UserError(
+                f"config.{key} is {value!r}, which the camera-conditioned model does not have: set it to {without!r}."
+            )
+
+
+def canonical(render: AnyRenderConfig, what: str) -> RenderConfig:
+    """The canonical model's rendering; raises UserError if it is the other's, of which `what` is not there."""
+    if isinstance(render, MetricRenderConfig):
+        raise UserError(f"{what} not there for the camera-conditioned model: leave it out, or take another one.")
+    return render
 
 
 def check_surface(surface: SurfaceConfig, where: str = "") -> None:

@@ -64,10 +64,10 @@ def load(
     Args:
       source: a training workdir (its latest step), its `best` or one of its steps; a folder of converted weights;
         TripoSR's `model.ckpt` or a checkpoint of Real3D; 'mini', the small model that comes with the package; or a name
-        of the hub. `stabilityai/TripoSR` and `hwjiang/Real3D` are converted once into the user's cache
+        of the hub. `stabilityai/TripoSR`, `hwjiang/Real3D` and OpenLRM's six are converted once into the user's cache
         (`$REAL3D_JAX_CACHE`, `$XDG_CACHE_HOME/real3d_jax` or `~/.cache/real3d_jax`).
       variant: of `configs/reconstruct.py`: 'mini', 'base' (the paper's size), 'triposr' (that with TripoSR's camera and
-        crop), 'small' or 'tiny'. A run, and weights converted from one, tell it; a file of another program is taken for
+        crop), 'openlrm_small', 'openlrm_base' or 'openlrm_large', 'small' or 'tiny'. A run, and weights converted from one, tell it; a file of another program is taken for
         'base', unless it is the hub's TripoSR.
       ema: takes the averaged parameters of a run.
       cut_out: finds the object of photographs without a transparent background, with rembg's network u2net, or the one
@@ -100,6 +100,7 @@ def load(
     )
     checks.check_input(config.input)
     checks.check_orbit(config.orbit)
+    checks.check_conditioned(config)
     trained = dataclasses.replace(config, render=as_trained(found, config).render)  # of which a background is part
     if variant is None and not found.config and str(found.source) not in PUBLISHED:
         say(_camera_taken(found, config))

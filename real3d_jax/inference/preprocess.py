@@ -1,4 +1,4 @@
-"""From a photograph to what the model sees: the object cut out, cropped to a square, on grey."""
+"""From a photograph to what the model sees: the object cut out, cropped to a square, on one colour."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from real3d_jax.config.reconstruction import InputConfig
 from real3d_jax.data import boxes
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import PHOTOGRAPHS, check_alpha
-from real3d_jax.data.transforms import GREY, composite, premultiply, window
+from real3d_jax.data.transforms import composite, premultiply, window
 from real3d_jax.errors import UserError
 from real3d_jax.inference.intrinsics import NoIntrinsics, focal_length, fov_of_square
 
@@ -25,7 +25,7 @@ class Prepared:
     """A photograph as the model sees it.
 
     Attributes:
-      image: on grey.
+      image: on the background of the configuration.
       notes: what was decided on the way and may be wrong, as short sentences; look at the image then.
       fov_y: field of view of the crop, degrees; None where it is not asked for, or not known.
     """
@@ -65,7 +65,7 @@ def prepare(
             notes.append(f"the crop has a field of view of {fov_y:.1f} degrees, by the focal length in its file")
         except NoIntrinsics as reason:
             notes.append(f"its field of view is taken to be that of the training: {reason}")
-    return Prepared(_on_grey(rgba, box, config, size), tuple(notes), fov_y)
+    return Prepared(_on_background(rgba, box, config, size), tuple(notes), fov_y)
 
 
 def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: int) -> UInt8[np.ndarray, "S S 3"]:
@@ -80,14 +80,14 @@ def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: 
       Unusable: alpha shows no object, or no background.
     """
     check_alpha(rgba[..., 3], threshold=config.mask_threshold, where="the photograph")
-    return _on_grey(rgba, boxes.main_box(rgba[..., 3], threshold=config.mask_threshold)[0], config, size)
+    return _on_background(rgba, boxes.main_box(rgba[..., 3], threshold=config.mask_threshold)[0], config, size)
 
 
-def _on_grey(
+def _on_background(
     rgba: UInt8[np.ndarray, "H W 4"], box: boxes.Box, config: InputConfig, size: int
 ) -> UInt8[np.ndarray, "S S 3"]:
     crop = window(rgba, *boxes.square_around(box, ratio=config.crop_ratio))
-    return composite(premultiply(crop), size=size, background=GREY)
+    return composite(premultiply(crop), size=size, background=config.background)
 
 
 def with_mask(

@@ -23,11 +23,13 @@ from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import extract_mesh
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.images import as_bytes
+from real3d_jax.inference.checks import canonical
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.inference.refinement import GivenViews, refine_field
-from real3d_jax.models.lrm import make_model
+from real3d_jax.models.choice import AnyModel, make_any_model
+from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import reconstruct
+from real3d_jax.rendering.field import reconstruct, reconstruct_conditioned
 from real3d_jax.rendering.sparse import occupied_cells, render_views_sparse
 from real3d_jax.rendering.visible_surface import render_surfaces, render_surfaces_sparse
 from real3d_jax.runtime import compiler_options
@@ -61,9 +63,9 @@ class Reconstructor:
 
     def __init__(self, config: ReconstructionConfig, params: Mapping):
         self.config = config
-        model = make_model(config.model, config.compute)
+        model = make_any_model(config.model, config.compute)
         self._params = jax.jit(model.cast_weights)(dict(params))
-        self._encode = jax.jit(functools.partial(reconstruct, model=model))
+        self._encode = jax.jit(functools.partial(_encode, model, config.orbit))
         self._render = jax.jit(functools.partial(render_views, config=config.render), static_argnames="resolution")
         self._find_occupied = jax.jit(
             functools.partial(occupied_cells, config=config.render, least_density=config.orbit.least_density)
@@ -120,6 +122,7 @@ class Reconstructor:
         self, field: TriplaneField, cameras: Cameras, config: OrbitConfig | None = None
     ) -> tuple[UInt8[np.ndarray, "F r r 3"], Float[np.ndarray, "F r r"], Float[np.ndarray, "F r r 3"]]:
         """`views` with their depth and normals (`rendering.visible_surface`)."""
+        canonical(self.config.render, "Depth and normals are")
         rgb, depth, normals = self._rendered(field, cameras, config or self.config.orbit, geometry=True)
         return as_bytes(rgb), depth, normals
 
@@ -139,8 +142,11 @@ class Reconstructor:
 
     def refined(self, field: TriplaneField, views: GivenViews, steps: int, config: RefineConfig) -> TriplaneField:
         """One field after gradient steps towards views; arguments and errors as of `refine_field`."""
+        if not steps:
+            return field
+        render = canonical(self.config.render, "Refinement is")
         with self._precision():
-            return refine_field(field, views, steps, config, self.config.render)
+            return refine_field(field, views, steps, config, render)
 
     def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
         """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""
@@ -167,6 +173,14 @@ class Reconstructor:
 
     def _precision(self):
         return compiler_options.matmul_precision(self.config.compute.matmul_precision)
+
+
+def _encode(model: AnyModel, orbit: OrbitConfig, params: dict, images: Float[Array, "B S S 3"]) -> TriplaneField:
+    """The fields of images; the camera-conditioned model is told the canonical camera, at the orbit's distance."""
+    if not isinstance(model, ConditionedLRM):
+        return reconstruct(params, images, model=model)
+    cameras = input_cameras(len(images), distance=orbit.distance, fov_y=float(np.radians(orbit.fov_y)))
+    return reconstruct_conditioned(params, images, cameras, model=model)
 
 
 def orbit_cameras(config: OrbitConfig) -> Cameras:

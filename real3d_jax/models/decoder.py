@@ -6,6 +6,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+ACTIVATIONS = {"silu": jax.nn.silu, "relu": jax.nn.relu}
+
 
 def _uniform_bias(fan_in: int):
     """PyTorch's default bias: uniform within 1 / sqrt(fan_in)."""
@@ -14,7 +16,7 @@ def _uniform_bias(fan_in: int):
 
 
 class Decoder(nn.Module):
-    """`hidden_layers` linear layers with SiLU and a linear output layer, as `layer_0` ... `layer_n`.
+    """`hidden_layers` linear layers with SiLU (or ReLU) and a linear output layer, as `layer_0` ... `layer_n`.
 
     Output channel 0 is the raw density (before bias and exponential), channels 1 to 3 the raw colour (before the
     sigmoid). The output layer is float32: the exponential would enlarge a bfloat16 error.
@@ -23,12 +25,13 @@ class Decoder(nn.Module):
     width: int
     hidden_layers: int
     dtype: DTypeLike = jnp.float32
+    activation: str = "silu"
 
     @nn.compact
     def __call__(self, features: Float[Array, "*points K"]) -> Float[Array, "*points 4"]:
         x = features
         for i in range(self.hidden_layers):
-            x = jax.nn.silu(self._linear(i, self.width, x.shape[-1], self.dtype)(x))
+            x = ACTIVATIONS[self.activation](self._linear(i, self.width, x.shape[-1], self.dtype)(x))
         return self._linear(self.hidden_layers, 4, x.shape[-1], jnp.float32)(x)
 
     def _linear(self, index: int, width: int, fan_in: int, dtype: DTypeLike) -> nn.Dense:

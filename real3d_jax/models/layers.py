@@ -1,6 +1,6 @@
 """Attention, and the scan over a stack of blocks, shared by the image tokenizer and the triplane transformer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -135,6 +135,7 @@ class Attention(nn.Module):
     Attributes:
       heads: number of heads; they share the queries' channels evenly.
       qkv_bias: whether the three input projections have biases.
+      out_bias: whether the output projection has one.
       dtype: of the computation; the softmax is float32.
       implementation: 'xla' or 'cudnn'.
       keys: tokens of `context` that count, from the first; those behind them are padding.
@@ -145,6 +146,7 @@ class Attention(nn.Module):
     dtype: DTypeLike
     implementation: str
     keys: int
+    out_bias: bool = True
 
     @nn.compact
     def __call__(self, queries: Float[Array, "B N C"], context: Float[Array, "B M K"]) -> Float[Array, "B N C"]:
@@ -163,7 +165,28 @@ class Attention(nn.Module):
             key_value_seq_lengths=lengths,
             implementation="cudnn" if self.implementation == "cudnn" else "xla",
         )
-        return nn.Dense(width, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
+        return nn.Dense(width, use_bias=self.out_bias, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
+
+
+def cast_kernels(params: dict, names: Sequence[str], dtype: DTypeLike, *, but_layers: bool = False) -> dict:
+    """`params` with the matrices of some modules in another type.
+
+    Each use would cast them anyway; several uses in a step then share one cast, and the sum of their gradients is cast
+    back.
+
+    Args:
+      params: of a model.
+      names: of the modules.
+      dtype: of the computation.
+      but_layers: leaves the stacks of blocks as they are.
+    """
+
+    def cast(path, leaf):
+        if but_layers and path[0].key == "layers":
+            return leaf
+        return leaf.astype(dtype) if path[-1].key == "kernel" else leaf
+
+    return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in names}
 
 
 def _unkept(tree: Any) -> Any:

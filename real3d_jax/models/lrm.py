@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from real3d_jax.config.model import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.decoder import Decoder
-from real3d_jax.models.layers import choose_attention, choose_elementwise
+from real3d_jax.models.layers import cast_kernels, choose_attention, choose_elementwise
 from real3d_jax.models.transformer import TriplaneTransformer
 from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.models.vit import ViT
@@ -70,19 +70,8 @@ class LRM(nn.Module):
         return self.upsampler(tokens)
 
     def cast_weights(self, params: dict) -> dict:
-        """`params` with the transformers' matrices in the model's dtype.
-
-        Each use would cast them anyway; several uses in a step then share one cast, and the sum of their gradients is
-        cast back.
-        """
-
-        def cast(path, leaf):
-            if self.weights and path[0].key == "layers":
-                return leaf
-            return leaf.astype(self.dtype) if path[-1].key == "kernel" else leaf
-
-        names = ("image_tokenizer", "backbone")
-        return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in names}
+        """`params` with the transformers' matrices in the model's dtype (`layers.cast_kernels`)."""
+        return cast_kernels(params, ("image_tokenizer", "backbone"), self.dtype, but_layers=bool(self.weights))
 
     def tokenize(self, images: Float[Array, "B S S 3"]) -> Float[Array, "B M C"]:
         """The image tokens: the class token, then the patches row by row."""

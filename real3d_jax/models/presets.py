@@ -4,6 +4,7 @@ import dataclasses
 
 import ml_collections
 
+from real3d_jax.config.conditioned import ConditionedModelConfig, DinoV2Config
 from real3d_jax.config.model import ModelConfig, VitConfig
 from real3d_jax.errors import UserError, did_you_mean
 
@@ -75,9 +76,42 @@ PRESETS = {
     ),
 }
 
+DINOV2_VIT_B14 = DinoV2Config(
+    width=768, layers=12, heads=12, mlp_width=3072, patch_size=14, position_grid=37, registers=4
+)
+_OPENLRM_BASE = ConditionedModelConfig(
+    image_size=336,
+    encoder=DINOV2_VIT_B14,
+    camera_width=1024,
+    plane_tokens=32,
+    token_width=768,
+    layers=12,
+    heads=12,
+    plane_channels=48,
+    decoder_width=64,
+    decoder_layers=3,
+)
+
+# OpenLRM v1.1's: 111,390,948, 260,201,972 and 452,138,004 parameters.
+CONDITIONED_PRESETS = {
+    "openlrm_small": dataclasses.replace(
+        _OPENLRM_BASE,
+        image_size=224,
+        encoder=dataclasses.replace(DINOV2_VIT_B14, width=384, heads=6, mlp_width=1536),
+        token_width=512,
+        heads=8,
+        plane_channels=32,
+    ),
+    "openlrm_base": _OPENLRM_BASE,
+    "openlrm_large": dataclasses.replace(
+        _OPENLRM_BASE, image_size=448, token_width=1024, layers=16, heads=16, plane_channels=80
+    ),
+}
+
 
 def preset(name: str) -> ml_collections.ConfigDict:
     """A preset as a group of config keys, so that a config file can take it and change single numbers."""
-    if name not in PRESETS:
-        raise UserError(f"There is no model preset '{name}': {did_you_mean(name, PRESETS)}")
-    return ml_collections.ConfigDict(dataclasses.asdict(PRESETS[name]))
+    presets = {**PRESETS, **CONDITIONED_PRESETS}
+    if name not in presets:
+        raise UserError(f"There is no model preset '{name}': {did_you_mean(name, presets)}")
+    return ml_collections.ConfigDict(dataclasses.asdict(presets[name]))

@@ -42,7 +42,7 @@ class ViT(nn.Module):
     @nn.compact
     def __call__(self, images: Float[Array, "B H W 3"]) -> Float[Array, "B N C"]:
         config = self.config
-        patches = _PatchEmbedding(
+        patches = PatchEmbedding(
             config.width, config.patch_size, config.patch_bias, dtype=self.dtype, name="patch_embedding"
         )(images)
         batch, rows, columns, width = patches.shape
@@ -77,7 +77,7 @@ class ViT(nn.Module):
         return layer_norm("norm", config.layer_norm_eps, jnp.float32)(x[:, :tokens])
 
 
-class _PatchEmbedding(nn.Module):
+class PatchEmbedding(nn.Module):
     """A convolution whose stride is its size, as a matrix product: the convolution's gradient is slow on GPUs."""
 
     width: int
@@ -127,11 +127,13 @@ class _Block(nn.Module):
             name="attention",
         )
         x, y = norm("norm2", x, attention(y, y))
-        x += _Mlp(config.mlp_width, config.activation, self.dtype, name="mlp")(y)
+        x += Mlp(config.mlp_width, config.activation, self.dtype, name="mlp")(y)
         return x, None
 
 
-class _Mlp(nn.Module):
+class Mlp(nn.Module):
+    """Two dense layers with an activation between: 'gelu' (exact) or 'quick_gelu'."""
+
     hidden: int
     activation: str
     dtype: DTypeLike

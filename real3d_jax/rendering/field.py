@@ -8,9 +8,13 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
+from real3d_jax.cameras import Cameras
+from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_field import query_raw_fused
+from real3d_jax.models.conditioned import ConditionedLRM
+from real3d_jax.models.conditioned import make_decoder as make_conditioned_decoder
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.rendering.lens import Lens, through_lens
@@ -22,6 +26,7 @@ RAW_OUTPUTS = "raw_outputs"  # their name among what a checkpoint may keep
 
 # exp(80) is 5e34: densities stay finite, so that their gradients do.
 _LARGEST_EXPONENT = 80.0
+_COLOUR_MARGIN = 0.001
 _FUSED_WIDTHS = (16, 32, 64, 128)
 
 
@@ -50,20 +55,38 @@ def reconstruct(params: dict, images: Float[Array, "B S S 3"], *, model: LRM) ->
     return TriplaneField(planes, params["decoder"], make_decoder(model.config, model.dtype))
 
 
-def query_field(
-    field: TriplaneField, points: Float[Array, "B N 3"], config: RenderConfig
-) -> tuple[Float[Array, "B N"], Float[Array, "B N 3"]]:
-    """Activated density and colour in [0, 1] at points in world coordinates.
+def reconstruct_conditioned(
+    params: dict, images: Float[Array, "B S S 3"], cameras: Cameras, *, model: ConditionedLRM
+) -> TriplaneField:
+    """T = LRM(I, Phi, K) (Section 3), with its decoder; `cameras`, of leading shape (B,), took the images."""
+    planes = model.apply({"params": params}, images, cameras)
+    assert isinstance(planes, jax.Array)
+    decoder = make_conditioned_decoder(model.config, model.dtype)
+    return TriplaneField(planes, params["decoder"], decoder)
 
-    density = exp(raw + `density_bias`), colour = sigmoid(raw). What a lens leads out of the box is empty.
+
+def query_field(
+    field: TriplaneField, points: Float[Array, "B N 3"], config: AnyRenderConfig
+) -> tuple[Float[Array, "B N"], Float[Array, "B N 3"]]:
+    """Activated density and colour at points in world coordinates.
+
+    density = exp(raw + `density_bias`), colour = sigmoid(raw) in [0, 1]; of the camera-conditioned model softplus in
+    place of exp, and colours in [-0.001, 1.001]. What a lens leads out of the box is empty.
     """
     if field.lens is not None:
         points = through_lens(points, field.lens)
     raw = checkpoint_name(query_raw(field, points / config.radius, config.implementation), RAW_OUTPUTS)
-    density = jnp.exp(jnp.minimum(raw[..., 0] + config.density_bias, _LARGEST_EXPONENT))
+    biased = raw[..., 0] + config.density_bias
+    metric = isinstance(config, MetricRenderConfig)
+    density = jax.nn.softplus(biased) if metric else jnp.exp(jnp.minimum(biased, _LARGEST_EXPONENT))
     if field.lens is not None:
         density = jnp.where((jnp.abs(points) <= config.radius).all(axis=-1), density, 0.0)
-    return density, jax.nn.sigmoid(raw[..., 1:])
+    return density, wide_colours(raw) if metric else jax.nn.sigmoid(raw[..., 1:])
+
+
+def wide_colours(raw: Float[Array, "*points 4"]) -> Float[Array, "*points 3"]:
+    """Colours of the camera-conditioned model's decoder."""
+    return jax.nn.sigmoid(raw[..., 1:]) * (1 + 2 * _COLOUR_MARGIN) - _COLOUR_MARGIN
 
 
 def query_samples(
@@ -104,12 +127,13 @@ def choose_implementation(implementation: str, field: TriplaneField) -> str:
             f"config.render.implementation has no value '{implementation}': "
             f"{did_you_mean(implementation, IMPLEMENTATIONS)}"
         )
-    fits = field.decoder.width in _FUSED_WIDTHS and field.decoder.hidden_layers > 1
+    silu = field.decoder.activation == "silu"
+    fits = silu and field.decoder.width in _FUSED_WIDTHS and field.decoder.hidden_layers > 1
     if implementation == "pallas" and not fits:
         raise UserError(
-            f"config.render.implementation = 'pallas' needs a decoder of at least two layers of one of the widths "
-            f"{_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of {field.decoder.width}: "
-            "set it to 'auto'."
+            f"config.render.implementation = 'pallas' needs a decoder of at least two layers with SiLU of one of the "
+            f"widths {_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of {field.decoder.width} with "
+            f"{field.decoder.activation}: set it to 'auto'."
         )
     if implementation != "auto":
         return implementation

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.config.model import RenderConfig
+from real3d_jax.config.conditioned import AnyRenderConfig
 from real3d_jax.rendering.field import TriplaneField, query_field
 
 _BLOCK = 4  # points per side of a block; blocks are queried whole, which the fused query wants
@@ -12,7 +12,7 @@ _BLOCKS_PER_CHUNK = {"cpu": 2**13}  # a gigabyte less than with more
 _BLOCKS_PER_CHUNK_ON_ACCELERATORS = 2**15
 
 
-def density_grid(field: TriplaneField, resolution: int, config: RenderConfig) -> Float[Array, "B x y z"]:
+def density_grid(field: TriplaneField, resolution: int, config: AnyRenderConfig) -> Float[Array, "B x y z"]:
     """Activated density at the points of a grid that spans the box, its outermost points on the faces.
 
     Args:

@@ -1,6 +1,5 @@
 """Rendering of a triplane field: the process pi(T, Phi) of Section 3."""
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -8,9 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from real3d_jax.cameras import Cameras, camera_rays
+from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
+from real3d_jax.rendering.chunks import map_rays
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_samples
+from real3d_jax.rendering.metric import render_views_metric
 from real3d_jax.rendering.rays import intersect_box, midpoints
 from real3d_jax.rendering.sample_order import from_tiles, to_tiles
 
@@ -18,7 +20,7 @@ _FUSED_CHUNKS = 4  # chunks of the plain query that the fused one takes at once:
 
 
 def render_views(
-    field: TriplaneField, cameras: Cameras, config: RenderConfig, *, resolution: int | None = None
+    field: TriplaneField, cameras: Cameras, config: AnyRenderConfig, *, resolution: int | None = None
 ) -> tuple[Float[Array, "B V h w 3"], Float[Array, "B V h w 1"]]:
     """Square views of each field.
 
@@ -29,8 +31,11 @@ def render_views(
       resolution: pixels per side; the training resolution if None.
 
     Returns:
-      Colours over the background, and opacities, in [0, 1].
+      Colours over the background, and opacities, in [0, 1]; of the camera-conditioned model as `metric` says.
     """
+    if isinstance(config, MetricRenderConfig):
+        rendered = render_views_metric(field, cameras, config, resolution=resolution)
+        return rendered.rgb, rendered.opacity
     resolution = config.resolution if resolution is None else resolution
     origins, directions = camera_rays(cameras, resolution, resolution)
     rgb, opacity = render_rays(field, to_tiles(origins), to_tiles(directions), config)
@@ -65,28 +70,12 @@ def in_chunks(
     config: RenderConfig,
 ) -> tuple[Float[Array, "B *rays _"], ...]:
     """What `render_chunk` makes of rays, arrays (B, N, channels) of a chunk, for all rays; computed again backward."""
-    batch, *shape, _ = origins.shape
-    count = origins[0].size // 3
     # The fused query keeps four numbers a sample for the backward pass, and little else; the plain one keeps nothing.
     fused = choose_implementation(config.implementation, field) == "pallas"
     policies = jax.checkpoint_policies
     kept = policies.save_only_these_names(RAW_OUTPUTS) if fused else policies.nothing_saveable
-    chunk = min(config.rays_per_chunk * (max(1, _FUSED_CHUNKS // batch) if fused else 1), count)
-    chunks = -(-count // chunk)
-
-    def split(rays):
-        rays = jnp.pad(rays.reshape(batch, count, 3), ((0, 0), (0, chunks * chunk - count), (0, 0)))
-        return jnp.moveaxis(rays.reshape(batch, chunks, chunk, 3), 1, 0)
-
-    def join(values):
-        values = jnp.moveaxis(values, 0, 1).reshape(batch, chunks * chunk, -1)
-        return values[:, :count].reshape(batch, *shape, -1)
-
-    @functools.partial(jax.checkpoint, policy=kept)
-    def one(rays):
-        return render_chunk(*rays)
-
-    return tuple(join(values) for values in jax.lax.map(one, (split(origins), split(directions))))
+    chunk = config.rays_per_chunk * (max(1, _FUSED_CHUNKS // len(origins)) if fused else 1)
+    return map_rays(render_chunk, (origins, directions), chunk=chunk, policy=kept)
 
 
 def sample_rays(

@@ -11,14 +11,15 @@ import numpy as np
 import safetensors.numpy
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights import alex, clip, efficientnet, inception, tsr, vgg, vit
+from real3d_jax.weights import alex, clip, efficientnet, inception, openlrm, tsr, vgg, vit
 from real3d_jax.weights.converted import Weights
 from real3d_jax.weights.files import find_file, import_torch, read_tensors
 from real3d_jax.weights.hf_config import TowerConfig, read_tower_config
 from real3d_jax.weights.mapping import Imported, Table, export_tensors, import_tensors, matches
 
 _OF_ONE_SIZE = (vgg.TABLE, alex.TABLE, inception.TABLE, efficientnet.TABLE)
-_TABLES = (tsr.TABLE, vit.TABLE, clip.TABLE, clip.UNPREFIXED_TABLE, *_OF_ONE_SIZE)
+_TABLES = (tsr.TABLE, openlrm.TABLE, vit.TABLE, clip.TABLE, clip.UNPREFIXED_TABLE, *_OF_ONE_SIZE)
+_WHOLE_MODELS = {"lrm": tsr.architecture, "conditioned": openlrm.architecture}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,8 @@ def convert_checkpoint(path: str | os.PathLike, *, allow_other_depth: bool = Fal
     """Converts a foreign checkpoint; what it is, is found from the names of its tensors.
 
     Args:
-      path: a file, or a folder that holds one: TripoSR's `model.ckpt`, Real3D's checkpoints, transformers' ViT (DINO)
+      path: a file, or a folder that holds one: TripoSR's `model.ckpt`, Real3D's checkpoints, OpenLRM v1.1's
+        `model.safetensors`, transformers' ViT (DINO)
         or CLIP with `config.json` beside it, torchvision's or timm's VGG16, torchvision's AlexNet,
         pytorch-fid's InceptionV3, EfficientNet-Lite0 by efficientnet-pytorch's names.
       allow_other_depth: accepts a file that has TripoSR's triplane tokens but fewer layers than TripoSR.
@@ -56,6 +58,8 @@ def convert_checkpoint(path: str | os.PathLike, *, allow_other_depth: bool = Fal
     tensors = read_tensors(file)
     table = identify(tensors, where=where)
     tower = _tower_config(file, table)
+    if table is openlrm.TABLE:
+        tensors = openlrm.as_table(tensors, where=where)
     imported = import_tensors(
         table, tensors, where=where, depths=_known_depths(table, tensors, tower, allow_other_depth)
     )
@@ -83,6 +87,14 @@ def weights_from_params(params: Mapping, unused: Mapping[str, np.ndarray], *, wh
     return Weights("lrm", tsr.architecture(imported.sizes, imported.depths), imported.params, dict(unused))
 
 
+def write_openlrm(path: str | os.PathLike, params: Mapping) -> pathlib.Path:
+    """Writes the camera-conditioned model's parameters by OpenLRM's names; `path` and errors as of `write_tsr`."""
+    path = pathlib.Path(path)
+    path = path / "model.safetensors" if path.is_dir() else path
+    views = export_tensors(openlrm.TABLE, params, {}, where="the parameter tree")
+    return _write(path, openlrm.as_published(views))
+
+
 def write_tsr(path: str | os.PathLike, params: Mapping, unused: Mapping[str, np.ndarray]) -> pathlib.Path:
     """Writes the model's parameters as a flat TripoSR checkpoint, which its PyTorch program loads with `strict=True`.
 
@@ -101,7 +113,11 @@ def write_tsr(path: str | os.PathLike, params: Mapping, unused: Mapping[str, np.
     path = pathlib.Path(path)
     if path.is_dir():
         path = path / "model.ckpt"
-    views = export_tensors(tsr.TABLE, params, unused, where="the parameter tree")
+    return _write(path, export_tensors(tsr.TABLE, params, unused, where="the parameter tree"))
+
+
+def _write(path: pathlib.Path, views: Mapping[str, np.ndarray]) -> pathlib.Path:
+    """A flat file of tensors: safetensors, or PyTorch's by another suffix."""
     tensors = {name: np.ascontiguousarray(view) for name, view in views.items()}
     torch = None if path.suffix == ".safetensors" else import_torch(f"'{path}' is to be a PyTorch file")
     try:
@@ -142,8 +158,8 @@ def _known_depths(
 def _architecture(table: Table, imported: Imported, tower: TowerConfig | None, where: str) -> dict[str, Any]:
     if table in _OF_ONE_SIZE:
         return {}
-    if table.kind == "lrm":
-        return tsr.architecture(imported.sizes, imported.depths)
+    if table.kind in _WHOLE_MODELS:
+        return _WHOLE_MODELS[table.kind](imported.sizes, imported.depths)
     (layers,) = imported.depths.values()
     told = vit.sizes_to_vit(imported.sizes, layers)
     if tower is None:

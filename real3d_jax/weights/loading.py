@@ -30,9 +30,16 @@ def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, d
 
 def params_for(weights: Weights, expected: Mapping, *, where: str) -> dict:
     """The parameters of `load_params_for` in weights that are read; `where` says in messages what holds them."""
-    if weights.kind not in ("lrm", "vit"):
+    if weights.kind not in ("lrm", "conditioned", "vit"):
         raise UserError(f"{where} holds weights of kind '{weights.kind}', which no model starts from: give an lrm.")
     params = weights.params
+    conditioned = "camera_embedder" in expected
+    if conditioned != (weights.kind == "conditioned"):
+        kinds = ("the canonical model", "the camera-conditioned model (OpenLRM's)")
+        raise UserError(
+            f"{where} holds weights of {kinds[not conditioned]}, but config.model is {kinds[conditioned]}: name its "
+            "size (config.model; the variant of real3d_jax.load), or give other weights."
+        )
     if weights.kind == "vit":
         params, expected = {"image_tokenizer": params}, {"image_tokenizer": expected["image_tokenizer"]}
     check_shapes(params, expected, where=where)

@@ -29,6 +29,11 @@ class Published:
 PUBLISHED = {
     "stabilityai/TripoSR": Published("model.ckpt", "triposr"),
     "hwjiang/Real3D": Published("model_both_trained_v1.ckpt", "base"),
+    **{
+        f"zxhezexin/openlrm-{data}-{size}-1.1": Published("model.safetensors", f"openlrm_{size}")
+        for data in ("obj", "mix")
+        for size in ("small", "base", "large")
+    },
 }
 
 

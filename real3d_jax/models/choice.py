@@ -1,0 +1,44 @@
+"""The model that a configuration means: the canonical one (`lrm`), or the camera-conditioned one (`conditioned`)."""
+
+import jax
+import jax.numpy as jnp
+
+from real3d_jax.config.conditioned import AnyModelConfig, ConditionedModelConfig
+from real3d_jax.config.model import ComputeConfig
+from real3d_jax.errors import UserError
+from real3d_jax.models import lrm
+from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
+from real3d_jax.models.layers import choose_attention, choose_elementwise
+
+AnyModel = lrm.LRM | ConditionedLRM
+
+
+def make_any_model(config: AnyModelConfig, compute: ComputeConfig) -> AnyModel:
+    """The model of a configuration; errors as of `lrm.make_model`."""
+    if not isinstance(config, ConditionedModelConfig):
+        return lrm.make_model(config, compute)
+    if config.image_size % config.encoder.patch_size:
+        raise UserError(
+            f"config.model.image_size ({config.image_size}) must be a multiple of the patch size "
+            f"({config.encoder.patch_size})."
+        )
+    return ConditionedLRM(
+        config,
+        dtype=jnp.dtype(compute.dtype),
+        remat=compute.remat,
+        attention=choose_attention(compute.attention, compute.dtype),
+        unroll=compute.unroll,
+        elementwise=choose_elementwise(compute.elementwise, compute.dtype),
+    )
+
+
+def abstract_any_params(model: AnyModel) -> dict:
+    """Shapes and types of the model's parameters, made without memory."""
+    if isinstance(model, lrm.LRM):
+        return lrm.abstract_params(model)
+    size, cameras = model.config.image_size, input_cameras(1, distance=1.0, fov_y=1.0)
+
+    def init(key):
+        return dict(model.clone(unroll=1).init(key, jnp.zeros((1, size, size, 3)), cameras)["params"])
+
+    return jax.eval_shape(init, jax.random.key(0))
