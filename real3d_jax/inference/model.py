@@ -67,8 +67,8 @@ def load(
         of the hub. `stabilityai/TripoSR`, `hwjiang/Real3D` and OpenLRM's six are converted once into the user's cache
         (`$REAL3D_JAX_CACHE`, `$XDG_CACHE_HOME/real3d_jax` or `~/.cache/real3d_jax`).
       variant: of `configs/reconstruct.py`: 'mini', 'base' (the paper's size), 'triposr' (that with TripoSR's camera and
-        crop), 'openlrm_small', 'openlrm_base' or 'openlrm_large', 'small' or 'tiny'. A run, and weights converted from one, tell it; a file of another program is taken for
-        'base', unless it is the hub's TripoSR.
+        crop), 'openlrm_small', 'openlrm_base' or 'openlrm_large', 'small' or 'tiny'. A run, and weights converted from
+        one, tell it; a file of another program is taken for 'base', unless it is one of the hub's.
       ema: takes the averaged parameters of a run.
       cut_out: finds the object of photographs without a transparent background, with rembg's network u2net, or the one
         named (needs `pip install 'real3d-jax[cut-out]'`).
