@@ -178,6 +178,6 @@ def test_strokes_are_heeded_and_forged_ones_refused(page):
     answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10)
     assert answer["success"], answer
     bomb = uploaded(client, encoded(Image.new("1", (500, 500))), "layer.png")
-    for layers in ([file(bomb)], [file("/etc/passwd")]):
+    for layers, said in (([file(bomb)], "The strokes cannot be read: clear them."), ([file("/etc/passwd")], None)):
         answer = call(client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10)
-        assert not answer["success"]
+        assert not answer["success"] and answer["output"]["error"] == said
