@@ -40,6 +40,13 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.surface.format = "glb"
     config.surface.resolution = 256
     config.surface.threshold = 25.0
+    config.surface.skip_empty = False
+    config.surface.least_share = 0.01
+    config.surface.smoothing = 0
+    config.surface.faces = 0
+    config.surface.texture = 0
+    config.surface.textured_faces = 10_000
+    config.surface.axes = "z_up"
     if variant == "triposr":
         config.input.crop_ratio = 1 / 0.85  # the share of the picture that its own program gives the object
         config.orbit.update({"distance": 1.9, "fov_y": 40.0})  # its training cameras

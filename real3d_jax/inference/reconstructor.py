@@ -20,10 +20,10 @@ from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError
-from real3d_jax.export.isosurface import extract_mesh
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.images import as_bytes
 from real3d_jax.inference.preprocess import model_input
+from real3d_jax.inference.surfaces import make_surface
 from real3d_jax.models.lrm import make_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct
@@ -117,10 +117,10 @@ class Reconstructor:
         return as_bytes(np.concatenate(views)[:count])
 
     def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
-        """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""
+        """The mesh of one field, in world coordinates; errors as of `make_surface`."""
         config = config or self.config.surface
         with self._precision():
-            return extract_mesh(field, self.config.render, resolution=config.resolution, threshold=config.threshold)
+            return make_surface(field, self.config.render, config)
 
     def _some_views(
         self, field: TriplaneField, occupied: Bool[Array, "x y z"] | None, cameras: Cameras, resolution: int

@@ -23,7 +23,8 @@ from real3d_jax.runtime import folders
 
 SETTINGS, RECORD = "settings.json", "made_of.json"
 INPUT, ORBIT, VIEWS, MESH = "input.png", "orbit.gif", "views.png", "mesh"
-OWN = (INPUT, ORBIT, VIEWS, RECORD, *(f"{MESH}.{suffix}" for suffix in FORMATS))
+_MESH_FILES = tuple(f"{MESH}.{suffix}" for suffix in (*FORMATS, "mtl", "png"))  # the last two belong to OBJ
+OWN = (INPUT, ORBIT, VIEWS, RECORD, *_MESH_FILES)
 _VERSION = 2  # of settings.json; before it, one setting held for all results of a folder
 _UNFINISHED = ".unfinished-"
 _ANOTHER_HOST = 86_400  # seconds after which a folder of another host, which cannot be asked, counts as left behind

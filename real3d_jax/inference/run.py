@@ -177,7 +177,9 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
         _save_views(made, views.rgb, views.frames_per_second)
         if surface.format:
             try:
-                save_mesh(made / f"{MESH}.{surface.format}", result.mesh())
+                mesh, path = result.mesh(), made / f"{MESH}.{surface.format}"
+                save_mesh(path, mesh, axes=surface.axes)
+                say(f"mesh       {photograph.file}: {mesh.summary}, {_size(path)}")
             except UserError as error:
                 no_mesh = str(error)
                 say(f"no mesh    {photograph.file}: {error}")
@@ -186,6 +188,11 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
     if no_mesh:
         return "without a mesh"
     return "made anew" if state.kind in (results.EDITED, results.ANEW) else "made"
+
+
+def _size(path: Path) -> str:
+    """Of a mesh and the files beside it, for people."""
+    return f"{sum(file.stat().st_size for file in path.parent.glob(f'{MESH}.*')) / 1e6:.1f} MB"
 
 
 def _save_views(folder: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
