@@ -12,6 +12,11 @@ LEAST_FACES = 4  # of a closed mesh
 _TAUBIN = (0.5, -0.53)  # Taubin 1995: a step that smooths, and one that takes the shrinking back
 
 
+def check_simplification() -> None:
+    """Raises UserError unless meshes can be decimated."""
+    check_installed("fast_simplification", what="Meshes are decimated", extra="texture")
+
+
 def without_floaters(mesh: Mesh, least_share: float) -> Mesh:
     """The parts of a closed mesh that enclose at least a share of what the largest does.
 
@@ -56,7 +61,7 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
     """
     if not faces or len(mesh.faces) <= faces:
         return mesh
-    check_installed("fast_simplification", what="Meshes are decimated", extra="texture")
+    check_simplification()
     import fast_simplification
 
     vertices, corners = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=faces)

@@ -18,6 +18,11 @@ _MARGIN = 1.0  # texels around a chart whose colours are asked for, on the plane
 _CANDIDATES_AT_ONCE = 2**22
 
 
+def check_xatlas() -> None:
+    """Raises UserError unless textures can be made."""
+    check_installed("xatlas", what="Textures are laid out", extra="texture")
+
+
 @dataclasses.dataclass(frozen=True)
 class Texture:
     """The base colour of a mesh, which keeps its vertices whole: corners of its faces have their own coordinates.
@@ -76,7 +81,7 @@ def textured(
 def _charts(
     vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"], size: int
 ) -> tuple[Float[np.ndarray, "T 2"], Int[np.ndarray, "F 3"]]:
-    check_installed("xatlas", what="Textures are laid out", extra="texture")
+    check_xatlas()
     import xatlas
 
     atlas = xatlas.Atlas()

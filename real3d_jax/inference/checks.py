@@ -2,9 +2,9 @@
 
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.export.cleaning import LEAST_FACES
+from real3d_jax.export.cleaning import LEAST_FACES, check_simplification
 from real3d_jax.export.mesh import FORMATS, TEXTURED, check_axes
-from real3d_jax.export.texture import LARGEST, SMALLEST
+from real3d_jax.export.texture import LARGEST, SMALLEST, check_xatlas
 
 
 def check(config: ReconstructionConfig) -> None:
@@ -41,6 +41,10 @@ def check_surface(surface: SurfaceConfig, where: str = "") -> None:
     if surface.texture and not SMALLEST <= surface.texture <= LARGEST:
         raise UserError(f"{where}texture is {surface.texture}: set it between {SMALLEST} and {LARGEST}, or to 0.")
     check_axes(surface.axes, f"{where}axes")
+    if surface.texture:
+        check_xatlas()
+    if surface.faces or (surface.texture and surface.textured_faces):
+        check_simplification()
 
 
 def check_orbit(orbit: OrbitConfig, where: str = "") -> None:

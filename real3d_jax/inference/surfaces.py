@@ -7,7 +7,6 @@ from jaxtyping import Float
 
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import SurfaceConfig
-from real3d_jax.errors import check_installed
 from real3d_jax.export.cleaning import decimated, smoothed, without_floaters
 from real3d_jax.export.isosurface import extract_mesh, query_colours
 from real3d_jax.export.mesh import Mesh
@@ -19,10 +18,8 @@ def make_surface(field: TriplaneField, render: RenderConfig, surface: SurfaceCon
     """The mesh of one field in world coordinates, its colours asked for where its vertices and texels are in the end.
 
     Raises:
-      UserError: the field is empty or broken, or a package is missing.
+      UserError: the field is empty or broken.
     """
-    if surface.texture:  # told before the work
-        check_installed("xatlas", what="Textures are laid out", extra="texture")
 
     def colours_at(points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
         return query_colours(field, render, np.clip(points, -render.radius, render.radius))
