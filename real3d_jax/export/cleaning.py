@@ -64,7 +64,7 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
     check_simplification()
     import fast_simplification
 
-    vertices, corners = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=faces)
+    vertices, corners = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=faces)[:2]
     vertices, corners = without_flat_faces(vertices.astype(np.float32), corners.astype(np.int32))
     vertices, corners = separated(vertices, corners)
     if not len(corners):

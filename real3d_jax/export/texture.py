@@ -74,8 +74,8 @@ def textured(
         places = np.einsum("nc,nci->ni", weights, vertices[faces[face[part]]].astype(np.float64))
         image[part] = as_bytes(colours_at(places))
     image, empty = image.reshape(size, size, 3), (face < 0).reshape(size, size)
-    rows, columns = scipy.ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
-    return Texture(image[rows, columns], uv, corners)
+    nearest = scipy.ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
+    return Texture(image[tuple(np.asarray(nearest))], uv, corners)
 
 
 def _charts(
