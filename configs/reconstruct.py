@@ -45,8 +45,16 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.surface.format = "glb"
     config.surface.resolution = 256
     config.surface.threshold = 25.0
+    config.surface.skip_empty = False
+    config.surface.least_share = 0.01
+    config.surface.smoothing = 0
+    config.surface.faces = 0
+    config.surface.texture = 0
+    config.surface.textured_faces = 10_000
+    config.surface.axes = "z_up"
 
     config.sheet = ConfigDict({"photographs": 48, "views": 4, "pixels": 96, "columns": 3})
+
     config.refine = ConfigDict()
     config.refine.steps = 0
     config.refine.steps_of_views = 50

@@ -62,11 +62,25 @@ class SurfaceConfig:
       format: 'glb', 'ply', 'obj' or 'stl'; '' makes none.
       resolution: points per side of the grid of densities, a multiple of 4.
       threshold: activated density of the surface.
+      skip_empty: asks for all points only near the surface that every fourth point along each side shows.
+      least_share: parts that enclose less than this share of what the largest does are left out; 0 keeps all, 1 one.
+      smoothing: steps of Taubin's smoothing.
+      faces: that the mesh is decimated to; 0 keeps all.
+      texture: texels per side of the base colour's picture; 0 makes vertex colours.
+      textured_faces: in place of `faces` where that is 0 and there is a texture.
+      axes: 'z_up' or 'y_up', of formats other than GLB.
     """
 
     format: str
     resolution: int
     threshold: float
+    skip_empty: bool
+    least_share: float
+    smoothing: int
+    faces: int
+    texture: int
+    textured_faces: int
+    axes: str
 
 
 @dataclasses.dataclass(frozen=True)

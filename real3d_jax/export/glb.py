@@ -1,4 +1,4 @@
-"""Writes GLB (glTF 2.0, binary): one mesh with normals and colours of 16 bits.
+"""Writes GLB (glTF 2.0, binary): one mesh with normals, and colours of 16 bits or a texture.
 
 The Khronos specification: https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html. Vertex colours are linear light
 there, of which 8 bits would lose a quarter of sRGB's levels, all of them dark.
@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt16
 
+from real3d_jax.export.texture import Texture
+
 GENERATOR = "Real3D-JAX"  # by which readers know that the axes are as `TO_GLTF` says
 # glTF has y up and its front along z: our z, and our x, where the input camera stands. Rows: its x, y, z.
 TO_GLTF = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 
 _FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
+_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP_TO_EDGE = 9729, 9987, 33071
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _MAGIC, _VERSION, _JSON, _BINARY = b"glTF", 2, b"JSON", b"BIN\0"
 
@@ -26,6 +29,7 @@ def write_glb(
     vertices: Float[np.ndarray, "V 3"],
     faces: Int[np.ndarray, "F 3"],
     colours: Float[np.ndarray, "V 3"] | None,
+    texture: Texture | None = None,
 ) -> None:
     """Writes a mesh in world coordinates, turned to glTF's axes.
 
@@ -34,18 +38,29 @@ def write_glb(
       vertices: corners; those that no face has are left out.
       faces: three corners each, counter-clockwise seen from outside.
       colours: sRGB, in [0, 1]; None for none.
+      texture: in place of the colours; None for none.
     """
     used, corners = np.unique(faces, return_inverse=True)
     corners = corners.reshape(-1, 3)
     places = (vertices[used] @ TO_GLTF.T).astype(np.float32)
+    normals = vertex_normals(places, corners)
+    if texture is not None:  # a vertex has one place in the picture here, so those at seams are written several times
+        pairs = np.stack([corners.ravel(), texture.faces.ravel()], axis=1)
+        pairs, corners = np.unique(pairs, axis=0, return_inverse=True)
+        corners, (vertex, place) = corners.reshape(-1, 3), pairs.T
+        places, normals = places[vertex], normals[vertex]
     views: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
         "POSITION": (
             places,
             {"componentType": _FLOAT, "type": "VEC3", "min": places.min(0).tolist(), "max": places.max(0).tolist()},
         ),
-        "NORMAL": (vertex_normals(places, corners), {"componentType": _FLOAT, "type": "VEC3"}),
+        "NORMAL": (normals, {"componentType": _FLOAT, "type": "VEC3"}),
     }
-    if colours is not None:
+    material: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 1.0}  # the default is metal, shown dark
+    if texture is not None:
+        views["TEXCOORD_0"] = texture.uv[place].astype("<f4"), {"componentType": _FLOAT, "type": "VEC2"}
+        material["baseColorTexture"] = {"index": 0}
+    elif colours is not None:
         linear = np.concatenate([_as_shorts(linear_light(colours[used])), np.full((len(used), 1), 65535)], axis=1)
         accessor = {"componentType": _UNSIGNED_SHORT, "normalized": True, "type": "VEC4"}
         views["COLOR_0"] = linear.astype("<u2"), accessor
@@ -61,18 +76,25 @@ def write_glb(
         {"bufferView": number, "count": len(array), **accessor}
         for number, (array, accessor) in enumerate(views.values())
     ]
-    tree = {
+    tree: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": GENERATOR},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
         "meshes": [{"primitives": [{"attributes": attributes, "indices": len(attributes), "material": 0}]}],
-        # glTF's default is metal, which viewers show dark.
-        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}}],
+        "materials": [{"pbrMetallicRoughness": material}],
         "accessors": accessors,
         "bufferViews": buffers,
-        "buffers": [{"byteLength": len(binary)}],
     }
+    if texture is not None:
+        picture = texture.png()
+        tree["textures"] = [{"sampler": 0, "source": 0}]
+        tree["images"] = [{"bufferView": len(buffers), "mimeType": "image/png"}]
+        wraps = {"wrapS": _CLAMP_TO_EDGE, "wrapT": _CLAMP_TO_EDGE}
+        tree["samplers"] = [{"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, **wraps}]
+        buffers.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(picture)})
+        binary += picture
+    tree["buffers"] = [{"byteLength": len(binary)}]
     chunks = _chunk(_JSON, json.dumps(tree, separators=(",", ":")).encode(), b" ") + _chunk(_BINARY, binary, b"\0")
     path.write_bytes(_MAGIC + struct.pack("<II", _VERSION, 12 + len(chunks)) + chunks)
 

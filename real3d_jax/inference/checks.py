@@ -6,7 +6,9 @@ from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.export.mesh import FORMATS
+from real3d_jax.export.cleaning import LEAST_FACES, check_simplification
+from real3d_jax.export.mesh import FORMATS, TEXTURED, check_axes
+from real3d_jax.export.texture import LARGEST, SMALLEST, check_xatlas
 from real3d_jax.inference.video import check_video
 from real3d_jax.inference.views import DEEPEST, DEPTH, MAPS
 
@@ -19,6 +21,11 @@ def check(config: ReconstructionConfig) -> None:
     if surface.format and surface.format not in FORMATS:
         raise UserError(
             f"config.surface.format has no value '{surface.format}': {did_you_mean(surface.format, FORMATS)}"
+        )
+    if surface.texture and surface.format and surface.format not in TEXTURED:
+        raise UserError(
+            f"config.surface.texture is {surface.texture}, but '{surface.format}' has no textures: set "
+            f"config.surface.format to '{TEXTURED[0]}' or '{TEXTURED[1]}', or the texture to 0."
         )
     check_surface(surface, "config.surface.")
     check_orbit(config.orbit, "config.orbit.")
@@ -80,6 +87,21 @@ def check_surface(surface: SurfaceConfig, where: str = "") -> None:
         raise UserError(f"{where}resolution is {surface.resolution}: set it to a multiple of 4.")
     if surface.threshold <= 0:
         raise UserError(f"{where}threshold is {surface.threshold:g}: set it above 0, the density of nothing.")
+    if not 0 <= surface.least_share <= 1:
+        raise UserError(f"{where}least_share is {surface.least_share:g}: set it between 0 (all parts) and 1 (one).")
+    if surface.smoothing < 0:
+        raise UserError(f"{where}smoothing is {surface.smoothing}: set it to 0 or more steps.")
+    for name in ("faces", "textured_faces"):
+        faces = getattr(surface, name)
+        if faces and faces < LEAST_FACES:
+            raise UserError(f"{where}{name} is {faces}: set it to at least {LEAST_FACES}, or to 0 to keep all.")
+    if surface.texture and not SMALLEST <= surface.texture <= LARGEST:
+        raise UserError(f"{where}texture is {surface.texture}: set it between {SMALLEST} and {LARGEST}, or to 0.")
+    check_axes(surface.axes, f"{where}axes")
+    if surface.texture:
+        check_xatlas()
+    if surface.faces or (surface.texture and surface.textured_faces):
+        check_simplification()
 
 
 def check_orbit(orbit: OrbitConfig, where: str = "") -> None:

@@ -45,17 +45,42 @@ class Reconstruction:
         self._reconstructor = reconstructor
         self._given = given
 
-    def mesh(self, resolution: Whole | None = None, *, threshold: Number | None = None) -> Mesh:
-        """The surface with vertex colours, in world coordinates (z up, the input camera on the positive x axis).
+    def mesh(
+        self,
+        resolution: Whole | None = None,
+        *,
+        threshold: Number | None = None,
+        faces: Whole | None = None,
+        texture: Whole | None = None,
+        least_share: Number | None = None,
+        smoothing: Whole | None = None,
+        skip_empty: bool | None = None,
+    ) -> Mesh:
+        """The surface with its colours, in world coordinates (z up, the input camera on the positive x axis).
 
         Args:
-          resolution: grid points per side of the box, a multiple of 4; twice as many take eight times the memory.
+          resolution: grid points per side of the box, a multiple of 4; twice as many take eight times as long.
           threshold: density of the surface. Lower where "the field is empty", higher where there is fog.
+          faces: that it is decimated to; 0 keeps all (needs `pip install 'real3d-jax[texture]'`, as the next does).
+          texture: texels per side of a picture of its colours; 0 makes vertex colours.
+          least_share: parts that enclose less than this share of the largest part are left out; 0 keeps all.
+          smoothing: steps of Taubin's smoothing.
+          skip_empty: asks for all points only near the surface that every fourth point shows.
 
         Raises:
           UserError: the field is empty at this threshold, or a number is out of range.
         """
-        surface = changed(self._config.surface, "mesh", resolution=resolution, threshold=threshold)
+        surface = changed(
+            self._config.surface,
+            "mesh",
+            resolution=resolution,
+            threshold=threshold,
+            faces=faces,
+            texture=texture,
+            least_share=least_share,
+            smoothing=smoothing,
+            skip_empty=skip_empty,
+        )
         checks.check_surface(surface)
         return self._reconstructor.surface(self.field, surface)
 

@@ -20,12 +20,12 @@ from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, RefineConfig, SurfaceConfig
 from real3d_jax.errors import UserError
-from real3d_jax.export.isosurface import extract_mesh
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.images import as_bytes
 from real3d_jax.inference.checks import canonical
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.inference.refinement import GivenViews, refine_field
+from real3d_jax.inference.surfaces import make_surface
 from real3d_jax.models.choice import AnyModel, make_any_model
 from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
 from real3d_jax.rendering import TriplaneField, render_views
@@ -149,10 +149,10 @@ class Reconstructor:
             return refine_field(field, views, steps, config, render)
 
     def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
-        """The mesh of one field, in world coordinates; errors as of `extract_mesh`."""
+        """The mesh of one field, in world coordinates; errors as of `make_surface`."""
         config = config or self.config.surface
         with self._precision():
-            return extract_mesh(field, self.config.render, resolution=config.resolution, threshold=config.threshold)
+            return make_surface(field, self.config.render, config)
 
     def _some_views(
         self,

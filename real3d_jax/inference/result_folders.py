@@ -26,11 +26,11 @@ from real3d_jax.runtime import folders
 
 SETTINGS, RECORD = "settings.json", "made_of.json"
 INPUT, ORBIT, VIEWS, MESH = "input.png", "orbit", "views.png", "mesh"
+_MESH_FILES = tuple(f"{MESH}.{suffix}" for suffix in (*FORMATS, "mtl", "png"))  # the last two belong to OBJ
 OWN = (
-    *(INPUT, VIEWS, RECORD),
+    *(INPUT, VIEWS, RECORD, *_MESH_FILES),
     *(f"{ORBIT}.{suffix}" for suffix in ORBIT_FORMATS),
     *(f"{name}.png" for name in MAPS),
-    *(f"{MESH}.{suffix}" for suffix in FORMATS),
 )
 _VERSION = 2  # of settings.json; before it, one setting held for all results of a folder
 _UNFINISHED = ".unfinished-"

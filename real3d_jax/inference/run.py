@@ -187,7 +187,9 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
         _save_views(made, views, orbit)
         if surface.format:
             try:
-                save_mesh(made / f"{MESH}.{surface.format}", result.mesh())
+                mesh, path = result.mesh(), made / f"{MESH}.{surface.format}"
+                save_mesh(path, mesh, axes=surface.axes)
+                say(f"mesh       {photograph.file}: {mesh.summary}, {_size(path)}")
             except UserError as error:
                 no_mesh = str(error)
                 say(f"no mesh    {photograph.file}: {error}")
@@ -207,6 +209,11 @@ def _save_views(folder: Path, views: Views, orbit: OrbitConfig) -> None:
     views.save(folder / VIEWS)
     for kind in words(orbit.maps, MAPS, "config.orbit.maps"):
         views.save(folder / f"{kind}.png", of=kind)
+
+
+def _size(path: Path) -> str:
+    """Of a mesh and the files beside it, for people."""
+    return f"{sum(file.stat().st_size for file in path.parent.glob(f'{MESH}.*')) / 1e6:.1f} MB"
 
 
 def _not_written(out: Path, error: OSError) -> UserError:

@@ -9,7 +9,9 @@ import pytest
 from published import RENDER
 
 from real3d_jax.errors import UserError
-from real3d_jax.export.isosurface import extract_mesh, isosurface
+from real3d_jax.export import density_slabs
+from real3d_jax.export.isosurface import extract_mesh, isosurface, isosurface_of_slabs
+from real3d_jax.export.topology import is_closed
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField
 
@@ -152,3 +154,52 @@ def test_nothing_to_extract_is_said_in_a_sentence():
         extract_mesh(field, RENDER, resolution=8)
     with pytest.raises(ValueError, match="one field, not of 2"):
         extract_mesh(dataclasses.replace(field, planes=jnp.zeros((2, 3, 4, 4, 4))), RENDER)
+
+
+@pytest.mark.parametrize("name", ["ball", "cut", "noise", "levels"])
+def test_the_mesh_is_the_same_however_the_grid_is_cut(name):
+    random = np.random.default_rng(0)
+    density = {
+        "ball": _ball(21, centre=(0.1, 0.0, 0.2)),
+        "cut": _ball(21, centre=(_RADIUS,) * 3),
+        "noise": np.exp(8 * random.normal(size=(13, 12, 11))),  # so steep that corners coincide in float32
+        "levels": random.integers(0, 3, (13, 12, 11)) * 25.0,
+    }[name]
+    whole = isosurface(density, radius=_RADIUS)
+    for places in ([1], [5], [4, 8], [1, 2, 3, 12], list(range(1, len(density)))):
+        cut = isosurface_of_slabs(np.split(density, places), density.shape, radius=_RADIUS)
+        np.testing.assert_array_equal(cut.vertices, whole.vertices)
+        np.testing.assert_array_equal(cut.faces, whole.faces)
+    assert _is_closed(whole) and is_closed(whole.faces)
+
+
+def test_fields_are_cut_into_slabs_of_few_points(monkeypatch):
+    field = _quadratic_field(np.full(3, 20.0), np.zeros(3), 10.0)
+    whole = extract_mesh(field, RENDER, resolution=20)
+    seen = []
+    monkeypatch.setattr(density_slabs, "_POINTS_PER_SLAB", 8 * 20 * 20)
+    slabs = density_slabs.all_slabs
+
+    def observed(*arguments):
+        for slab in slabs(*arguments):
+            seen.append(slab.shape)
+            yield slab
+
+    monkeypatch.setattr("real3d_jax.export.isosurface.all_slabs", observed)
+    cut = extract_mesh(field, RENDER, resolution=20)
+    assert seen == [(8, 20, 20), (8, 20, 20), (4, 20, 20)]  # the last one is computed with layers of the one before
+    np.testing.assert_array_equal(cut.faces, whole.faces)
+    np.testing.assert_allclose(cut.vertices, whole.vertices, atol=1e-6)
+
+
+def test_what_is_far_from_a_surface_need_not_be_asked_for(monkeypatch):
+    field = _quadratic_field(np.full(3, 20.0), np.zeros(3), 8.0)
+    queried, asked = density_slabs._queried, []
+    monkeypatch.setattr(density_slabs, "_queried", lambda *of: asked.append(len(of[-1])) or queried(*of))
+    monkeypatch.setattr(density_slabs, "blocks_per_chunk", lambda: 512)
+    monkeypatch.setattr(density_slabs, "_POINTS_PER_SLAB", 16 * 60 * 60)
+    quick = extract_mesh(field, RENDER, resolution=60, skip_empty=True)
+    whole = extract_mesh(field, RENDER, resolution=60)
+    assert asked[0] == 4**3 and 0 < sum(asked[1:]) < 0.8 * 15**3
+    np.testing.assert_array_equal(quick.faces, whole.faces)
+    np.testing.assert_allclose(quick.vertices, whole.vertices, atol=1e-6)

@@ -127,7 +127,7 @@ def arrays(path):
     """The accessors of a GLB file's only primitive, by their attributes' names."""
     tree, data = glb(path)
     [primitive] = tree["meshes"][0]["primitives"]
-    types, lanes = {5126: "<f4", 5123: "<u2", 5125: "<u4"}, {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
+    types, lanes = {5126: "<f4", 5123: "<u2", 5125: "<u4"}, {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
     found = {}
     for name, number in {**primitive["attributes"], "indices": primitive["indices"]}.items():
         accessor = tree["accessors"][number]

@@ -23,7 +23,7 @@ SMALL = {
     "model.vit": {"width": 32, "layers": 2, "heads": 2, "mlp_width": 32, "patch_size": 16, "position_grid": 2},
     "render": {"resolution": 8, "samples": 8},
     "orbit": {"frames": 5, "resolution": 16, "frames_at_once": 2, "least_density": 0.0},
-    "surface": {"format": "ply", "resolution": 16, "threshold": 0.5},
+    "surface": {"format": "ply", "resolution": 16, "threshold": 0.5, "least_share": 0.0},
 }
 
 

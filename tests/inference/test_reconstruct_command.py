@@ -104,6 +104,24 @@ def test_every_photograph_gets_its_folder_and_a_damaged_one_is_named(command, tm
     told = capsys.readouterr().out
     assert "left out   broken.png: 'broken.png' cannot be decoded" in told
     assert "finished   2 of 3 photographs" in told
+    mesh = trimesh.load_mesh(out / "box" / "mesh.ply", process=False)
+    size = (out / "box" / "mesh.ply").stat().st_size / 1e6
+    told_of = (
+        f"mesh       box.png: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} faces, watertight, {size:.1f} MB"
+    )
+    assert told_of in told.splitlines()
+
+
+def test_a_mesh_with_a_texture(command, photographs, tmp_path, capsys):
+    changes = ["--config.surface.format=obj", "--config.surface.texture=64", "--config.surface.axes=y_up"]
+    out = tmp_path / "out"
+    assert main(*command, "--input", photographs / "box.png", "--out", out, *changes) == 0
+    names = [*(name for name in FILES if name != "mesh.ply"), "mesh.mtl", "mesh.obj", "mesh.png"]
+    assert sorted(path.name for path in (out / "box").iterdir()) == sorted(names)
+    assert trimesh.load_mesh(out / "box" / "mesh.obj").visual.material.image.size == (64, 64)
+    assert "faces, watertight, texture 64 x 64, 0." in capsys.readouterr().out
+    assert main(*command, "--input", photographs / "box.png", "--out", out, "--redo") == 0
+    assert sorted(path.name for path in (out / "box").iterdir()) == FILES  # nothing of the former mesh stays
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same_files(command, photographs, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,154 @@
+"""A picture on a mesh: charts by xatlas, and colours asked for at the texels' places on the surface."""
+
+import dataclasses
+import io
+from collections.abc import Callable
+
+import numpy as np
+import scipy.ndimage
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+
+from real3d_jax.errors import check_installed
+from real3d_jax.images import as_bytes
+
+SMALLEST, LARGEST = 64, 8192  # texels per side
+_PADDING = 4  # texels between charts, so that mipmaps mix none
+_MARGIN = 1.0  # texels around a chart whose colours are asked for, on the plane of its faces
+_CANDIDATES_AT_ONCE = 2**22
+
+
+def check_xatlas() -> None:
+    """Raises UserError unless textures can be made."""
+    check_installed("xatlas", what="Textures are laid out", extra="texture")
+
+
+@dataclasses.dataclass(frozen=True)
+class Texture:
+    """The base colour of a mesh, which keeps its vertices whole: corners of its faces have their own coordinates.
+
+    Attributes:
+      image: sRGB, its first row on top.
+      uv: places in it, in [0, 1]: to the right, and downwards, as in glTF.
+      faces: which of `uv` each corner of the mesh's faces has.
+    """
+
+    image: UInt8[np.ndarray, "S S 3"]
+    uv: Float[np.ndarray, "T 2"]
+    faces: Int[np.ndarray, "F 3"]
+
+    def png(self) -> bytes:
+        """The image as a PNG file."""
+        file = io.BytesIO()
+        Image.fromarray(self.image).save(file, format="PNG")
+        return file.getvalue()
+
+
+def textured(
+    vertices: Float[np.ndarray, "V 3"],
+    faces: Int[np.ndarray, "F 3"],
+    colours_at: Callable[[Float[np.ndarray, "N 3"]], Float[np.ndarray, "N 3"]],
+    *,
+    size: int,
+) -> Texture:
+    """A texture of a mesh.
+
+    A texel's colour is that of its place on the surface, or, one texel around a chart, on the plane of the chart's
+    nearest face, so that bilinear filters are right up to the seams. All others have the colour of the nearest one.
+
+    Args:
+      vertices: corners.
+      faces: three corners each; seconds for 20,000, and minutes for many more.
+      colours_at: sRGB colours in [0, 1] of points.
+      size: texels per side.
+
+    Raises:
+      UserError: xatlas is not installed.
+    """
+    uv, corners = _charts(vertices, faces, size)
+    face = texel_faces(uv * size, corners, size)
+    texels = np.flatnonzero(face >= 0)
+    image = np.zeros((size * size, 3), np.uint8)
+    for part in np.array_split(texels, max(1, len(texels) // _CANDIDATES_AT_ONCE)):
+        weights = _barycentric(_centres(part, size), (uv * size)[corners[face[part]]])
+        places = np.einsum("nc,nci->ni", weights, vertices[faces[face[part]]].astype(np.float64))
+        image[part] = as_bytes(colours_at(places))
+    image, empty = image.reshape(size, size, 3), (face < 0).reshape(size, size)
+    nearest = scipy.ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
+    return Texture(image[tuple(np.asarray(nearest))], uv, corners)
+
+
+def _charts(
+    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"], size: int
+) -> tuple[Float[np.ndarray, "T 2"], Int[np.ndarray, "F 3"]]:
+    check_xatlas()
+    import xatlas
+
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(vertices.astype(np.float32), faces.astype(np.uint32))
+    packing = xatlas.PackOptions()
+    packing.resolution, packing.padding, packing.bilinear = size, _PADDING, True
+    atlas.generate(pack_options=packing)
+    _, corners, uv = atlas[0]
+    return uv.astype(np.float32), corners.astype(np.int32)
+
+
+def texel_faces(
+    uv: Float[np.ndarray, "T 2"], corners: Int[np.ndarray, "F 3"], size: int
+) -> Int[np.ndarray, "{size}*{size}"]:
+    """The face that each texel lies on or, within a texel around a chart, next to; -1 for none.
+
+    Args:
+      uv: places in texels, whose centres lie at halves.
+      corners: of the faces, among `uv`.
+      size: texels per side.
+    """
+    triangles = uv[corners].astype(np.float64)
+    first = np.clip(np.ceil(triangles.min(1) - _MARGIN - 0.5), 0, size).astype(np.int64)
+    end = np.clip(np.floor(triangles.max(1) + _MARGIN - 0.5) + 1, 0, size).astype(np.int64)
+    width, height = np.maximum(end - first, 0).T
+    width[_doubled_areas(triangles) == 0] = 0
+    nearest, face = np.full(size * size, -_MARGIN), np.full(size * size, -1, np.int32)
+    for some in _in_parts(width * height):
+        count = (width * height)[some]
+        of = np.repeat(some, count)
+        place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        texel = (first[of, 1] + place // width[of]) * size + first[of, 0] + place % width[of]
+        depth = _depth(_centres(texel, size), triangles[of])
+        np.maximum.at(nearest, texel, depth)
+        won = depth == nearest[texel]
+        face[texel[won]] = of[won]
+    return face
+
+
+def _in_parts(counts: Int[np.ndarray, "F"]) -> list[Int[np.ndarray, "_"]]:
+    """Numbers of faces whose candidates fit into memory together."""
+    part = np.cumsum(counts) // _CANDIDATES_AT_ONCE
+    wanted = np.flatnonzero(counts)
+    return np.split(wanted, np.flatnonzero(np.diff(part[wanted])) + 1) if len(wanted) else []
+
+
+def _centres(texel: Int[np.ndarray, "N"], size: int) -> Float[np.ndarray, "N 2"]:
+    return np.stack([texel % size, texel // size], axis=1) + 0.5
+
+
+def _doubled_areas(triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "N"]:
+    """Signed."""
+    (ax, ay), (bx, by) = (triangles[:, 1] - triangles[:, 0]).T, (triangles[:, 2] - triangles[:, 0]).T
+    return ax * by - ay * bx
+
+
+def _barycentric(points: Float[np.ndarray, "N 2"], triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "N 3"]:
+    """Weights of the corners, which sum to 1; some are negative outside."""
+    parts = [
+        _doubled_areas(np.stack([points, triangles[:, (corner + 1) % 3], triangles[:, (corner + 2) % 3]], axis=1))
+        for corner in range(3)
+    ]
+    return np.stack(parts, axis=1) / _doubled_areas(triangles)[:, None]
+
+
+def _depth(points: Float[np.ndarray, "N 2"], triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "N"]:
+    """Distance to the nearest edge, in texels; negative outside."""
+    lengths = np.linalg.norm(np.roll(triangles, -1, axis=1) - np.roll(triangles, 1, axis=1), axis=2)
+    heights = np.abs(_doubled_areas(triangles))[:, None] / np.maximum(lengths, 1e-12)
+    return (_barycentric(points, triangles) * heights).min(1)
