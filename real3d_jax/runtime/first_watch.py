@@ -1,7 +1,7 @@
 """Tells the other processes why they end when the first one is killed.
 
-JAX's coordination service lies in the first process. When it breaks off, JAX ends the others at once, by an abort in one
-of its own threads, with a trace that does not say which process was lost. The line that is open since the roll call
+JAX's coordination service lies in the first process. When it breaks off, JAX ends the others at once, by an abort in
+one of its own threads, with a trace that does not say which process was lost. The line that is open since the roll call
 breaks at the same moment: whoever notices first, the thread that waits for that or the abort, one sentence is printed
 and the process ends with code 1.
 """

@@ -91,6 +91,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
         for step in range(start + 1, schedule.steps + 1):
             watch.current().beat(f"computing step {step}")
             run.times.begin(step)
+            run.slowest.step()
             if profile and step == profile[0]:
                 jax.profiler.start_trace(str(run.workdir / "profile"))
             run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
@@ -129,7 +130,8 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
                     _report(run, waiting)
                     save_at_last(run)
                 raise
-            on_devices = run.put_fn(batch)
+            with run.slowest.working():
+                on_devices = run.put_fn(batch)
     _report(run, waiting)
     return batch
 
@@ -138,7 +140,8 @@ def _read(run: Run, step: int) -> TrainBatch:
     """The batch of a step; what one process cannot read ends all of them at the same step."""
     watch.current().beat(f"reading the examples of step {step}")
     with run.times.spending("data_wait"), hosts.together():
-        batch = next(run.batches)
+        with run.slowest.working():
+            batch = next(run.batches)
         watch.current().beat(f"{watch.WAITING} before step {step}")
     return batch
 
@@ -153,7 +156,9 @@ def _report(run: Run, waiting: _Waiting) -> None:
     for step, metrics, ready in waiting:
         values = jax.device_get(metrics)
         run.times.end(step, ready.result())
-        run.reporter.step(step, values, ready=ready.result(), extra=run.times.summary)
+        run.reporter.step(
+            step, values, ready=ready.result(), extra=lambda: run.times.summary() | run.slowest.exchange()
+        )
         in_a_row = int(values["skipped_in_a_row"])
         if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
             raise UserError(_describe_skipped(run.config.optimizer, in_a_row, step))
@@ -257,7 +262,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
                 say(f"{score} {describe_score(score, before)} before, {describe_score(score, scores[score])} after")
     peaks = describe_peak_memory(summary["peak_rss_gib"], device)
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
-    say(describe_times(run.times.summary()))
+    for line in filter(None, (describe_times(run.times.summary()), run.slowest.describe())):
+        say(line)
     say(f"checkpoint {run.checkpoints.path(step)}")
     if picture is not None:
         say(f"picture    {picture}")

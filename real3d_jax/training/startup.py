@@ -32,6 +32,7 @@ from real3d_jax.training.initialization import abstract_state, initial_state, ro
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
 from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
+from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.step import train_step
 from real3d_jax.training.times import Times
@@ -60,6 +61,7 @@ class Run:
       reporter: of metrics.
       quarantine: records that it goes on without.
       times: where its time goes.
+      slowest: which process the others wait for.
       fingerprint: of the data, as JSON.
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
@@ -86,6 +88,7 @@ class Run:
     results: dict[str, Any]
     best_psnr: float
     started: float
+    slowest: Slowest = dataclasses.field(default_factory=Slowest)
     last_saved: float = dataclasses.field(default_factory=time.monotonic)
 
     def saved(self) -> None:

@@ -40,6 +40,8 @@ def plant(fault, here, at):
                     time.sleep(1000)
                 if fault == "killed":
                     os.kill(os.getpid(), signal.SIGKILL)
+            if fault == "slow":
+                time.sleep(0.3)
             yield batch
 
     def cannot(*_, **__):

@@ -81,6 +81,19 @@ def test_one_of_two_is_killed_and_two_go_on_from_the_checkpoint(folder):
     check_goes_on(folder, "killed")
 
 
+def test_the_slowest_process_is_named(folder):
+    codes, texts = run(folder, "slow", 1, 0, "--config.schedule.log_every=4", workdir="slow")
+    assert codes == [0, 0]
+    line = re.search(r"^slowest    process 1 of 2 \(.+\), in (\d+)% of the steps: ([\d.]+) s ", texts[0], re.M)
+    assert line is not None and int(line[1]) >= 75 and float(line[2]) >= 0.2
+    metrics = [json.loads(text) for text in (folder / "slow" / "metrics.jsonl").read_text().splitlines()]
+    told = [line for line in metrics if "slowest_process" in line]
+    assert [line["step"] for line in told] == [4, 8]
+    for line in told:
+        assert line["slowest_process"] == 1 and line["slowest_share"] >= 0.75
+        assert line["slowest_work_seconds"] >= 0.2
+
+
 def test_a_reader_that_is_stuck_is_named(folder):
     codes, texts = run(folder, "stuck", 1, 6, "--stall_minutes=0.2", workdir="stuck")
     assert codes == [1, 1]

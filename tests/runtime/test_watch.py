@@ -71,7 +71,7 @@ def test_who_fails_without_a_word_is_not_taken_for_lost_while_words_are_waited_f
     others.fail(1, "")
     others.turns(watcher, watch._WORDS - 1, living=[2])
     assert not capsys.readouterr().err
-    with pytest.raises(_EndedError, match="^2$"):
+    with pytest.raises(_EndedError, match=r"^2$"):
         others.turns(watcher, 5, living=[2])
     told = capsys.readouterr().err
     assert told == "error: Process 1 of 3 (node-1): It has ended with code 2 and without a word.\n"
@@ -82,7 +82,7 @@ def test_the_words_of_another_process_are_told_at_once(others, capsys):
     others.fail(1, "")
     others.turns(watcher, 5, living=[2])
     others.fail(2, "This is wrong: mend it.")
-    with pytest.raises(_EndedError, match="^2$"):
+    with pytest.raises(_EndedError, match=r"^2$"):
         others.turns(watcher, 1, living=[])
     assert capsys.readouterr().err == "error: Process 2 of 3 (node-2): This is wrong: mend it.\n"
 
@@ -91,6 +91,6 @@ def test_who_is_lost_while_words_are_waited_for_is_named(others, capsys):
     watcher = watch.Watch(lost_seconds=20.0)
     others.turns(watcher, 1, living=[1, 2])
     others.fail(1, "")
-    with pytest.raises(_EndedError, match="^1$"):
+    with pytest.raises(_EndedError, match=r"^1$"):
         others.turns(watcher, 25, living=[])
     assert "error: Process 2 of 3 (node-2) gives no sign of life since 20 s" in capsys.readouterr().err
