@@ -23,6 +23,7 @@ from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
@@ -38,7 +39,7 @@ _PICTURE_CELL = 96  # pixels per side of an image in a grid
 _Waiting = list[tuple[int, Mapping[str, jax.Array], Future[float]]]
 
 
-def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
+def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
     """Trains, or goes on training, in `workdir`.
 
     Args:
@@ -56,9 +57,10 @@ def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
     with StopRequest() as stop, precision, prepared(config, workdir) as run:
         start, steps = int(run.state.step), run.config.schedule.steps
-        if start >= steps and (workdir / "summary.json").exists():
+        summary = run.workdir / "summary.json"
+        if start >= steps and summary.exists():
             say(f"This run is finished: {start} steps in {workdir}. Raise config.schedule.steps to go on.")
-            say((workdir / "summary.json").read_text().rstrip())
+            say(summary.read_text().rstrip())
             return 0
         if run.validator is not None and "psnr_before" not in run.results:
             run.results["psnr_constant"] = run.validator.constant_psnr()
@@ -101,7 +103,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
             if profile and step == profile[-1]:
                 ready.result()
                 jax.profiler.stop_trace()
-                say(f"profile    of steps {profile[0]} to {step} in {run.workdir / 'profile'}")
+                say(f"profile    of steps {profile[0]} to {step} in {run.shown(run.workdir / 'profile')}")
             _report(run, waiting)
             waiting = [(step, metrics, ready)]
             events = [
@@ -247,8 +249,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
             folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
         except OSError as error:
             raise UserError(
-                f"'{run.workdir / 'summary.json'}' cannot be written ({error.strerror}): make room, and run the same "
-                "command again."
+                f"'{run.shown(run.workdir / 'summary.json')}' cannot be written ({error.strerror}): make room, and run "
+                "the same command again."
             ) from error
         run.times.keep()
     if scores:
@@ -266,7 +268,7 @@ def _finish(run: Run, batch: TrainBatch) -> None:
         say(line)
     say(f"checkpoint {run.checkpoints.path(step)}")
     if picture is not None:
-        say(f"picture    {picture}")
+        say(f"picture    {run.shown(picture)}")
 
 
 def _summarize_scores(results: Mapping[str, Any], after: Mapping[str, float]) -> dict[str, Any]:
