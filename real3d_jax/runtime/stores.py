@@ -7,6 +7,7 @@ whole by getting its name, as it does on a disk; what says that it is whole is a
 import os
 import re
 import shutil
+import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,7 +126,7 @@ def check_writable(folder: Folder) -> None:
     Raises:
       UserError: it cannot be.
     """
-    probe = folder / ".probe"
+    probe = folder / f".probe-{uuid.uuid4().hex}"  # of this process alone
     try:
         probe.write_bytes(b"")
         probe.unlink()
