@@ -102,7 +102,7 @@ class Checkpoint:
         return f"{self.path}" if self.step is None else f"{self.path}, step {self.step}"
 
 
-def find_model(source: Path | str, *, ema: bool = False) -> TrainedModel:
+def find_model(source: Folder | str, *, ema: bool = False) -> TrainedModel:
     """The model that a path or a name stands for.
 
     Args:

@@ -1,11 +1,13 @@
 """Checkpoints in a bucket, by Orbax's own client and a server that is played on this machine."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from real3d_jax.checkpoints.checksums import SUMS, ChecksumError, verify
 from real3d_jax.checkpoints.run_folder import COMMITTED, load_params, step_folder
+from real3d_jax.checkpoints.trained_model import find_model
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import stores
 from real3d_jax.training.checkpoints import Checkpoints
@@ -118,3 +120,12 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_anew(run):
     stores.remove(run / "checkpoints")
     with pytest.raises(UserError, match=r"has no checkpoint, but 'gs://.*best' has that of step 2"):
         check_no_history(run)
+
+
+def test_a_model_is_found_there_also_by_an_address_that_path_has_cut(run, bucket):
+    for given in (str(run), Path(str(run)), run / "checkpoints" / "2"):
+        model = find_model(given)
+        assert model.step == 2 and model.folder == run / "checkpoints" / "2" and model.config == RECORDS["config"]
+        assert str(model.source).startswith(str(run))
+    with pytest.raises(UserError, match=r"There is no checkpoint in 'gs://.*/empty'"):
+        find_model(bucket / "empty")
