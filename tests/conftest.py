@@ -82,3 +82,30 @@ def unchecked_annotations():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def _gcs():
+    """A store that is played on this machine."""
+    if importlib.util.find_spec("gcsfs") is None:  # which reads the environment as it is imported
+        pytest.skip("needs gcsfs")
+    from tests.buckets import Service, playing
+
+    with playing() as environment:
+        os.environ.update(environment)
+        yield Service(environment)
+
+
+@pytest.fixture
+def gcs(_gcs):
+    """Likewise, answering all requests again after the test."""
+    yield _gcs
+    _gcs.refuse("", 0)
+
+
+@pytest.fixture
+def bucket(gcs, tmp_path):
+    """A bucket of the test's own, 'gs://NAME', as `stores.place` gives it."""
+    from real3d_jax.runtime import stores
+
+    return stores.place(f"gs://{tmp_path.name.replace('_', '-').lower()}")

@@ -10,7 +10,9 @@ import os
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+
+from real3d_jax.runtime import stores
+from real3d_jax.runtime.stores import Folder
 
 SUMS = "checksums.json"
 _ALGORITHM = "crc32"
@@ -22,27 +24,23 @@ class ChecksumError(Exception):
     """Files that are not what was written; the message names the first of them."""
 
 
-def seal(step: Path) -> None:
+def seal(step: Folder) -> None:
     """Writes the checksums of all files of a step's folder.
 
     Raises:
       OSError: something cannot be read or written.
     """
-    names = sorted(path.relative_to(step).as_posix() for path in step.rglob("*") if path.is_file())
-    names = [name for name in names if name != SUMS]
+    names = [name for name in stores.files_below(step) if name != SUMS]
     text = json.dumps({"algorithm": _ALGORITHM, "files": _sums(step, names)}, separators=(",", ":"))
-    with (step / SUMS).open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    stores.write_bytes(step / SUMS, text.encode())
 
 
-def is_sealed(step: Path) -> bool:
+def is_sealed(step: Folder) -> bool:
     """Whether a step has checksums."""
     return (step / SUMS).exists()
 
 
-def verify(step: Path, items: Iterable[str] | None = None, *, share: tuple[int, int] = (0, 1)) -> None:
+def verify(step: Folder, items: Iterable[str] | None = None, *, share: tuple[int, int] = (0, 1)) -> None:
     """Compares files with their checksums; does nothing where there are none.
 
     Args:
@@ -65,7 +63,7 @@ def verify(step: Path, items: Iterable[str] | None = None, *, share: tuple[int, 
     for name in names:
         if not (step / name).exists():
             raise ChecksumError(f"{name} is missing")
-        if (step / name).stat().st_size != expected[name][0]:
+        if stores.size(step / name) != expected[name][0]:
             raise ChecksumError(f"{name} has not the size it was written with")
     found = _sums(step, names)
     for name in names:
@@ -73,7 +71,7 @@ def verify(step: Path, items: Iterable[str] | None = None, *, share: tuple[int, 
             raise ChecksumError(f"{name} is not what was written: its checksum differs")
 
 
-def _read(step: Path) -> dict[str, list[int]]:
+def _read(step: Folder) -> dict[str, list[int]]:
     try:
         tree = json.loads((step / SUMS).read_bytes())
         if set(tree) != {"algorithm", "files"} or tree["algorithm"] != _ALGORITHM:
@@ -83,12 +81,12 @@ def _read(step: Path) -> dict[str, list[int]]:
         raise ChecksumError(f"{SUMS} is damaged") from error
 
 
-def _sums(step: Path, names: list[str]) -> dict[str, list[int]]:
+def _sums(step: Folder, names: list[str]) -> dict[str, list[int]]:
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
         return dict(zip(names, pool.map(lambda name: _size_and_sum(step / name), names), strict=True))
 
 
-def _size_and_sum(path: Path) -> list[int]:
+def _size_and_sum(path: Folder) -> list[int]:
     size = value = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -4,7 +4,6 @@
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,18 +12,21 @@ import orbax.checkpoint as ocp
 
 from real3d_jax.checkpoints.checksums import ChecksumError, verify
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import stores
+from real3d_jax.runtime.stores import Folder
 
 LATEST = "checkpoints"
 BEST = "best"
+COMMITTED = "commit_success.txt"  # Orbax's; in an object store it says that a step is whole
 _SHORT = 200  # characters of a message
 
 
-def is_training_folder(path: Path) -> bool:
+def is_training_folder(path: Folder) -> bool:
     """Whether `path` is a workdir, its `checkpoints` or `best`, or a single step, rather than converted weights."""
     return step_folder(path) is not None
 
 
-def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
+def load_params(path: Folder | str, *, ema: bool = False) -> dict[str, Any]:
     """`read_params` of a run.
 
     Args:
@@ -37,7 +39,7 @@ def load_params(path: Path | str, *, ema: bool = False) -> dict[str, Any]:
     return read_params(_found_step(path), ema=ema)
 
 
-def load_config_tree(path: Path | str) -> dict[str, Any]:
+def load_config_tree(path: Folder | str) -> dict[str, Any]:
     """`read_config_tree` of a run; `path` as in `load_params`.
 
     Raises:
@@ -46,13 +48,13 @@ def load_config_tree(path: Path | str) -> dict[str, Any]:
     return read_config_tree(_found_step(path))
 
 
-def read_params(step: Path, *, ema: bool) -> dict[str, Any]:
+def read_params(step: Folder, *, ema: bool) -> dict[str, Any]:
     """The parameters in a step's folder, or the averaged ones, as a nested dictionary of numpy arrays.
 
     Raises:
       UserError: it has no averaged parameters, or cannot be read, or its files are not those that were written.
     """
-    item = step.resolve() / ("ema" if ema else "params")
+    item = stores.absolute(step) / ("ema" if ema else "params")
     _verify(step, item.name)  # before the next line: what was saved and is gone is damage
     if not item.is_dir():
         raise UserError(f"The checkpoint '{step}' has no averaged parameters: read it without them.")
@@ -67,7 +69,7 @@ def read_params(step: Path, *, ema: bool) -> dict[str, Any]:
         raise UserError(f"The checkpoint '{step}' cannot be read ({first_line(error)}): use another step.") from error
 
 
-def read_config_tree(step: Path) -> dict[str, Any]:
+def read_config_tree(step: Folder) -> dict[str, Any]:
     """The configuration in a step's folder, as `config.files.parse` takes it.
 
     Raises:
@@ -77,25 +79,29 @@ def read_config_tree(step: Path) -> dict[str, Any]:
     return json.loads((step / "config" / "metadata").read_text())
 
 
-def step_folder(path: Path) -> Path | None:
+def step_folder(path: Folder) -> Folder | None:
     """The folder of a step: `path` itself, or the latest of a workdir, its `checkpoints` or `best`; None without."""
-    if (path / "params").is_dir():
+    if _is_step(path):
         return path
     if (path / LATEST).is_dir():
         path = path / LATEST
-    steps = [p for p in path.iterdir() if p.name.isdigit() and (p / "params").is_dir()] if path.is_dir() else []
+    steps = [p for p in path.iterdir() if p.name.isdigit() and _is_step(p)] if path.is_dir() else []
     return max(steps, key=lambda p: int(p.name), default=None)
 
 
-def _verify(step: Path, item: str) -> None:
+def _is_step(path: Folder) -> bool:
+    return (path / "params").is_dir() and (not stores.is_address(path) or (path / COMMITTED).exists())
+
+
+def _verify(step: Folder, item: str) -> None:
     try:
-        verify(step.resolve(), [item])
+        verify(stores.absolute(step), [item])
     except (ChecksumError, OSError) as error:
         raise UserError(f"The checkpoint '{step}' cannot be read ({first_line(error)}): use another step.") from error
 
 
-def _found_step(path: Path | str) -> Path:
-    step = step_folder(Path(path))
+def _found_step(path: Folder | str) -> Folder:
+    step = step_folder(stores.place(path))
     if step is None:
         raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
     return step

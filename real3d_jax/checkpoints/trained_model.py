@@ -18,7 +18,9 @@ from real3d_jax.config.model import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.choice import abstract_any_params, make_any_model
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.runtime import stores
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.weights import hub, openlrm, published
 from real3d_jax.weights.boxed import NAMES, find_checkpoint
 from real3d_jax.weights.convert import convert_checkpoint
@@ -61,8 +63,8 @@ class TrainedModel:
       read: gives the parameters, numpy arrays, checked against a model's tree of shapes.
     """
 
-    source: Path
-    folder: Path
+    source: Folder
+    folder: Folder
     step: int | None
     config: Mapping[str, Any]
     read: Callable[[Mapping], dict[str, Any]]
@@ -87,7 +89,7 @@ class Checkpoint:
     """
 
     params: dict[str, Any]
-    path: Path
+    path: Folder
     step: int | None
     crc32: str
 
@@ -102,7 +104,7 @@ class Checkpoint:
         return f"{self.path}" if self.step is None else f"{self.path}, step {self.step}"
 
 
-def find_model(source: Path | str, *, ema: bool = False) -> TrainedModel:
+def find_model(source: Folder | str, *, ema: bool = False) -> TrainedModel:
     """The model that a path or a name stands for.
 
     Args:
@@ -114,12 +116,14 @@ def find_model(source: Path | str, *, ema: bool = False) -> TrainedModel:
       UserError: there is none, or it has no averaged parameters.
     """
     path = find_checkpoint(source)
-    if not path.exists():
+    if not path.exists() and not stores.is_address(path):
         path = _from_hub(str(source))
     step = step_folder(path)
+    if step is None and stores.is_address(path):
+        raise UserError(f"There is no checkpoint in '{path}': give a training workdir or one of its steps.")
     if step is not None:
         read = functools.partial(_read_step, step, ema, f"The checkpoint '{path}'")
-        return TrainedModel(Path(source), step, int(step.resolve().name), read_config_tree(step), read)
+        return TrainedModel(stores.place(source), step, int(stores.absolute(step).name), read_config_tree(step), read)
     if is_converted(path):
         kind, config, read = "converted", load_trained(path), functools.partial(_read_converted, path)
     elif find_file(path) is not None:
@@ -164,7 +168,7 @@ def load_checkpoint(model: TrainedModel, config: Described) -> Checkpoint:
     return Checkpoint(params, model.source, model.step, f"{crc:08x}")
 
 
-def _read_step(folder: Path, ema: bool, where: str, expected: Mapping) -> dict[str, Any]:
+def _read_step(folder: Folder, ema: bool, where: str, expected: Mapping) -> dict[str, Any]:
     params = read_params(folder, ema=ema)
     check_shapes(params, expected, where=where)
     check_finite(params, where=where)

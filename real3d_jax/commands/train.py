@@ -6,12 +6,11 @@ says what), 143 or 130 stopped by SIGTERM or Ctrl-C, with everything saved.
 
 import argparse
 import re
-from pathlib import Path
 
 from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import watch
+from real3d_jax.runtime import stores, watch
 
 
 def main() -> int:
@@ -22,7 +21,7 @@ def main() -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--config", required=True, help="config file, or a name: real3d or real3d:embedded")
-    parser.add_argument("--workdir", type=Path, help="folder of the run (default: runs/ and the config's name)")
+    parser.add_argument("--workdir", help="folder of the run, gs:// too (default: runs/ and the config's name)")
     parser.add_argument(
         "--multihost",
         action="store_true",
@@ -55,7 +54,7 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
     try:
-        return train(config, arguments.workdir or Path("runs") / config.name, profile=arguments.profile)
+        return train(config, stores.place(arguments.workdir or f"runs/{config.name}"), profile=arguments.profile)
     except MissingDataError as error:
         variant = config_files.embedded_variant(arguments.config)
         if variant is None:

@@ -7,7 +7,6 @@ its rows of each batch, and only those are read. Rows behind the last example ar
 
 import dataclasses
 import os
-import pathlib
 import re
 import sys
 import zlib
@@ -28,8 +27,10 @@ from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
 from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
+from real3d_jax.runtime import stores
 from real3d_jax.runtime.batch_layout import BatchLayout, Share, lay_out
 from real3d_jax.runtime.folders import check_local
+from real3d_jax.runtime.stores import Folder
 
 RowsOf = Callable[[int], Sequence[int]]  # of an array of so many rows, those of this host
 
@@ -164,15 +165,19 @@ def _counts(config: Config) -> dict[str, str]:
     return found
 
 
-def dataset_path(config_root: str, path: str) -> pathlib.Path:
+def dataset_path(config_root: str, path: str) -> Folder:
     """Where a data set is: `path`, relative to the config's `data.root`.
 
     Raises:
-      UserError: one of them is the address of an object store.
+      UserError: one of them is the address of an object store other than gs://.
     """
-    for part in (config_root, path):
-        check_local(part)
-    return pathlib.Path(os.path.expanduser(config_root)) / os.path.expanduser(path)
+    root, path = os.path.expanduser(config_root), os.path.expanduser(path)
+    for part in (root, path):
+        if not stores.is_address(part):
+            check_local(part)
+    if stores.is_address(path) or os.path.isabs(path):
+        return stores.place(path)
+    return stores.place(root) / path
 
 
 def _used(config: Config) -> dict[str, Mapping[str, _SourceConfig]]:

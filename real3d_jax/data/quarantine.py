@@ -24,16 +24,18 @@ class Quarantine:
       folder: of the list; made when there is something to put in.
       limit: how many records may be in it.
       names: of the files that were there when the run began.
+      shown: where the list is, for messages.
     """
 
     folder: pathlib.Path
     limit: int
     names: frozenset[str]
+    shown: str
 
     @classmethod
-    def of(cls, folder: pathlib.Path, *, limit: int) -> "Quarantine":
-        """The list in a folder, as it is now."""
-        return cls(folder, limit, frozenset(path.name for path in folder.glob("*.json")))
+    def of(cls, folder: pathlib.Path, *, limit: int, shown: str = "") -> "Quarantine":
+        """The list in a folder, as it is now; `shown` is the folder's other name for messages."""
+        return cls(folder, limit, frozenset(path.name for path in folder.glob("*.json")), shown or str(folder))
 
     def holds(self, data: RecordSet, item: int, record: int) -> bool:
         """Whether a record was in the list when the run began."""
@@ -50,7 +52,7 @@ class Quarantine:
             return
         count = sum(1 for _ in self.folder.glob("*.json"))
         if count >= self.limit:
-            more = f" ({count} others are listed in '{self.folder}')" if count else ""
+            more = f" ({count} others are listed in '{self.shown}')" if count else ""
             raise UserError(f"{error} Or raise config.data.max_quarantined to go on without it{more}.") from error
         entry = {"data": str(data.folder), "split": data.split, "item": data.keys[item], "record": record}
         try:

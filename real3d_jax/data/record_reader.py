@@ -4,7 +4,6 @@ import functools
 import hashlib
 import json
 import os
-import pathlib
 import re
 import time
 from collections.abc import Sequence
@@ -18,10 +17,12 @@ from real3d_jax.data.names import place
 from real3d_jax.data.record_writer import METADATA, PLAN, index_name, shard_name
 from real3d_jax.data.records import Photograph, View
 from real3d_jax.errors import MissingDataError, UserError
+from real3d_jax.runtime import stores
 from real3d_jax.runtime.folders import check_local
+from real3d_jax.runtime.stores import Folder
 
 # Of the messages of array_record, those that tell of the storage rather than of what a file holds.
-_STORAGE = re.compile(r"\b\w+\(\) failed")
+_STORAGE = re.compile(r"\b\w+\(\) failed|^(Permanent error|Retry policy exhausted|Retry loop cancelled)\b")
 _WAITS = (0.5, 2.0)  # seconds before a storage that did not answer is asked again
 
 
@@ -52,10 +53,12 @@ class RecordSet:
 
         Raises:
           MissingDataError: the folder is missing.
-          UserError: it is unfinished or of another version, or its metadata are broken, or it is an address.
+          UserError: it is unfinished or of another version, or its metadata are broken, or it is an address but of
+            gs://.
         """
-        check_local(folder)
-        self.folder, self.split = pathlib.Path(folder), split
+        if not stores.is_address(folder):
+            check_local(folder)
+        self.folder, self.split = stores.place(folder), split
         if not (self.folder / METADATA).exists():
             raise _absent(self.folder)
         try:
@@ -153,7 +156,7 @@ class RecordSet:
         self.keys = [self.keys[item] for item in items]
         self.counts, self._starts = self.counts[items], self._starts[items]
 
-    def _shard(self, position: int) -> pathlib.Path:
+    def _shard(self, position: int) -> Folder:
         number = int(np.searchsorted(np.cumsum(self._shard_lengths), position, side="right"))
         return self.folder / shard_name(self.schema, self.split, number, len(self._shard_lengths))
 
@@ -167,7 +170,7 @@ class RecordSet:
         return {name: value for name, value in self.__dict__.items() if name != "_data"}
 
 
-def _absent(folder: pathlib.Path) -> UserError:
+def _absent(folder: Folder) -> UserError:
     command = f"python launch/prepare_data.py --dataset NAME --out {folder}"
     if (folder / PLAN).exists():
         return UserError(

@@ -9,7 +9,6 @@ import collections
 import dataclasses
 import json
 import os
-import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,8 @@ from tqdm import tqdm
 from real3d_jax.data import records, rejections
 from real3d_jax.data.records import Item, Rejection, Source
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import folders
+from real3d_jax.runtime import folders, stores
+from real3d_jax.runtime.stores import Folder
 
 PLAN = "preparation.json"
 METADATA = "dataset_info.json"
@@ -44,7 +44,7 @@ def write(folder: str | os.PathLike[str], source: Source, *, items_per_shard: in
     Raises:
       UserError: the folder holds something else or cannot be written, or not one item could be used.
     """
-    folder = pathlib.Path(folder)
+    folder = stores.place(folder)
     try:
         _begin(folder, source, items_per_shard)
         shards = _shards(source, items_per_shard)
@@ -68,7 +68,7 @@ def write(folder: str | os.PathLike[str], source: Source, *, items_per_shard: in
 
 def is_complete(folder: str | os.PathLike[str]) -> bool:
     """Whether the data set in `folder` was finished and all its shards are still there."""
-    folder = pathlib.Path(folder)
+    folder = stores.place(folder)
     if not (folder / METADATA).exists():
         return False
     info = json.loads((folder / METADATA).read_text())
@@ -97,7 +97,7 @@ def _shards(source: Source, items_per_shard: int) -> list[tuple[str, int, int, r
     return found
 
 
-def _begin(folder: pathlib.Path, source: Source, items_per_shard: int) -> None:
+def _begin(folder: Folder, source: Source, items_per_shard: int) -> None:
     """Makes the folder, or makes sure that the one that stands belongs to the same preparation."""
     plan = {
         "schema": source.schema,
@@ -111,7 +111,7 @@ def _begin(folder: pathlib.Path, source: Source, items_per_shard: int) -> None:
 
 
 def _write_shard(
-    folder: pathlib.Path, source: Source, split: str, number: int, count: int, items: Iterable[Item | Rejection]
+    folder: Folder, source: Source, split: str, number: int, count: int, items: Iterable[Item | Rejection]
 ) -> None:
     path = folder / shard_name(source.schema, split, number, count)
     schema_features = records.features(source.schema)
@@ -146,23 +146,23 @@ class _Contents:
     repaired: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
-def _read_contents(shard: pathlib.Path) -> _Contents:
+def _read_contents(shard: Folder) -> _Contents:
     """What `_write_shard` has written beside a shard; JSON has lists where there were tuples."""
     found = json.loads(_items_file(shard).read_text())
     left_out = {kind: [Rejection(*entry) for entry in found[kind]] for kind in _LEFT_OUT}
     return _Contents([(key, count) for key, count in found["items"]], **left_out, repaired=found.get("repaired", {}))
 
 
-def _items_file(shard: pathlib.Path) -> pathlib.Path:
+def _items_file(shard: Folder) -> Folder:
     return shard.with_name(shard.name.replace(".array_record-", ".items-") + ".json")
 
 
-def _is_whole(folder: pathlib.Path, source: Source, split: str, number: int, count: int) -> bool:
+def _is_whole(folder: Folder, source: Source, split: str, number: int, count: int) -> bool:
     path = folder / shard_name(source.schema, split, number, count)
     return path.exists() and _items_file(path).exists()
 
 
-def _finish(folder: pathlib.Path, source: Source, shards: list[tuple[str, int, int, range]]) -> None:
+def _finish(folder: Folder, source: Source, shards: list[tuple[str, int, int, range]]) -> None:
     """Writes the index, what was left out, and TFDS's metadata; `dataset_info.json` last."""
     template = tfds.core.ShardedFileTemplate(
         data_dir=tfds.core.Path(folder), dataset_name=source.schema, filetype_suffix="array_record"

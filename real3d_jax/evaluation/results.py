@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from real3d_jax.checkpoints.run_folder import BEST, LATEST
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import folders
+from real3d_jax.runtime import folders, stores
 from real3d_jax.weights.boxed import is_boxed
 from real3d_jax.weights.hub import is_hub_name
 
@@ -48,8 +48,8 @@ class Row:
 def default_out(checkpoint: Path, name: str) -> Path:
     """Where results go: `evaluation/NAME` in the run's folder, with the part of the run that is scored if not all.
 
-    Those of a file, and of what a name stands for, go into `runs/` and that name: no folder but a run's and that of
-    converted weights is written.
+    Those of a file, of what a name stands for, and of a run in an object store go into `runs/` and that name: no folder
+    but a run's and that of converted weights is written.
     """
     workdir, part = checkpoint, ""
     if is_boxed(checkpoint) or (is_hub_name(str(checkpoint)) and not checkpoint.exists()):
@@ -62,6 +62,8 @@ def default_out(checkpoint: Path, name: str) -> Path:
         workdir, part = checkpoint.parent.parent, f"_{checkpoint.name}"
     elif checkpoint.name == LATEST:
         workdir = checkpoint.parent
+    if stores.is_address(workdir):
+        workdir = Path("runs") / workdir.name
     return workdir / "evaluation" / f"{name}{part}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from real3d_jax.config.files import changes, differences
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.stores import Folder
 
 _PARTIAL = ".partial"
 _LITTER = ("__MACOSX", "@eaDir")
@@ -30,13 +31,13 @@ def check_local(path: str | os.PathLike[str]) -> None:
     """
     if _ADDRESS.match(str(path)):
         raise UserError(
-            f"'{path}' is the address of an object store, and this program reads and writes files: mount the bucket "
-            "(gs:// by gcsfuse, docs/scaling.md) and give the folder where it is mounted."
+            f"'{path}' is the address of an object store, and files are read and written here: mount the bucket (gs:// "
+            "by gcsfuse, docs/scaling.md) and give the folder where it is mounted."
         )
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
+def replacing(path: Folder, *, several_writers: bool = False) -> Iterator[Path]:
     """Where to write a file that gets its name when it is whole, in place of one that stood there.
 
     Args:
@@ -57,7 +58,7 @@ def replacing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_text(path: Folder, text: str) -> None:
     """Writes a file that appears whole or not at all."""
     with replacing(path) as partial:
         partial.write_text(text)
@@ -75,17 +76,17 @@ def write_result(path: Path, text: str) -> None:
         raise UserError(f"'{path}' cannot be written ({error.strerror}): choose another --out.") from error
 
 
-def is_leftover(path: Path) -> bool:
+def is_leftover(path: Folder) -> bool:
     """Whether a file is what `replacing` leaves when it is killed."""
     return path.suffix == _PARTIAL
 
 
-def is_unbegun(folder: Path) -> bool:
+def is_unbegun(folder: Folder) -> bool:
     """Whether a folder is missing, or empty but for files that were cut short."""
     return not folder.exists() or all(is_leftover(path) for path in folder.iterdir())
 
 
-def begin(plan_file: Path, plan: Mapping[str, Any], *, made: str, foreign: str = "") -> None:
+def begin(plan_file: Folder, plan: Mapping[str, Any], *, made: str, foreign: str = "") -> None:
     """Makes the plan's folder, or makes sure that the one that stands was begun with the same plan.
 
     Args:
@@ -136,7 +137,7 @@ def check_same(
         raise UserError(refusal(changed[0]))
 
 
-def read_json(path: Path, *, remedy: str) -> Any:
+def read_json(path: Folder, *, remedy: str) -> Any:
     """The JSON tree in a file. Raises UserError, with the remedy, if it is damaged."""
     try:
         return json.loads(path.read_text())

@@ -18,13 +18,14 @@ from jax._src import clusters, distributed
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.cli import USER_ERROR
-from real3d_jax.runtime.roll_call import call_roll
+from real3d_jax.runtime.roll_call import Line, call_roll
 
 Made = TypeVar("Made")
 
 _PREFIX = "real3d/gather"
 _FOR_EVER = 2**31 - 1  # milliseconds; `watch` ends processes whose others do not come
 _rounds = itertools.count()
+_lines: list[Line] = []
 
 
 def join(seconds: float = 300.0) -> None:
@@ -51,7 +52,7 @@ def join(seconds: float = 300.0) -> None:
                 address, count, number, None, None, round(seconds)
             )
         if address is not None and count is not None and number is not None:
-            call_roll(address, count, number, seconds=seconds)
+            _lines[:] = call_roll(address, count, number, seconds=seconds)
         jax.distributed.initialize(address, count, number, devices, initialization_timeout=round(seconds))
     except UserError:
         raise
@@ -148,6 +149,11 @@ def gather(tree: Any) -> list[Any]:
 def client() -> Any:
     """Of JAX's coordination service, which all processes reach; it has no public door."""
     return distributed.global_state.client
+
+
+def line_to_first() -> Line | None:
+    """What breaks when the first process ends; None on that one, and where `join` was not needed."""
+    return None if is_first() or not _lines else _lines[0]
 
 
 def told_by_first(error: UserError) -> BaseException:

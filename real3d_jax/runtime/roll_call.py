@@ -1,11 +1,13 @@
 """Names the processes that do not come, before JAX waits for them: it would wait for minutes and not say for whom.
 
 The first process listens where JAX's coordination service will be; the others tell it their number and machine, and all
-of them go on once it has heard every one.
+of them go on once it has heard every one. The lines stay open: one that breaks tells at once that a process has ended.
 """
 
 import contextlib
+import dataclasses
 import json
+import select
 import socket
 import time
 from collections.abc import Mapping
@@ -18,14 +20,44 @@ _HELLO = "real3d-jax"
 _LINE = 2**16  # bytes, more than a line has
 
 
-def call_roll(address: str, count: int, number: int, *, seconds: float) -> None:
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """An open connection of this process and the first one, over which nothing more is sent.
+
+    Attributes:
+      host: the machine of the first process.
+    """
+
+    host: str
+    connection: socket.socket
+
+    def hears_end(self, seconds: float | None = None) -> bool:
+        """Whether the first process has ended, whose system then closes the line; not if the network breaks it.
+
+        Args:
+          seconds: that are waited for it; None waits until the line is closed or broken.
+        """
+        try:
+            while select.select([self.connection], [], [], seconds)[0]:
+                if not self.connection.recv(_LINE, socket.MSG_DONTWAIT):
+                    return True
+        except OSError:
+            pass
+        return False
+
+
+def call_roll(address: str, count: int, number: int, *, seconds: float) -> list[Line]:
     """Returns when all processes are there.
 
     Args:
-      address: 'HOST:PORT' of the first process; the port is free again afterwards.
+      address: 'HOST:PORT' of the first process; another server can use the port afterwards.
       count: how many there are.
       number: of this process; the first is 0.
       seconds: that are waited.
+
+    Returns:
+      Those to the other processes on the first one, and that to the first one on the others. They break once they are
+      forgotten.
 
     Raises:
       UserError: some did not come; the message names them.
@@ -34,7 +66,10 @@ def call_roll(address: str, count: int, number: int, *, seconds: float) -> None:
     host, port = address.rsplit(":", 1)
     host = host.strip("[]")
     until = time.monotonic() + seconds
-    missing = _hear_all(int(port), count, until) if number == 0 else _answer(host, int(port), number, until)
+    if number == 0:
+        missing, connections = _hear_all(int(port), count, until)
+    else:
+        missing, connections = _answer(host, int(port), number, until)
     if missing is None:
         raise UserError(
             f"Process 0 did not answer at {address} within {seconds:g} s: see that it was started and that this "
@@ -51,16 +86,17 @@ def call_roll(address: str, count: int, number: int, *, seconds: float) -> None:
             f"Process{several} {names} of {count} did not come within {seconds:g} s, but {there} did: see that the "
             "command runs on every machine, or raise --join_seconds."
         )
+    return [Line(missing["there"]["0"], connection) for connection in connections]
 
 
-def _hear_all(port: int, count: int, until: float) -> dict[str, Any]:
-    there, lines = {"0": socket.gethostname()}, []
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(_listen(port, count))
+def _hear_all(port: int, count: int, until: float) -> tuple[dict[str, Any], list[socket.socket]]:
+    there: dict[str, str] = {"0": socket.gethostname()}
+    lines: list[socket.socket] = []
+    with _listen(port, count) as server:
         while len(there) < count and (left := until - time.monotonic()) > 0:
             server.settimeout(left)
             try:
-                line = stack.enter_context(server.accept()[0])
+                line = server.accept()[0]
                 line.settimeout(5.0)
                 hello = json.loads(line.recv(_LINE))
                 if hello["hello"] == _HELLO and hello["number"] < count:
@@ -71,8 +107,8 @@ def _hear_all(port: int, count: int, until: float) -> dict[str, Any]:
         answer = {"numbers": [n for n in range(count) if str(n) not in there], "there": there}
         for line in lines:
             with contextlib.suppress(OSError):
-                line.sendall(json.dumps(answer).encode())
-    return answer
+                line.sendall(json.dumps(answer).encode() + b"\n")
+    return answer, lines
 
 
 def _listen(port: int, count: int) -> socket.socket:
@@ -87,17 +123,22 @@ def _listen(port: int, count: int) -> socket.socket:
         ) from error
 
 
-def _answer(host: str, port: int, number: int, until: float) -> Mapping[str, Any] | None:
+def _answer(host: str, port: int, number: int, until: float) -> tuple[Mapping[str, Any] | None, list[socket.socket]]:
     hello = json.dumps({"hello": _HELLO, "number": number, "host": socket.gethostname()}).encode()
     while (left := until - time.monotonic()) > 0:
+        line = None
         try:
-            with socket.create_connection((host, port), timeout=left) as line:
-                line.sendall(hello)
-                line.settimeout(max(until - time.monotonic(), 0) + 5.0)
-                text = b""
-                while chunk := line.recv(_LINE):
-                    text += chunk
-                return json.loads(text)
-        except (OSError, ValueError):
-            time.sleep(0.2)  # it does not listen yet
-    return None
+            line = socket.create_connection((host, port), timeout=left)
+            line.sendall(hello)
+            line.settimeout(max(until - time.monotonic(), 0) + 5.0)
+            text = b""
+            while not text.endswith(b"\n") and (chunk := line.recv(_LINE)):
+                text += chunk
+            answer = json.loads(text)
+            line.settimeout(None)
+            return answer, [line]
+        except (OSError, ValueError):  # it does not listen yet
+            if line is not None:
+                line.close()
+            time.sleep(0.2)
+    return None, []

@@ -5,7 +5,8 @@ reads what they tell. Whoever fails tells the others, whose main threads may be 
 first process prints one sentence, and all of them leave with the same code. A process that gets on no more shows the
 stacks of its threads.
 
-JAX itself ends the others, with a trace and code 134, when the first process is killed, as its service lies there.
+When the first process is killed, JAX itself ends the others, with a trace and code 134, as its service lies there.
+`FirstWatch` has them say why.
 """
 
 import argparse
@@ -27,13 +28,13 @@ from tqdm import tqdm
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import hosts
 from real3d_jax.runtime.cli import USER_ERROR
+from real3d_jax.runtime.first_watch import CRASH, FirstWatch
 
 WAITING = "waiting for the others"
-CRASH = 1  # the exit code of what is no user's error; starting again may help
 
 _POLL = 1.0  # seconds between two looks
 _GRACE = 10.0  # seconds that the first process waits for the others to leave
-_WORDS = 60.0  # seconds that a failure without words waits for one with
+_WORDS = 60.0  # seconds that a failure without words waits for one with; who has failed does not count as lost
 _FAILED, _ALIVE, _HEARD = "real3d/failed", "real3d/alive", "real3d/heard"
 
 
@@ -52,11 +53,13 @@ class Watch:
         self._seen: dict[int, tuple[Any, float]] = {}
         self._leave = threading.Event()
         self._ending = threading.Lock()
+        self._first: FirstWatch | None = None
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
         self._alone = hosts.is_alone()
 
     def __enter__(self) -> "Watch":
         self._thread.start()
+        self._first = None if self._alone else FirstWatch.of(hosts.line_to_first())
         return self
 
     def __exit__(
@@ -64,6 +67,7 @@ class Watch:
     ) -> None:
         self.told(kind, error, trace)
         self._leave.set()
+        self._forget_first()
         self._thread.join()
         if not self._alone:
             self._publish("done")
@@ -87,33 +91,38 @@ class Watch:
         elif isinstance(error, SystemExit):
             code, message = int(error.code) if isinstance(error.code, int) else CRASH, ""
         else:
+            if self._first is not None:
+                self._first.go_if_gone()  # the error comes of that
             code, message = CRASH, f"{type(error).__name__}: {str(error).strip()}"
             sys.excepthook(type(error), error, trace)
         self._end(message, code)
 
     def _look(self) -> None:
         while not self._leave.wait(_POLL):
-            stalled = self._stall and not self._patient and time.monotonic() - self._since > self._stall
-            if self._alone:
-                if stalled:
-                    self._end(f"{self._no_step()} (it was {self._doing})", CRASH, stacks=True)
-                continue
-            try:
-                self._hear()
-                self._publish(self._doing)
-                others = self._others()
-            except Exception:
-                continue  # the service is gone, and JAX ends this process
-            for number, state in others.items():
-                if time.monotonic() - self._seen[number][1] > self._lost:
-                    who = f"Process {number} of {jax.process_count()}{_on(state)}"
-                    self._end(
-                        f"{who} gives no sign of life since {self._lost:g} s; it was killed, or its machine is lost.",
-                        CRASH,
-                        lost=number,
-                    )
+            self._look_once()
+
+    def _look_once(self) -> None:
+        stalled = self._stall and not self._patient and time.monotonic() - self._since > self._stall
+        if self._alone:
             if stalled:
-                self._end(self._who_is_late(others), CRASH, stacks=True)
+                self._end(f"{self._no_step()} (it was {self._doing})", CRASH, stacks=True)
+            return
+        try:
+            failed = self._hear()
+            self._publish(self._doing)
+            others = self._others()
+        except Exception:
+            return  # the service is gone, and `FirstWatch` ends this process
+        for number, state in others.items():
+            if number not in failed and time.monotonic() - self._seen[number][1] > self._lost:
+                who = f"Process {number} of {jax.process_count()}{_on(state)}"
+                self._end(
+                    f"{who} gives no sign of life since {self._lost:g} s; it was killed, or its machine is lost.",
+                    CRASH,
+                    lost=number,
+                )
+        if stalled:
+            self._end(self._who_is_late(others), CRASH, stacks=True)
 
     def _publish(self, doing: str) -> None:
         self._count += 1
@@ -133,17 +142,23 @@ class Watch:
                 found[number] = state
         return found
 
-    def _hear(self) -> None:
-        """Leaves, if another process has failed."""
+    def _hear(self) -> set[int]:
+        """Leaves, if another process has failed; returns those that have, while words for it are waited for."""
         told = [json.loads(text) for _, text in hosts.client().key_value_dir_get(f"{_FAILED}/")]
         told = [failure for failure in told if failure["process"] != jax.process_index()]
         told.sort(key=lambda failure: not failure["message"])
-        if told and not told[0]["message"]:  # this process is about to find the same, and the first one has the words
+        failed = {failure["process"] for failure in told}
+        if not told:
+            return failed
+        failure = told[0]
+        if not failure["message"]:  # this process is about to find the same, and the first one has the words
             self._silent = self._silent or time.monotonic()
             if time.monotonic() - self._silent < _WORDS:
-                return
-        if told and self._ending.acquire(blocking=False):
-            self._go(told[0], prefix=not told[0]["stacks"] and told[0]["lost"] is None)
+                return failed
+            failure = failure | {"message": f"It has ended with code {failure['code']} and without a word."}
+        if self._ending.acquire(blocking=False):
+            self._go(failure, prefix=not failure["stacks"] and failure["lost"] is None)
+        return failed
 
     def _end(self, message: str, code: int, *, stacks: bool = False, lost: int | None = None) -> None:
         """Ends all processes; returns in none."""
@@ -171,6 +186,7 @@ class Watch:
             who = f"Process {failure['process']} of {jax.process_count()} ({failure['host']}): " * prefix
             tqdm.write(f"error: {who}{failure['message']}", file=sys.stderr)
         if not self._alone:
+            self._forget_first()
             with contextlib.suppress(Exception):
                 hosts.client().key_value_set(f"{_HEARD}/{jax.process_index()}", "")
                 if jax.process_index() == 0:
@@ -189,6 +205,11 @@ class Watch:
                 time.sleep(0.2)  # they leave right after that
                 return
             time.sleep(0.1)
+
+    def _forget_first(self) -> None:
+        """From here on the first process may leave."""
+        if self._first is not None:
+            self._first.stop()
 
     def _who_is_late(self, others: dict[int, dict[str, Any]]) -> str:
         states = others | {jax.process_index(): {"doing": self._doing, "host": socket.gethostname()}}

@@ -1,9 +1,8 @@
-"""Writing a step in the background: sealed with checksums before it gets its name, and known to have failed at once."""
+"""Writing a step in the background: sealed with checksums before it counts as one, and known to have failed at once."""
 
 import asyncio
 import contextlib
 import logging
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,9 +14,16 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint._src.metadata import checkpoint as step_metadata
-from orbax.checkpoint._src.path.atomicity import COMMIT_SUCCESS_FILE, TMP_DIR_SUFFIX, AtomicRenameTemporaryPath
+from orbax.checkpoint._src.path.atomicity import (
+    COMMIT_SUCCESS_FILE,
+    TMP_DIR_SUFFIX,
+    AtomicRenameTemporaryPath,
+    CommitFileTemporaryPath,
+)
 
 from real3d_jax.checkpoints.checksums import seal
+from real3d_jax.runtime import stores
+from real3d_jax.runtime.stores import Folder
 
 _noted: list[Exception] = []  # what failed in the background, in a program of several processes
 
@@ -67,6 +73,18 @@ class SealedFolder(AtomicRenameTemporaryPath):
         await super().finalize()
 
 
+class SealedObjects(CommitFileTemporaryPath):
+    """A step in an object store, whose checksums are written just before the object that says that it is whole."""
+
+    async def finalize(self) -> None:
+        """As of the base class, whose own last write but that object comes first."""
+        if self.get_final().name.isdigit():
+            store, self._checkpoint_metadata_store = self._checkpoint_metadata_store, None
+            await asyncio.to_thread(_settle, self.get_final(), store)
+            await asyncio.to_thread(seal, stores.place(self.get_final()))
+        await super().finalize()
+
+
 class StepWriter:
     """The steps in one folder, of which `keep` stay.
 
@@ -81,12 +99,14 @@ class StepWriter:
       written: steps, and the seconds from the call to the end of writing.
     """
 
-    def __init__(self, folder: Path, keep: int, *, arrays: Sequence[str], records: Sequence[str]):
+    def __init__(self, folder: Folder, keep: int, *, arrays: Sequence[str], records: Sequence[str]):
         self.folder = folder
         handlers: dict[str, Any] = {name: ocp.StandardCheckpointHandler() for name in arrays}
         handlers |= {name: ocp.JsonCheckpointHandler() for name in records}
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, enable_async_checkpointing=True, temporary_path_class=SealedFolder
+            max_to_keep=keep,
+            enable_async_checkpointing=True,
+            temporary_path_class=SealedObjects if stores.is_address(folder) else SealedFolder,
         )
         self.manager = ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
         self._watch = ThreadPoolExecutor(max_workers=1)
@@ -155,25 +175,31 @@ class StepWriter:
         with contextlib.suppress(Exception):
             self.manager.wait_until_finished()  # it tells each thread of a failure once
         if jax.process_count() == 1:  # several processes end
-            _remove(self.folder / f"{step}{TMP_DIR_SUFFIX}")
+            _remove(self.folder / (f"{step}" if stores.is_address(self.folder) else f"{step}{TMP_DIR_SUFFIX}"))
             self.manager.reload()
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Folder) -> None:
     """Deletes a folder into which threads that nobody waits for may write for a moment."""
     until, quiet = time.monotonic() + _MOST_CLEANING, 0
     while quiet < 5 and time.monotonic() < until:
         quiet = 0 if folder.exists() else quiet + 1
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            stores.remove(folder)
         time.sleep(_LOOK)
 
 
-def _seal(folder: Path, final: Any, store: Any) -> None:
+def _seal(folder: Folder, final: Any, store: Any) -> None:
+    _settle(folder, store)
+    # The words of the base class, which writes them once more.
+    (folder / COMMIT_SUCCESS_FILE).write_text(f"Checkpoint commit was successful to {final}")
+    seal(folder)
+
+
+def _settle(folder: Any, store: Any) -> None:
+    """Writes the time of a step into its metadata, as the base classes do."""
     if store is not None:
         store.wait_until_finished()
         path = step_metadata.step_metadata_file_path(folder)
         store.update(file_path=path, commit_timestamp_nsecs=time.time_ns())
         store.wait_until_finished()
-    # The words of the base class, which writes them once more.
-    (folder / COMMIT_SUCCESS_FILE).write_text(f"Checkpoint commit was successful to {final}")
-    seal(folder)

@@ -7,10 +7,8 @@ read without the optimiser's state, on any machine.
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -18,10 +16,11 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 from real3d_jax.checkpoints.checksums import SUMS, is_sealed, verify
-from real3d_jax.checkpoints.run_folder import BEST, LATEST, first_line
+from real3d_jax.checkpoints.run_folder import BEST, COMMITTED, LATEST, first_line
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import hosts
+from real3d_jax.runtime import hosts, stores
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.checkpoint_damage import is_of_storage, proves_damage
 from real3d_jax.training.checkpoint_writing import StepWriter, silence_orbax
 from real3d_jax.training.state import TrainState
@@ -47,8 +46,8 @@ class Checkpoints:
       keep: how many of the latest are kept; the best one is kept beside them.
     """
 
-    def __init__(self, workdir: Path, keep: int):
-        self.workdir = workdir.resolve()
+    def __init__(self, workdir: Folder, keep: int):
+        self.workdir = stores.absolute(workdir)
         silence_orbax()
         self._latest = StepWriter(self.workdir / LATEST, max(keep, 1), arrays=_ARRAYS, records=_RECORDS)
         self._best = StepWriter(self.workdir / BEST, 1, arrays=_ARRAYS, records=_RECORDS)
@@ -57,7 +56,7 @@ class Checkpoints:
         """The steps that can be restored, oldest first."""
         return self._latest.steps()
 
-    def path(self, step: int) -> Path:
+    def path(self, step: int) -> Folder:
         """The folder of a step."""
         return self.workdir / LATEST / str(step)
 
@@ -235,12 +234,9 @@ class Checkpoints:
                 "damaged": proves_damage(error, self.path(step)),
             }
 
-    def _set_aside(self, folder: Path, name: str) -> None:
+    def _set_aside(self, folder: Folder, name: str) -> None:
         if hosts.is_first():
-            aside = self.workdir / UNREADABLE / name
-            aside.parent.mkdir(exist_ok=True)
-            shutil.rmtree(aside, ignore_errors=True)
-            shutil.move(folder, aside)
+            stores.move(folder, self.workdir / UNREADABLE / name, marker=COMMITTED)
         hosts.gather(None)
 
     def _tell(self, failed: tuple[int, Exception] | None) -> None:
@@ -252,14 +248,14 @@ class Checkpoints:
             ) from error
 
 
-def _unreadable(folder: Path, reason: str) -> UserError:
+def _unreadable(folder: Folder, reason: str) -> UserError:
     return UserError(
         f"The checkpoint '{folder}' cannot be read now ({reason}), which does not prove it damaged, so it stays: see "
         "that the storage answers, and run the same command again."
     )
 
 
-def _read_psnr(folder: Path) -> tuple[float | None, str]:
+def _read_psnr(folder: Folder) -> tuple[float | None, str]:
     """The score of the step in a folder, or why it cannot be read."""
     try:
         verify(folder, ["run"])

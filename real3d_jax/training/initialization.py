@@ -1,7 +1,6 @@
 """Where a run's first parameters come from: random ones, converted weights, or another run."""
 
 import functools
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import align_positions
 from real3d_jax.models.lrm import LRM, abstract_params, init_params
 from real3d_jax.runtime.sharding import put_same, replicated, state_shardings
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.state import TrainState, create, new_state
 from real3d_jax.weights.boxed import find_checkpoint
 from real3d_jax.weights.files import UNUSED
@@ -82,8 +82,8 @@ def root_key(seed: int, mesh: Mesh) -> jax.Array:
     return jax.jit(lambda: jax.random.key(seed), out_shardings=replicated(mesh))()
 
 
-def _copy_unused(folders: Sequence[Path], workdir: Path) -> None:
+def _copy_unused(folders: Sequence[Folder], workdir: Path) -> None:
     for folder in folders:
         if (folder / UNUSED).is_file():
-            shutil.copy(folder / UNUSED, workdir / UNUSED)
+            (workdir / UNUSED).write_bytes((folder / UNUSED).read_bytes())
             return

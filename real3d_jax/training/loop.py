@@ -23,6 +23,7 @@ from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
@@ -38,7 +39,7 @@ _PICTURE_CELL = 96  # pixels per side of an image in a grid
 _Waiting = list[tuple[int, Mapping[str, jax.Array], Future[float]]]
 
 
-def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
+def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
     """Trains, or goes on training, in `workdir`.
 
     Args:
@@ -56,9 +57,10 @@ def train(config: Config, workdir: Path, *, profile: range = range(0)) -> int:
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
     with StopRequest() as stop, precision, prepared(config, workdir) as run:
         start, steps = int(run.state.step), run.config.schedule.steps
-        if start >= steps and (workdir / "summary.json").exists():
+        summary = run.workdir / "summary.json"
+        if start >= steps and summary.exists():
             say(f"This run is finished: {start} steps in {workdir}. Raise config.schedule.steps to go on.")
-            say((workdir / "summary.json").read_text().rstrip())
+            say(summary.read_text().rstrip())
             return 0
         if run.validator is not None and "psnr_before" not in run.results:
             run.results["psnr_constant"] = run.validator.constant_psnr()
@@ -91,6 +93,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
         for step in range(start + 1, schedule.steps + 1):
             watch.current().beat(f"computing step {step}")
             run.times.begin(step)
+            run.slowest.step()
             if profile and step == profile[0]:
                 jax.profiler.start_trace(str(run.workdir / "profile"))
             run.state, metrics = run.step_fn(run.state, on_devices, run.frozen, run.key)
@@ -100,7 +103,7 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
             if profile and step == profile[-1]:
                 ready.result()
                 jax.profiler.stop_trace()
-                say(f"profile    of steps {profile[0]} to {step} in {run.workdir / 'profile'}")
+                say(f"profile    of steps {profile[0]} to {step} in {run.shown(run.workdir / 'profile')}")
             _report(run, waiting)
             waiting = [(step, metrics, ready)]
             events = [
@@ -129,7 +132,8 @@ def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(
                     _report(run, waiting)
                     save_at_last(run)
                 raise
-            on_devices = run.put_fn(batch)
+            with run.slowest.working():
+                on_devices = run.put_fn(batch)
     _report(run, waiting)
     return batch
 
@@ -138,7 +142,8 @@ def _read(run: Run, step: int) -> TrainBatch:
     """The batch of a step; what one process cannot read ends all of them at the same step."""
     watch.current().beat(f"reading the examples of step {step}")
     with run.times.spending("data_wait"), hosts.together():
-        batch = next(run.batches)
+        with run.slowest.working():
+            batch = next(run.batches)
         watch.current().beat(f"{watch.WAITING} before step {step}")
     return batch
 
@@ -153,7 +158,9 @@ def _report(run: Run, waiting: _Waiting) -> None:
     for step, metrics, ready in waiting:
         values = jax.device_get(metrics)
         run.times.end(step, ready.result())
-        run.reporter.step(step, values, ready=ready.result(), extra=run.times.summary)
+        run.reporter.step(
+            step, values, ready=ready.result(), extra=lambda: run.times.summary() | run.slowest.exchange()
+        )
         in_a_row = int(values["skipped_in_a_row"])
         if in_a_row and in_a_row >= run.config.optimizer.max_skipped:
             raise UserError(_describe_skipped(run.config.optimizer, in_a_row, step))
@@ -242,8 +249,8 @@ def _finish(run: Run, batch: TrainBatch) -> None:
             folders.replace_text(run.workdir / "summary.json", json.dumps(summary, indent=1) + "\n")
         except OSError as error:
             raise UserError(
-                f"'{run.workdir / 'summary.json'}' cannot be written ({error.strerror}): make room, and run the same "
-                "command again."
+                f"'{run.shown(run.workdir / 'summary.json')}' cannot be written ({error.strerror}): make room, and run "
+                "the same command again."
             ) from error
         run.times.keep()
     if scores:
@@ -257,10 +264,11 @@ def _finish(run: Run, batch: TrainBatch) -> None:
                 say(f"{score} {describe_score(score, before)} before, {describe_score(score, scores[score])} after")
     peaks = describe_peak_memory(summary["peak_rss_gib"], device)
     say(f"finished {step} steps in {summary['seconds']:.0f} s, {peaks}")
-    say(describe_times(run.times.summary()))
+    for line in filter(None, (describe_times(run.times.summary()), run.slowest.describe())):
+        say(line)
     say(f"checkpoint {run.checkpoints.path(step)}")
     if picture is not None:
-        say(f"picture    {picture}")
+        say(f"picture    {run.shown(picture)}")
 
 
 def _summarize_scores(results: Mapping[str, Any], after: Mapping[str, float]) -> dict[str, Any]:

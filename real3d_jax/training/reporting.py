@@ -59,7 +59,7 @@ class Reporter:
           step: its number.
           metrics: its metrics.
           ready: when the step was over, by `time.monotonic`; they may be taken any time later.
-          extra: gives numbers that are written with the means, as they are.
+          extra: gives numbers that are written with the means, as they are; called on all hosts.
         """
         for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)

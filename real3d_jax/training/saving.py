@@ -34,6 +34,8 @@ def note_saved(run: Run) -> None:
         run.checkpoints.check()
     for step, seconds in run.checkpoints.written():
         run.reporter.scalars(step, {SAVED: step, "written_seconds": seconds})
+        if run.mirror is not None:
+            run.mirror.soon()  # so that the metrics of the steps before it are where it is
 
 
 def note_quarantined(run: Run, step: int, known: set[str]) -> None:
@@ -41,7 +43,7 @@ def note_quarantined(run: Run, step: int, known: set[str]) -> None:
     if not hosts.is_first():
         return
     for entry in run.quarantine.entries(known):
-        say(f"warning: {entry['reason']} Training goes on without it ({run.quarantine.folder}).")
+        say(f"warning: {entry['reason']} Training goes on without it ({run.quarantine.shown}).")
         run.reporter.scalars(step, {"quarantined": len(known)})
 
 

@@ -22,16 +22,19 @@ from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
-from real3d_jax.runtime import compiler_options, folders, hosts, watch
+from real3d_jax.runtime import compiler_options, folders, hosts, stores, watch
 from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.console import say, timed
+from real3d_jax.runtime.mirror import Mirror
 from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.growth import check_same_growth, grow, growth
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
 from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
 from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
+from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.state import TrainState
 from real3d_jax.training.step import train_step
 from real3d_jax.training.times import Times
@@ -46,7 +49,8 @@ class Run:
 
     Attributes:
       config: its configuration.
-      workdir: its folder.
+      workdir: its folder on this machine; checkpoints may be elsewhere.
+      mirror: of that folder in an object store, if the run has its folder there.
       mesh: its devices.
       state: replaced by every step.
       put_fn: a batch that this host has read to one on the mesh, with the objects drawn that are streamed.
@@ -60,6 +64,7 @@ class Run:
       reporter: of metrics.
       quarantine: records that it goes on without.
       times: where its time goes.
+      slowest: which process the others wait for.
       fingerprint: of the data, as JSON.
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
@@ -69,6 +74,7 @@ class Run:
 
     config: Config
     workdir: Path
+    mirror: Mirror | None
     mesh: Mesh
     state: TrainState
     put_fn: Callable[[TrainBatch], TrainBatch]
@@ -86,6 +92,7 @@ class Run:
     results: dict[str, Any]
     best_psnr: float
     started: float
+    slowest: Slowest = dataclasses.field(default_factory=Slowest)
     last_saved: float = dataclasses.field(default_factory=time.monotonic)
 
     def saved(self) -> None:
@@ -96,6 +103,10 @@ class Run:
         """Whether it is time for a checkpoint by the clock of the first process; to be asked by all."""
         minutes = self.config.schedule.checkpoint_minutes
         return bool(minutes) and hosts.from_process(0, time.monotonic() - self.last_saved > 60 * minutes)
+
+    def shown(self, path: Path) -> Folder:
+        """A path in the workdir, for messages."""
+        return path if self.mirror is None else self.mirror.shown(path)
 
     def seconds(self) -> float:
         """Spent on the run so far, earlier tries included."""
@@ -111,7 +122,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def prepared(config: Config, workdir: Path) -> Iterator[Run]:
+def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
     """Makes a run ready: data, model, state (a new one or the workdir's latest), and the compiled step.
 
     What can be refused at once is refused before anything is read or computed. On leaving, checkpoints are written to
@@ -129,11 +140,16 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         model = make_model(config.model, config.compute)
         check_position_start(config.position_start)
         optimizer = make_optimizer(config.optimizer, config.schedule.steps)
+        workdir = stores.place(workdir)
         prepare_workdir(workdir)
+        mirror = stack.enter_context(Mirror(workdir, shared=("quarantine",))) if stores.is_address(workdir) else None
+        folder = workdir if mirror is None else mirror.folder
         checkpoints = Checkpoints(workdir, config.schedule.keep)
         stack.callback(checkpoints.close)
         stack.push(watch.current().told)  # before the checkpoints are closed, which waits for the other processes
-        config = _check_and_write_config(config, workdir, checkpoints)
+        if mirror is not None:
+            stack.callback(mirror.copy)  # `told` may end this process
+        config = _check_and_write_config(config, folder, checkpoints)
 
         say(describe_devices(layout, config.mesh.fsdp, float(times)))
         _prepare_data(config)
@@ -144,7 +160,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         frozen = _load_frozen(config, mesh)
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
         if restored is None:
-            state, results = initial_state(config, model, optimizer, mesh, workdir), {}
+            state, results = initial_state(config, model, optimizer, mesh, folder), {}
             start_from = config.init_from or f"random parameters with {config.position_start} positions"
             say(f"start      from {start_from}, in {workdir}")
         else:
@@ -155,9 +171,13 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
         say(describe_parameters(state))
 
         start = int(state.step)
-        quarantine = Quarantine.of(workdir.resolve() / "quarantine", limit=config.data.max_quarantined)
+        quarantine = Quarantine.of(
+            folder.resolve() / "quarantine",
+            limit=config.data.max_quarantined,
+            shown=str(stores.absolute(workdir) / "quarantine"),
+        )
         if quarantine.names:
-            say(f"quarantine {len(quarantine.names)} records are left out, listed in '{quarantine.folder}'")
+            say(f"quarantine {len(quarantine.names)} records are left out, listed in '{quarantine.shown}'")
         batches = pipeline.train_batches(
             config,
             start_step=start,
@@ -174,11 +194,12 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             optimizer=optimizer,
             micro_batches=layout.micro_batches,
         )
-        reporter = Reporter(workdir, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
+        reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
         yield Run(
             config=config,
-            workdir=workdir,
+            workdir=folder,
+            mirror=mirror,
             mesh=mesh,
             state=state,
             put_fn=_make_put(config, mesh),
@@ -196,7 +217,7 @@ def prepared(config: Config, workdir: Path) -> Iterator[Run]:
             checkpoints=checkpoints,
             reporter=reporter,
             quarantine=quarantine,
-            times=Times(workdir if hosts.is_first() else None, results.get("productive_seconds", 0.0)),
+            times=Times(folder if hosts.is_first() else None, results.get("productive_seconds", 0.0)),
             fingerprint=fingerprint,
             results=results,
             best_psnr=checkpoints.best_psnr(),
@@ -256,7 +277,7 @@ def _prepare_data(config: Config) -> None:
     hosts.gather(None)
 
 
-def _check_same_data(saved: Any, current: Any, workdir: Path) -> None:
+def _check_same_data(saved: Any, current: Any, workdir: Folder) -> None:
     if not pipeline.is_fingerprint_of(saved, current):
         raise UserError(
             f"The workdir '{workdir}' was trained on other data or batches than the config names now: use another "

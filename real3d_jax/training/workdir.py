@@ -3,24 +3,27 @@
 import json
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from real3d_jax.checkpoints.run_folder import BEST, LATEST
 from real3d_jax.config.files import differences as config_differences
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import folders
+from real3d_jax.runtime import folders, stores
+from real3d_jax.runtime.stores import Folder
 
 UNREADABLE = "unreadable"
 SAVED = "saved_step"  # in a line of metrics.jsonl: a checkpoint was written
 
 
-def prepare_workdir(workdir: Path) -> None:
+def prepare_workdir(workdir: Folder) -> None:
     """Makes the folder and writes a file in it, so that a run fails at its start and not at its first checkpoint.
 
     Raises:
-      UserError: the folder cannot be made or written, or is no folder but an address.
+      UserError: the folder cannot be made or written, or is an address but of gs://.
     """
+    if stores.is_address(workdir):
+        stores.check_writable(stores.place(workdir))
+        return
     folders.check_local(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -33,7 +36,7 @@ def prepare_workdir(workdir: Path) -> None:
         ) from error
 
 
-def check_no_history(workdir: Path) -> None:
+def check_no_history(workdir: Folder) -> None:
     """Refuses to begin a run where one has left more than its first steps, but no checkpoint to go on from.
 
     Raises:
@@ -61,11 +64,11 @@ def check_no_history(workdir: Path) -> None:
         )
 
 
-def _saved_step(metrics: Path) -> int | None:
+def _saved_step(metrics: Folder) -> int | None:
     """The last step of which `metrics.jsonl` says that it was saved."""
     found = None
     if metrics.exists():
-        for line in metrics.read_text(errors="replace").splitlines():
+        for line in metrics.read_bytes().decode(errors="replace").splitlines():
             if f'"{SAVED}"' in line:
                 try:
                     found = int(json.loads(line)[SAVED])
@@ -74,7 +77,7 @@ def _saved_step(metrics: Path) -> int | None:
     return found
 
 
-def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir: Path) -> list[str]:
+def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir: Folder) -> list[str]:
     """Compares the configuration of a workdir with the one that is to go on in it.
 
     Returns:

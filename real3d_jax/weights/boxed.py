@@ -7,7 +7,9 @@ from pathlib import Path
 from real3d_jax.config.model import ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.runtime import stores
 from real3d_jax.runtime.folders import check_local
+from real3d_jax.runtime.stores import Folder
 from real3d_jax.weights.converted import is_converted
 
 MINI = "mini"
@@ -44,11 +46,13 @@ def default_checkpoint(model: ModelConfig) -> Path:
     return Path(MINI)
 
 
-def find_checkpoint(path: str | os.PathLike) -> Path:
+def find_checkpoint(path: str | os.PathLike) -> Folder:
     """`path`, or the folder of boxed weights that it names.
 
     Raises:
-      UserError: as of `boxed`, or it is an address of an object store.
+      UserError: as of `boxed`, or it is an address of an object store other than gs://.
     """
+    if stores.is_address(path):
+        return stores.place(path)
     check_local(path)
     return boxed(str(path)) if is_boxed(path) else Path(path)

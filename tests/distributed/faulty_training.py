@@ -3,6 +3,7 @@
 `faulty_training.py FAULT PROCESS STEP WORDS...`, the words as of the command. The fault occurs on process PROCESS (-1:
 on all) as the batch of step STEP is read, or where its name says. The training step is one that compiles in no time,
 moves the parameters by what it sees of all devices' examples, and draws nothing; the rest of the run is the real one.
+The fault `true_step` is none, and leaves the step as it is.
 """
 
 import os
@@ -40,6 +41,8 @@ def plant(fault, here, at):
                     time.sleep(1000)
                 if fault == "killed":
                     os.kill(os.getpid(), signal.SIGKILL)
+            if fault == "slow":
+                time.sleep(0.3)
             yield batch
 
     def cannot(*_, **__):
@@ -71,7 +74,7 @@ def simplify():
     import jax
     import jax.numpy as jnp
 
-    from real3d_jax.training import loop, startup
+    from real3d_jax.training import startup
     from real3d_jax.training.state import apply_gradients
 
     def step(state, batch, frozen, key, *, optimizer, **_):
@@ -82,11 +85,18 @@ def simplify():
 
     startup.train_step = step
     startup._load_frozen = lambda config, mesh: None
+    draw_nothing()
+
+
+def draw_nothing():
+    """Drawing takes long to compile."""
+    from real3d_jax.training import loop
+
     loop._draw = lambda run, step, batch: run.workdir
 
 
 fault, process, step, *words = sys.argv[1:]
-simplify()
+draw_nothing() if fault == "true_step" else simplify()
 sys.argv = ["train.py", *words]
 plant(fault, process in ("-1", os.environ.get("JAX_PROCESS_ID", "0")), int(step))
 cli.run(command.main)

@@ -57,6 +57,14 @@ def test_a_killed_process_is_named(tmp_path):
     assert re.search(r"error: Process 1 of 2.* gives no sign of life since 5 s", texts[0])
 
 
+def test_a_first_process_that_is_killed_is_named_by_the_others(tmp_path):
+    began = time.monotonic()
+    codes, texts = run(tmp_path, "killed", 0)
+    assert codes == [-signal.SIGKILL, 1] and time.monotonic() - began < 60
+    (sentence,) = re.findall(r"error: Process 0 of 2 .*", texts[1])
+    assert re.search(r"^error: Process 0 of 2 \(.+\) has ended without a word; it was killed", sentence)
+
+
 @pytest.mark.slow
 def test_a_defect_keeps_its_traceback_where_it_occurred(tmp_path):
     codes, texts = run(tmp_path, "defect")

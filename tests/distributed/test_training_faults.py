@@ -1,5 +1,6 @@
 """Training by two processes meets faults for real: it ends as one, keeps what was saved, and goes on from there."""
 
+import importlib.util
 import json
 import random
 import re
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from real3d_jax.checkpoints.checksums import verify
-from real3d_jax.checkpoints.run_folder import load_params
+from real3d_jax.checkpoints.run_folder import COMMITTED, load_params
+from real3d_jax.runtime import stores
+from tests.buckets import playing
 from tests.distributed.processes import ended, start
 
 pytestmark = pytest.mark.slow
@@ -81,6 +84,19 @@ def test_one_of_two_is_killed_and_two_go_on_from_the_checkpoint(folder):
     check_goes_on(folder, "killed")
 
 
+def test_the_slowest_process_is_named(folder):
+    codes, texts = run(folder, "slow", 1, 0, "--config.schedule.log_every=4", workdir="slow")
+    assert codes == [0, 0]
+    line = re.search(r"^slowest    process 1 of 2 \(.+\), in (\d+)% of the steps: ([\d.]+) s ", texts[0], re.M)
+    assert line is not None and int(line[1]) >= 75 and float(line[2]) >= 0.2
+    metrics = [json.loads(text) for text in (folder / "slow" / "metrics.jsonl").read_text().splitlines()]
+    told = [line for line in metrics if "slowest_process" in line]
+    assert [line["step"] for line in told] == [4, 8]
+    for line in told:
+        assert line["slowest_process"] == 1 and line["slowest_share"] >= 0.75
+        assert line["slowest_work_seconds"] >= 0.2
+
+
 def test_a_reader_that_is_stuck_is_named(folder):
     codes, texts = run(folder, "stuck", 1, 6, "--stall_minutes=0.2", workdir="stuck")
     assert codes == [1, 1]
@@ -143,3 +159,38 @@ def test_random_kills_lose_nothing_that_was_saved(folder, count):
         assert max(kept, default=0) >= latest
     if 0 < max(kept, default=0) < 8:
         check_goes_on(folder, workdir.name, count=count)
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    """A bucket that holds the data of the runs."""
+    if importlib.util.find_spec("gcsfs") is None:
+        pytest.skip("needs gcsfs")
+    with playing() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        bucket = stores.place("gs://bucket")
+        for name in stores.files_below(folder / "data"):
+            stores.upload(folder / "data" / name, bucket / "data" / name)
+        yield bucket
+
+
+def test_two_processes_train_in_a_bucket_lose_one_and_go_on(folder, store):
+    """Data, checkpoints and metrics are in the bucket alone; what a kill leaves there is no checkpoint."""
+    words = ("--config.data.root=gs://bucket/data", "--lost_seconds=15")
+    codes, texts = run(folder, "kills", 0, 6, *words, workdir="gs://bucket/run")
+    assert -signal.SIGKILL in codes, texts
+    left = {name.split("/")[1] for name in stores.files_below(store / "run") if name.startswith("checkpoints/")}
+    assert "6" in left and not (store / "run" / "checkpoints" / "6" / COMMITTED).exists()
+    codes, texts = run(folder, "none", -1, 0, *words, workdir="gs://bucket/run")
+    assert codes == [0, 0], texts
+    assert "resumed after step 4, in gs://bucket/run" in texts[0]
+    for step in (6, 8):
+        verify(store / "run" / "checkpoints" / str(step))
+    for (step, loss), (other, expected) in zip(losses(store / "run"), losses(folder / "unbroken"), strict=True):
+        assert step == other and abs(loss - expected) < 1e-6
+    ours, theirs = load_params("gs://bucket/run"), load_params(folder / "unbroken")
+    for name in theirs:
+        np.testing.assert_allclose(_flat(ours[name]), _flat(theirs[name]), rtol=1e-6, atol=1e-7)
+    assert json.loads((store / "run" / "summary.json").read_text())["steps"] == 8
+    assert not (folder / "gs:").exists()

@@ -25,3 +25,10 @@ def test_results_go_beside_a_run_or_into_runs(tmp_path, monkeypatch, source, exp
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "run" / "model.ckpt").touch()
     assert default_out(Path(source), "set") == Path(expected)
+
+
+def test_results_of_a_run_in_a_bucket_go_into_a_folder_of_this_machine():
+    """Path has cut the address, as it does on the command line."""
+    for checkpoint in ("gs://bucket/a/real3d", "gs://bucket/a/real3d/checkpoints"):
+        assert default_out(Path(checkpoint), "co3d") == Path("runs/real3d/evaluation/co3d")
+    assert default_out(Path("gs://bucket/real3d/best"), "co3d") == Path("runs/real3d/evaluation/co3d_best")

@@ -8,7 +8,7 @@ import pytest
 from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import folders
+from real3d_jax.runtime import folders, stores
 from real3d_jax.training.workdir import prepare_workdir
 from real3d_jax.weights.boxed import find_checkpoint
 
@@ -74,7 +74,14 @@ def test_damaged_json_is_told_with_its_remedy(tmp_path):
         folders.read_json(path, remedy="throw it away")
 
 
-@pytest.mark.parametrize("address", ["gs://bucket/run", "s3://bucket/run", Path("gs://bucket/run")])
+def test_a_single_file_is_not_written_to_a_bucket(bucket):
+    for write in (folders.replace_text, lambda path, text: folders.begin(path, {}, made="prepared")):
+        for address in (bucket / "run", stores.place(Path(str(bucket)) / "run")):
+            with pytest.raises(UserError, match=r"gs://.*is the address of an object store.*mount the bucket"):
+                write(address / "plan.json", "")
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/run", "az://bucket/run", Path("s3://bucket/run")])
 def test_an_address_of_an_object_store_is_refused_wherever_it_is_given(tmp_path, monkeypatch, address):
     monkeypatch.chdir(tmp_path)
     places = [

@@ -10,6 +10,7 @@ from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.procedural.source import procedural_single, procedural_views
 from real3d_jax.data.records import Source
 from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.runtime import stores
 
 KINDS = ("procedural_views", "procedural_single", "photographs")
 
@@ -62,4 +63,10 @@ def prepare_embedded(config: DataConfig, *, progress: bool = True) -> None:
       UserError: a folder holds data made with other settings, or cannot be written.
     """
     for source in config.embedded.values():
-        prepare(dataset_path(config.root, source.path), source, progress=progress)
+        folder = dataset_path(config.root, source.path)
+        if stores.is_address(folder) and not record_writer.is_complete(folder):
+            raise UserError(
+                f"There is no data set at '{folder}', and embedded data are made on a disk: set config.data.root to a "
+                "folder, or make them there and copy it to the bucket (`gcloud storage cp -r`)."
+            )
+        prepare(folder, source, progress=progress)

@@ -1,0 +1,96 @@
+"""How one process of several judges the others by what they tell: who is lost, who has failed, who says why."""
+
+import json
+import types
+
+import pytest
+
+from real3d_jax.runtime import hosts, watch
+
+
+class _EndedError(BaseException):
+    """In the place of the process' end."""
+
+
+class _Service:
+    """JAX's coordination service, in one process."""
+
+    def __init__(self):
+        self.values = {}
+
+    def key_value_set(self, key, value, allow_overwrite=False):
+        assert allow_overwrite or key not in self.values
+        self.values[key] = value
+
+    def key_value_dir_get(self, prefix):
+        return [(key, value) for key, value in self.values.items() if key.startswith(prefix)]
+
+
+@pytest.fixture
+def others(monkeypatch):
+    """The first of three processes: `turn(seconds)` lets it look, while processes 1 and 2 may `live` or `fail`."""
+    service, clock = _Service(), types.SimpleNamespace(now=0.0)
+    monkeypatch.setattr(watch.jax, "process_count", lambda: 3)
+    monkeypatch.setattr(watch.jax, "process_index", lambda: 0)
+    monkeypatch.setattr(hosts, "is_alone", lambda: False)
+    monkeypatch.setattr(hosts, "client", lambda: service)
+    monkeypatch.setattr(watch, "time", types.SimpleNamespace(monotonic=lambda: clock.now, sleep=lambda s: None))
+    monkeypatch.setattr(watch, "_GRACE", 0.0)
+
+    def end(code):
+        raise _EndedError(code)
+
+    monkeypatch.setattr(watch.os, "_exit", end)
+
+    def live(number):
+        count = json.loads(service.values.get(f"{watch._ALIVE}/{number}", '{"count": 0}'))["count"] + 1
+        state = {"count": count, "doing": watch.WAITING, "host": f"node-{number}"}
+        service.values[f"{watch._ALIVE}/{number}"] = json.dumps(state)
+
+    def fail(number, message, code=2):
+        failure = {"process": number, "host": f"node-{number}", "message": message, "code": code}
+        service.values[f"{watch._FAILED}/{number}"] = json.dumps(failure | {"stacks": False, "lost": None})
+
+    def turns(watcher, seconds, living):
+        for _ in range(round(seconds)):
+            clock.now += 1.0
+            for number in living:
+                live(number)
+            watcher._look_once()
+
+    for number in (1, 2):
+        live(number)
+    return types.SimpleNamespace(fail=fail, turns=turns)
+
+
+@pytest.mark.parametrize("lost_seconds", [5.0, watch._WORDS, 600.0])
+def test_who_fails_without_a_word_is_not_taken_for_lost_while_words_are_waited_for(others, capsys, lost_seconds):
+    """However long the two waits are: the process that failed has left, and gives no sign of life any more."""
+    watcher = watch.Watch(lost_seconds=lost_seconds)
+    others.turns(watcher, 3, living=[1, 2])
+    others.fail(1, "")
+    others.turns(watcher, watch._WORDS - 1, living=[2])
+    assert not capsys.readouterr().err
+    with pytest.raises(_EndedError, match=r"^2$"):
+        others.turns(watcher, 5, living=[2])
+    told = capsys.readouterr().err
+    assert told == "error: Process 1 of 3 (node-1): It has ended with code 2 and without a word.\n"
+
+
+def test_the_words_of_another_process_are_told_at_once(others, capsys):
+    watcher = watch.Watch()
+    others.fail(1, "")
+    others.turns(watcher, 5, living=[2])
+    others.fail(2, "This is wrong: mend it.")
+    with pytest.raises(_EndedError, match=r"^2$"):
+        others.turns(watcher, 1, living=[])
+    assert capsys.readouterr().err == "error: Process 2 of 3 (node-2): This is wrong: mend it.\n"
+
+
+def test_who_is_lost_while_words_are_waited_for_is_named(others, capsys):
+    watcher = watch.Watch(lost_seconds=20.0)
+    others.turns(watcher, 1, living=[1, 2])
+    others.fail(1, "")
+    with pytest.raises(_EndedError, match=r"^1$"):
+        others.turns(watcher, 25, living=[])
+    assert "error: Process 2 of 3 (node-2) gives no sign of life since 20 s" in capsys.readouterr().err
