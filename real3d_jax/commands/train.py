@@ -12,6 +12,7 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import watch
+from real3d_jax.runtime.compile_cache import keep_programs
 
 
 def main() -> int:
@@ -54,6 +55,7 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
 
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
+    keep_programs()
     try:
         return train(config, arguments.workdir or Path("runs") / config.name, profile=arguments.profile)
     except MissingDataError as error:

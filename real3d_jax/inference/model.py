@@ -33,6 +33,7 @@ from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepar
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.models.presets import PRESETS
+from real3d_jax.runtime.compile_cache import keep_programs
 from real3d_jax.weights.boxed import MINI
 from real3d_jax.weights.published import PUBLISHED
 
@@ -74,6 +75,7 @@ def load(
       UserError: there is no such model, it cannot be read or downloaded, it is of another size than the variant, or a
         number is out of range.
     """
+    keep_programs(tell=False)
     found = find_model(os.fspath(source), ema=ema)
     name = variant or _variant(found)
     config = as_trained(found, config_files.load_as(ReconstructionConfig, f"reconstruct:{name}"))
