@@ -126,11 +126,11 @@ def describe(config: Config, checked: Checked) -> Iterator[str]:
     count = len(topology.devices)
     of_chip = f", {topology.devices_a_chip} of each chip" if topology.devices_a_chip > 1 else ""
     room = f" of {topology.memory_gib:g} GiB" if topology.memory_gib else ""
-    yield f"model        {program.parameters:,} parameters, {program.state_bytes / _GIB:.2f} GiB of state a device"
+    yield f"model        {program.parameters:,} parameters, {program.state_bytes / _GIB:.3g} GiB of state a device"
     device = "an NVIDIA GPU" if topology.platform == "cuda" else topology.devices[0].device_kind
     yield f"topology     {topology.name}: {count} x {device}{room}{of_chip}"
     if topology.devices_a_chip > 1:
-        yield "             (libtpu without a TPU takes a chip's cores for devices; a real chip is one, with all memory)"
+        yield "             (libtpu without a TPU takes a chip's cores for devices; a real chip is one device)"
     kinds = (("synthetic", layout.synthetic), ("real", layout.real))
     rows = " + ".join(f"{share.rows // count} {kind}" for kind, share in kinds if share.rows)
     yield f"batch        {rows} a device, in {layout.micro_batches} micro-batches; {layout.work:.0%} of it counts"

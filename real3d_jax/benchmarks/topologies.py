@@ -55,9 +55,9 @@ def find(name: str) -> Topology:
       UserError: there is no such topology, or libtpu is missing.
     """
     kind, _, sizes = name.partition(":")
-    jax.config.update("jax_platforms", "cpu")
     count = "1" if name == "cuda" else sizes
     if kind in ("cpu", "cuda") and re.fullmatch(r"[1-9]\d{0,3}", count) and int(count) <= _MOST_CPUS:
+        jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", int(count))
         return Topology(name, kind, jax.devices(), None)
     if kind in _CHIPS and re.fullmatch(r"[1-9]\d*(x[1-9]\d*)+", sizes):
@@ -74,6 +74,7 @@ def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
         raise UserError(
             f"--topology {name} is compiled by libtpu, which is not installed: run `pip install 'jax[tpu]'`."
         )
+    jax.config.update("jax_platforms", "cpu")
     for variable, value in _NO_TPU.items():
         os.environ.setdefault(variable, value)
     try:
