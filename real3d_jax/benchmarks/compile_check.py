@@ -144,10 +144,9 @@ def describe(config: Config, checked: Checked) -> Iterator[str]:
         yield "exchanged    nothing"
     if checked.tflop is not None:
         yield f"work         {checked.tflop:.3g} TFLOP a device, what stands in a loop counted once"
-    yield (
-        f"{'lowered' if topology.platform == 'cuda' else 'compiled'}     in {checked.seconds:.0f} s of the processor, "
-        f"{checked.wall_seconds:.0f} s on the clock{', compiled before' * checked.found}"
-    )
+    done = "lowered" if topology.platform == "cuda" else "compiled"
+    before = ", compiled before" if checked.found else ""
+    yield f"{done:13}in {checked.seconds:.0f} s of the processor, {checked.wall_seconds:.0f} s on the clock{before}"
     if topology.platform == "cuda":
         yield "not known    memory, speed, and whether XLA and cuDNN take it: that needs a GPU"
     if not checked.fits:
