@@ -16,7 +16,9 @@ from real3d_jax.runtime.compile_cache import counting_found
 
 _GIB, _MIB = 2**30, 2**20
 _UNITS = {"K": 2**10, "M": _MIB, "G": _GIB, "T": 2**40}
-_FULL = re.compile(r"Used ([\d.]+)([KMGT]) of ([\d.]+)([KMGT]) hbm")
+# What libtpu says of a program that does not fit: all that it would take, or what the temporaries alone would.
+_REFUSED = "Ran out of memory"
+_SIZES = re.compile(r"([\d.]+)([KMGT])(?: of |\) exceeds available HBM \()([\d.]+)([KMGT])")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Checked:
       program: the step.
       topology: what it was compiled for.
       memory: None where the compiler refused it, or was not asked.
-      used_gib: of a device's memory, as far as it is known.
+      refusal: the compiler's sentence, where it found too little memory.
+      used_gib: of a device's memory, as far as it is known; at least so much where it was refused.
       room_gib: of a device; None where that is no property of the topology.
       exchanges: among the devices.
       tflop: of each device, as the compiler counts: what stands in a loop counts once. None where it does not tell.
@@ -61,6 +64,7 @@ class Checked:
     program: StepProgram
     topology: Topology
     memory: Memory | None
+    refusal: str
     used_gib: float | None
     room_gib: float | None
     exchanges: list[Exchange]
@@ -72,6 +76,8 @@ class Checked:
     @property
     def fits(self) -> bool:
         """Whether the step fits into the memory; True where nobody knows."""
+        if self.refusal:
+            return False
         return self.used_gib is None or self.room_gib is None or self.used_gib <= self.room_gib
 
 
@@ -85,16 +91,17 @@ def check(config: Config, topology: Topology) -> Checked:
     if topology.platform == "cuda":
         return _lowered_for_cuda(config, topology, started, clock)
     program = trace_step(config, topology)
-    memory, exchanges, tflop, used, room = None, [], None, None, topology.memory_gib
+    memory, refusal, exchanges, tflop, used, room = None, "", [], None, None, topology.memory_gib
     lowered = program.traced.lower()
     try:
         with counting_found() as kept:
             compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
-        refused = _FULL.search(str(error))
-        if refused is None:
+        if _REFUSED not in str(error):
             raise
-        used, room = (float(refused[i]) * _UNITS[refused[i + 1]] / _GIB for i in (1, 3))
+        refusal = str(error).partition("HLO module")[0].strip()
+        if sizes := _SIZES.search(refusal):
+            used, room = (float(sizes[i]) * _UNITS[sizes[i + 1]] / _GIB for i in (1, 3))
     else:
         found = compiled.memory_analysis()
         memory = Memory(
@@ -107,7 +114,9 @@ def check(config: Config, topology: Topology) -> Checked:
         tflop = (compiled.cost_analysis() or {}).get("flops", 0.0) / 1e12
         used = memory.together / _GIB
     seconds, wall = time.process_time() - started, time.monotonic() - clock
-    return Checked(program, topology, memory, used, room, exchanges, tflop, seconds, wall, kept.count > 0)
+    return Checked(
+        program, topology, memory, refusal, used, room, exchanges, tflop, seconds, wall, found=kept.count > 0
+    )
 
 
 def _lowered_for_cuda(config: Config, topology: Topology, started: float, clock: float) -> Checked:
@@ -117,7 +126,7 @@ def _lowered_for_cuda(config: Config, topology: Topology, started: float, clock:
         program = trace_step(config, topology)
         program.traced.lower(lowering_platforms=("cuda",)).as_text()
     seconds, wall = time.process_time() - started, time.monotonic() - clock
-    return Checked(program, topology, None, None, None, [], None, seconds, wall)
+    return Checked(program, topology, None, "", None, None, [], None, seconds, wall)
 
 
 def describe(config: Config, checked: Checked) -> Iterator[str]:
@@ -157,6 +166,8 @@ def _describe_memory(checked: Checked) -> Iterator[str]:
     if memory := checked.memory:
         for name in ("arguments", "outputs", "temporaries", "code"):
             yield f"memory       {getattr(memory, name) / _GIB:8.3f} GiB {name}"
+    if checked.refusal:
+        yield f"refused      {checked.refusal}"
     if checked.used_gib is None:
         return
     if checked.room_gib is None:
@@ -164,7 +175,8 @@ def _describe_memory(checked: Checked) -> Iterator[str]:
         return
     spare = checked.room_gib - checked.used_gib
     verdict = f"fits, {spare:.2f} GiB to spare" if spare >= 0 else f"does not fit, {-spare:.2f} GiB too much"
-    yield f"memory       {checked.used_gib:8.3f} GiB together, of {checked.room_gib:g}: {verdict}"
+    least = "at least " * bool(checked.refusal)
+    yield f"memory       {checked.used_gib:8.3f} GiB {least}together, of {checked.room_gib:g}: {verdict}"
 
 
 def _hints(config: Config, devices: int) -> Iterator[str]:

@@ -84,7 +84,7 @@ def counting_found() -> Iterator[Found]:
 def _processor() -> str:
     """A name for this kind of processor: a program for one can crash on another that shares the folder with it.
 
-    JAX's hash does not tell them apart.
+    JAX's hash is not made to tell them apart.
     """
     told = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part")
     try:

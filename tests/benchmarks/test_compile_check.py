@@ -50,7 +50,9 @@ def checked(config, memory=None, *, used=None, room=16.0, **changes):
     topology = Topology("v5e:2x4", "tpu", jax.devices()[:1] * 8, 16.0)
     program = StepProgram(None, layout, 5 * GIB, 418_685_036)
     exchanges = by_kind(collectives(HLO))
-    return dataclasses.replace(Checked(program, topology, memory, used, room, exchanges, 1.5, 600.0, 1200.0), **changes)
+    return dataclasses.replace(
+        Checked(program, topology, memory, "", used, room, exchanges, 1.5, 600.0, 1200.0), **changes
+    )
 
 
 def test_collectives_of_a_kind_are_summed():
@@ -74,11 +76,17 @@ def test_what_fits(config):
     assert "compiled     in 600 s of the processor, 1200 s on the clock" in lines
 
 
-def test_what_does_not_fit_is_told_with_the_keys_that_help(config, monkeypatch):
-    refusal = "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 20.25G of 15.75G hbm. Exceeded ..."
-
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 20.25G of 15.75G hbm. Exceeded ...",
+        "RESOURCE_EXHAUSTED: E1000: CompileTimeHbmOom: Ran out of memory on HBM, the total memory required for HLO "
+        "temporaries (20.25G) exceeds available HBM (15.75G).",
+    ],
+)
+def test_what_does_not_fit_is_told_with_the_keys_that_help(refusal, config, monkeypatch):
     def compile_():
-        raise jax.errors.JaxRuntimeError(refusal)
+        raise jax.errors.JaxRuntimeError(f"{refusal} HLO module: jit_step.\nSee https://openxla.org")
 
     lowered = SimpleNamespace(compile=compile_)
     program = dataclasses.replace(checked(config).program, traced=SimpleNamespace(lower=lambda: lowered))
@@ -87,7 +95,8 @@ def test_what_does_not_fit_is_told_with_the_keys_that_help(config, monkeypatch):
     found = compile_check.check(config, checked(config).topology)
     assert not found.fits
     lines = list(describe(config, found))
-    assert "memory         20.250 GiB together, of 15.75: does not fit, 4.50 GiB too much" in lines
+    assert "memory         20.250 GiB at least together, of 15.75: does not fit, 4.50 GiB too much" in lines
+    assert f"refused      {refusal}" in lines
     tried = [line.split()[1].rstrip(",") for line in lines if line.startswith("try ")]
     assert tried == [
         "--config.batch.micro_batches=0",
@@ -96,6 +105,12 @@ def test_what_does_not_fit_is_told_with_the_keys_that_help(config, monkeypatch):
         "--config.render.rays_per_chunk=2048",
     ]
     config_files.load("real3d:embedded", tried)  # such keys there are
+
+
+def test_a_refusal_in_other_words_is_one(config):
+    found = checked(config, refusal="RESOURCE_EXHAUSTED: Ran out of memory.", used=None)
+    assert not found.fits
+    assert "refused      RESOURCE_EXHAUSTED: Ran out of memory." in list(describe(config, found))
 
 
 def test_other_errors_of_the_compiler_are_not_taken_for_it(config, monkeypatch):
