@@ -85,8 +85,7 @@ def trace_step(config: Config, topology: Topology) -> StepProgram:
 
 def _batch(config: Config, layout: BatchLayout, mesh: Mesh) -> TrainBatch:
     """Shapes of the rows of a step."""
-    shares = {"synthetic": layout.synthetic, "real": layout.real}
-    one = BatchConfig(**{name: min(share.rows, 1) for name, share in shares.items()}, micro_batches=1)
+    one = BatchConfig(min(layout.synthetic.rows, 1), min(layout.real.rows, 1), micro_batches=1)
     batch = jax.eval_shape(lambda: random_batch(dataclasses.replace(config, batch=one)))
 
     def rows_of(part: Any, share: Share) -> Any:

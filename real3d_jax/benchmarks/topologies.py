@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 from jax.experimental import topologies
@@ -33,14 +34,14 @@ class Topology:
     Attributes:
       name: as it was asked for.
       platform: 'tpu', 'cpu' or 'cuda'.
-      devices: to lay arrays out on; CPUs stand in for those of 'cuda'.
+      devices: JAX's, to lay arrays out on; CPUs stand in for those of 'cuda'.
       memory_gib: of each device; None where that is no property of the topology.
       devices_a_chip: 2 for v4, whose cores libtpu takes for devices where it has no TPU. A real one has one a chip.
     """
 
     name: str
     platform: str
-    devices: Sequence[jax.Device]
+    devices: Sequence[Any]
     memory_gib: float | None
     devices_a_chip: int = 1
 

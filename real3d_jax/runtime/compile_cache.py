@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import jax
@@ -43,7 +44,8 @@ def keep_programs(*, tell: bool = True) -> None:
     Args:
       tell: says how many programs are kept, and where.
     """
-    if not jax.config.jax_enable_compilation_cache or jax.config.jax_compilation_cache_dir is not None:
+    config: Any = jax.config
+    if not config.jax_enable_compilation_cache or config.jax_compilation_cache_dir is not None:
         return
     folder = cache_folder() / _FOLDER / _processor()
     reason = next(filter(None, hosts.gather(_made_ready(folder))), None) or _unshared(folder)

@@ -22,7 +22,7 @@ from real3d_jax.errors import UserError
 _MIN_SPLIT = 2**16  # smaller arrays are repeated: gathering them would cost more than they weigh
 
 
-def make_mesh(config: MeshConfig, devices: int | Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(config: MeshConfig, devices: int | Sequence[Any] | None = None) -> Mesh:
     """The mesh over all devices of all hosts, over the first `devices`, or over those given.
 
     Raises:
