@@ -17,6 +17,7 @@ from pathlib import Path
 from real3d_jax.ablation.rows import SIZES, read_rows
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import cli
+from real3d_jax.runtime.compile_cache import keep_programs
 
 
 def main() -> int:
@@ -70,6 +71,7 @@ def main() -> int:
         seeds=arguments.seeds,
         changes=changes,
     )
+    keep_programs()
     try:
         return run(ablation)
     except MissingDataError as error:

@@ -21,6 +21,7 @@ from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli
+from real3d_jax.runtime.compile_cache import keep_programs
 
 _SUITES = (*suites.SUITES, "data")
 
@@ -40,6 +41,7 @@ def main() -> None:
     measuring.check_suites(chosen, _SUITES)
     if options.runs < 2 or options.jobs < 1:
         raise UserError("--runs must be at least 2 and --jobs at least 1.")
+    keep_programs()
     size = options.size if options.size != "auto" else "small" if jax.default_backend() == "cpu" else "full"
     sizes = suites.SIZES[size]
     config = config_files.load(sizes.config)

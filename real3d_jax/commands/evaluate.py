@@ -14,6 +14,7 @@ from pathlib import Path
 from real3d_jax.config import files as config_files
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli, hosts, watch
+from real3d_jax.runtime.compile_cache import keep_programs
 
 
 def main() -> int:
@@ -47,6 +48,7 @@ def main() -> int:
     if arguments.multihost and not (arguments.config and arguments.checkpoint):
         raise UserError("--multihost is for scoring a checkpoint: give --config and --checkpoint, or leave it out.")
     with watch.joined(arguments):
+        keep_programs()
         code, out = _score(arguments, changes)
         if code == 0 and arguments.compare and hosts.is_first():
             from real3d_jax.evaluation.comparison import compare

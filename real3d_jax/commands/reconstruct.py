@@ -17,6 +17,7 @@ from pathlib import Path
 
 from real3d_jax.config import files as config_files
 from real3d_jax.runtime import cli
+from real3d_jax.runtime.compile_cache import keep_programs
 
 _CONFIG = "reconstruct"
 _NETWORK = "u2net"
@@ -63,6 +64,7 @@ def main() -> int:
     from real3d_jax.inference.run import reconstruct_all  # takes seconds to import: a mistyped config is told before
     from real3d_jax.weights.boxed import default_checkpoint
 
+    keep_programs()
     model = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
     always = arguments.cut_out_always
     cut_out = arguments.cut_out or (_NETWORK if always else "")

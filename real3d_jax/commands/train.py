@@ -11,6 +11,7 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import stores, watch
+from real3d_jax.runtime.compile_cache import keep_programs
 
 
 def main() -> int:
@@ -53,6 +54,7 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
 
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
+    keep_programs()
     try:
         return train(config, stores.place(arguments.workdir or f"runs/{config.name}"), profile=arguments.profile)
     except MissingDataError as error:

@@ -18,6 +18,7 @@ VERBS = {
     "convert-weights": "reads other programs' weights, or a run's, and writes TripoSR's",
     "ablate": "runs the rows of the paper's Table 5 and scores them",
     "benchmark": "measures what things cost on this machine",
+    "compile-check": "says whether a training step fits devices that need not be there",
     "inspect-data": "shows what is in a data set, and whether its cameras are right",
     "render-objects": "renders meshes into views to train on",
     "lay-scans": "lays OmniObject3D's scans into the world of its renders",

@@ -39,6 +39,7 @@ from real3d_jax.inference.several_views import prepare_views
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.rendering import TriplaneField
 from real3d_jax.rendering.lens import make_lens
+from real3d_jax.runtime.compile_cache import keep_programs
 from real3d_jax.runtime.console import say
 from real3d_jax.weights.boxed import MINI
 from real3d_jax.weights.published import PUBLISHED
@@ -84,6 +85,7 @@ def load(
       UserError: there is no such model, it cannot be read or downloaded, it is of another size than the variant, or a
         number is out of range.
     """
+    keep_programs(tell=False)
     found = find_model(os.fspath(source), ema=ema)
     name = variant or _variant(found)
     config = as_trained(found, config_files.load_as(ReconstructionConfig, f"reconstruct:{name}"))

@@ -17,9 +17,12 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def timed(what: str) -> Iterator[None]:
-    """Says that something begins and, once it is over, how long it took: 'compiling the training step ... 12.3 s'."""
+def timed(what: str) -> Iterator[list[str]]:
+    """Says that something begins and, once it is over, how long it took: 'compiling the training step ... 12.3 s'.
+
+    What is put into the list meanwhile is said with it.
+    """
     say(f"{what} ...")
-    started = time.monotonic()
-    yield
-    say(f"{what}: {time.monotonic() - started:.1f} s")
+    started, notes = time.monotonic(), list[str]()
+    yield notes
+    say(f"{what}: {', '.join([f'{time.monotonic() - started:.1f} s', *notes])}")

@@ -6,6 +6,7 @@ and repeated along 'data'; the optimiser's moments have the shapes of their para
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -21,13 +22,15 @@ from real3d_jax.errors import UserError
 _MIN_SPLIT = 2**16  # smaller arrays are repeated: gathering them would cost more than they weigh
 
 
-def make_mesh(config: MeshConfig, devices: int | None = None) -> Mesh:
-    """The mesh over all devices of all hosts, or over the first `devices`.
+def make_mesh(config: MeshConfig, devices: int | Sequence[Any] | None = None) -> Mesh:
+    """The mesh over all devices of all hosts, over the first `devices`, or over those given.
 
     Raises:
       UserError: `fsdp` does not divide the number of devices; the nearest that does is named.
     """
-    count = jax.device_count() if devices is None else devices
+    if devices is None or isinstance(devices, int):
+        devices = jax.devices()[:devices]
+    count = len(devices)
     if config.fsdp < 1 or count % config.fsdp:
         nearest = min(_divisors(count), key=lambda n: abs(n - config.fsdp))
         raise UserError(f"config.mesh.fsdp = {config.fsdp} does not divide {count} devices: set it to {nearest}.")
@@ -36,7 +39,7 @@ def make_mesh(config: MeshConfig, devices: int | None = None) -> Mesh:
         (count // config.fsdp, config.fsdp),
         ("data", "fsdp"),
         axis_types=(AxisType.Auto, AxisType.Auto),
-        devices=jax.devices()[:count],
+        devices=devices,
     )
 
 

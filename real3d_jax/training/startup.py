@@ -22,21 +22,21 @@ from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.lrm import make_model
-from real3d_jax.runtime import compiler_options, folders, hosts, stores, watch
+from real3d_jax.runtime import compile_cache, folders, hosts, stores, watch
 from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.console import say, timed
 from real3d_jax.runtime.mirror import Mirror
-from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
+from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here
 from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.checkpoints import Checkpoints
+from real3d_jax.training.compiled_step import jit_step
 from real3d_jax.training.growth import check_same_growth, grow, growth
 from real3d_jax.training.initialization import abstract_state, initial_state, root_key
-from real3d_jax.training.optimizer import learning_rate_schedule, make_optimizer
+from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
 from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.state import TrainState
-from real3d_jax.training.step import train_step
 from real3d_jax.training.times import Times
 from real3d_jax.training.validation import Validator
 from real3d_jax.training.workdir import check_same_run, prepare_workdir
@@ -136,7 +136,6 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
         mesh = make_mesh(config.mesh)
         times, config = growth(config, mesh.size), grow(config, mesh.size)
         layout = lay_out(config.batch, mesh.size, streamed=pipeline.streamed_rows(config))
-        schedule = learning_rate_schedule(config.optimizer, config.schedule.steps)
         model = make_model(config.model, config.compute)
         check_position_start(config.position_start)
         optimizer = make_optimizer(config.optimizer, config.schedule.steps)
@@ -186,14 +185,6 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
             quarantine=quarantine,
         )
         key = root_key(config.seed, mesh)
-        step = functools.partial(
-            _step_with_rate,
-            schedule=schedule,
-            model=model,
-            config=config,
-            optimizer=optimizer,
-            micro_batches=layout.micro_batches,
-        )
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
         yield Run(
@@ -203,11 +194,8 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
             mesh=mesh,
             state=state,
             put_fn=_make_put(config, mesh),
-            step_fn=jax.jit(
-                step,
-                donate_argnums=0,
-                out_shardings=(state_shardings(state, mesh), replicated(mesh)),
-                compiler_options=compiler_options.for_gradients(),
+            step_fn=jit_step(
+                config, state, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh
             ),
             preview_fn=jax.jit(functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)),
             frozen=frozen,
@@ -242,16 +230,13 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
 def compile_step(run: Run, batch: TrainBatch) -> None:
     """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took."""
     watch.current().beat("compiling", patient=True)
-    with timed("compiling the training step"):
-        compiled: Any = run.step_fn
-        run.step_fn = compiled.lower(run.state, batch, run.frozen, run.key).compile()
-
-
-def _step_with_rate(state, batch, frozen, key, *, schedule, **settings):
-    """The training step, with the learning rate it used among its metrics."""
-    rate = schedule(state.step - state.skipped)
-    state, metrics = train_step(state, batch, frozen, key, **settings)
-    return state, metrics | {"learning_rate": rate}
+    with timed("compiling the training step") as notes:
+        step: Any = run.step_fn
+        lowered = step.lower(run.state, batch, run.frozen, run.key)
+        with compile_cache.counting_found() as found:
+            run.step_fn = lowered.compile()
+        if found.count:
+            notes.append("compiled before")
 
 
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> Config:

@@ -1,16 +1,14 @@
 """The models that others have published on the hub, downloaded and converted once into the user's cache."""
 
 import dataclasses
-import os
 from pathlib import Path
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.user_cache import VARIABLE, cache_folder
 from real3d_jax.weights import hub
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import is_converted, save_weights
-
-CACHE = "REAL3D_JAX_CACHE"  # environment variable: the folder of the cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +33,6 @@ PUBLISHED = {
         for size in ("small", "base", "large")
     },
 }
-
-
-def cache_folder() -> Path:
-    """`$REAL3D_JAX_CACHE`, or `real3d_jax` in `$XDG_CACHE_HOME`, which is `~/.cache` if it is not set."""
-    own, shared = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
-    return Path(own).expanduser() if own else Path(shared or "~/.cache").expanduser() / "real3d_jax"
 
 
 def converted_folder(name: str) -> Path:
@@ -69,6 +61,6 @@ def fetch(name: str) -> Path:
     try:
         save_weights(folder, weights)
     except UserError as error:
-        raise UserError(f"{str(error).rstrip('.')}: make room, or set {CACHE} to another folder.") from error
+        raise UserError(f"{str(error).rstrip('.')}: make room, or set {VARIABLE} to another folder.") from error
     say(f"weights    {name}: converted once, into {folder}")
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.distributed.collectives import collectives
+from real3d_jax.benchmarks.collectives import collectives
 
 WORKER = Path(__file__).with_name("worker.py")
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _KINDS = "all-reduce|reduce-scatter|all-gather|all-to-all|collective-permute|collective-broadcast|ragged-all-to-all"
@@ -27,6 +28,29 @@ class Collective(NamedTuple):
         """Of all results together."""
         return sum(elements for _, elements in self.arrays)
 
+    @property
+    def bytes(self) -> int:
+        """Of all results together, once."""
+        return sum(elements * _width(dtype) for dtype, elements in self.arrays)
+
+
+class Exchange(NamedTuple):
+    """The collectives of one kind in a program; those in a loop are counted once.
+
+    Attributes:
+      kind: as HLO names it.
+      dtypes: of what is exchanged, in HLO's words.
+      in_loop: whether they stand in a loop.
+      count: how many there are.
+      bytes: of the results of all.
+    """
+
+    kind: str
+    dtypes: tuple[str, ...]
+    in_loop: bool
+    count: int
+    bytes: int
+
 
 def collectives(program: str) -> list[Collective]:
     """All of them in a program's HLO."""
@@ -41,3 +65,19 @@ def collectives(program: str) -> list[Collective]:
             ]
             found.append(Collective(match[2], arrays, not in_entry))
     return found
+
+
+def by_kind(found: Sequence[Collective]) -> list[Exchange]:
+    """Sums of collectives that are alike, the most bytes first."""
+    alike: dict[tuple[str, tuple[str, ...], bool], list[Collective]] = {}
+    for one in found:
+        dtypes = tuple(sorted({dtype for dtype, _ in one.arrays}))
+        alike.setdefault((one.kind, dtypes, one.in_loop), []).append(one)
+    sums = [Exchange(*key, len(group), sum(one.bytes for one in group)) for key, group in alike.items()]
+    return sorted(sums, key=lambda exchange: -exchange.bytes)
+
+
+def _width(dtype: str) -> int:
+    """Bytes of an element."""
+    bits = re.search(r"\d+", dtype)
+    return max(int(bits[0]) // 8, 1) if bits else 1
