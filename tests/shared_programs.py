@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from real3d_jax.config import files as config_files
-from real3d_jax.training import loop, startup
+from real3d_jax.training import compiled_step, loop, startup
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def shared_programs() -> Iterator[None]:
 
     def compile_once(run, batch):
         settings = config_files.to_tree(dataclasses.replace(run.config, name="", seed=0, init_from=""))
-        program = startup.train_step, json.dumps(settings, sort_keys=True)
+        program = compiled_step.train_step, json.dumps(settings, sort_keys=True)
         if program not in compiled:
             startup.compile_step(run, batch)
             compiled[program] = run.step_fn, run.preview_fn

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
@@ -28,6 +29,7 @@ from real3d_jax.data.procedural import numbering, source
 from real3d_jax.data.procedural.objects import stack
 from real3d_jax.data.transforms import WHITE, composite, object_mask, premultiply
 from real3d_jax.errors import UserError
+from real3d_jax.inference.checks import canonical
 from real3d_jax.inference.model import Model, load
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.metrics.bootstrap import confidence_interval, paired_difference
@@ -92,7 +94,11 @@ def drawn_objects(count: int, *, views: int, distance: float) -> list[DrawnObjec
         poses = source.camera_poses(_FAMILY, _SEED, number, views)
         drawn = source.draw(stack([numbering.sample(_FAMILY, _SEED, number)] * views), poses, _SIZE)
         c2w = frames.to_input_frame(poses[0], poses, distance)
-        found.append(DrawnObject(np.asarray(drawn), Cameras(c2w, np.tile(source.intrinsics(), (views, 1)))))
+        found.append(
+            DrawnObject(
+                np.asarray(drawn), Cameras(jnp.asarray(c2w), jnp.tile(jnp.asarray(source.intrinsics()), (views, 1)))
+            )
+        )
     return found
 
 
@@ -101,11 +107,12 @@ class Judge:
 
     def __init__(self, model: Model):
         config = model.config
+        render = canonical(config.render, "This measure is")
         self._size, self._precision = config.refine.resolution, config.compute.matmul_precision
 
         def score(field, rgb, mask, cameras):
-            occupied = occupied_cells(field, config.render, config.orbit.least_density)
-            shown, opacity = render_views_sparse(field, occupied, cameras, config.render, resolution=self._size)
+            occupied = occupied_cells(field, render, config.orbit.least_density)
+            shown, opacity = render_views_sparse(field, occupied, cameras, render, resolution=self._size)
             return psnr(shown, as_float(rgb)), silhouette_iou(opacity, as_float(mask))
 
         self._program = jax.jit(score)

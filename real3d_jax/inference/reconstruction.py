@@ -1,5 +1,7 @@
 """What a model made of one photograph, and what can be had of it: a mesh, and views from anywhere."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
@@ -171,8 +173,8 @@ class Reconstruction:
         config = changed(self._config.refine, "refine", steps=steps, learning_rate=learning_rate, hold=hold)
         given = self._given or input_view(self.image, config)
         # The model's own camera took the picture for it; the lens that straightens the field comes after that.
-        bare = self._reconstructor.refined(self.field.replace(lens=None), given, config.steps, config)
-        field = bare.replace(lens=self.field.lens)
+        bare = self._reconstructor.refined(dataclasses.replace(self.field, lens=None), given, config.steps, config)
+        field = dataclasses.replace(bare, lens=self.field.lens)
         return Reconstruction(self.image, field, self._reconstructor, self.notes, self.fov_y, self._given)
 
     @property

@@ -7,6 +7,7 @@ frames, mesh = reconstructor.orbit(field), reconstructor.surface(field)
 """
 
 import functools
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.checkpoints.trained_model import Checkpoint, as_trained, find_model, load_checkpoint
+from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, RefineConfig, SurfaceConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import Mesh
@@ -70,14 +72,11 @@ class Reconstructor:
         self._find_occupied = jax.jit(
             functools.partial(occupied_cells, config=config.render, least_density=config.orbit.least_density)
         )
-        self._render_occupied = jax.jit(
-            functools.partial(render_views_sparse, config=config.render), static_argnames="resolution"
-        )
-        self._render_surfaces = jax.jit(
-            functools.partial(render_surfaces, config=config.render), static_argnames="resolution"
-        )
-        self._render_occupied_surfaces = jax.jit(
-            functools.partial(render_surfaces_sparse, config=config.render), static_argnames="resolution"
+        # What is asked of the camera-conditioned model here is refused before (`checks`).
+        canonical_render = typing.cast(RenderConfig, config.render)
+        self._render_occupied, self._render_surfaces, self._render_occupied_surfaces = (
+            jax.jit(functools.partial(program, config=canonical_render), static_argnames="resolution")
+            for program in (render_views_sparse, render_surfaces, render_surfaces_sparse)
         )
 
     def input_image(self, rgba: UInt8[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "S S 3"]:

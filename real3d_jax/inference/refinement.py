@@ -86,7 +86,7 @@ def refine_field(
             f"After {steps} steps of refinement the planes are not finite numbers: lower its learning_rate "
             f"({config.learning_rate:g})."
         )
-    return field.replace(planes=planes)
+    return dataclasses.replace(field, planes=planes)
 
 
 @functools.partial(jax.jit, static_argnames=("rays", "render"))
@@ -114,7 +114,9 @@ def _descend(
 
     def loss(moved, chosen):
         origins, directions, target = (values[None, chosen] for values in given)
-        rgb, _ = render_rays(field.replace(planes=field.planes + scale * moved), origins, directions, render)
+        rgb, _ = render_rays(
+            dataclasses.replace(field, planes=field.planes + scale * moved), origins, directions, render
+        )
         return mse(rgb, target) + hold * jnp.mean(jnp.square(moved))
 
     def step(number, carry):

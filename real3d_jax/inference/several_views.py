@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -39,7 +40,7 @@ def prepare_views(
         image, seen = centred(rgba, focal, fov_y=config.refine.fov_y, size=config.model.image_size, where=where)
         images.append(image)
         intrinsics.append(seen)
-    return images, Cameras(given.c2w, np.stack(intrinsics))
+    return images, Cameras(given.c2w, jnp.asarray(np.stack(intrinsics)))
 
 
 def checked_cameras(cameras: Cameras, count: int, distance: float) -> Cameras:
@@ -77,7 +78,7 @@ def checked_cameras(cameras: Cameras, count: int, distance: float) -> Cameras:
             "its photograph there: map all poses with real3d_jax.cameras.to_input_frame(c2w[0], c2w, "
             f"{distance:g})."
         )
-    return Cameras(c2w, intrinsics)
+    return Cameras(jnp.asarray(c2w), jnp.asarray(intrinsics))
 
 
 def centred(

@@ -24,7 +24,7 @@ def density_grid(field: TriplaneField, resolution: int, config: AnyRenderConfig)
 
 
 def density_slab(
-    field: TriplaneField, first: int | Int[Array, ""], layers: int, resolution: int, config: RenderConfig
+    field: TriplaneField, first: int | Int[Array, ""], layers: int, resolution: int, config: AnyRenderConfig
 ) -> Float[Array, "B layers y z"]:
     """The layers `first`, `first` + 1, ... along x of `density_grid`, so that a grid need not be held whole.
 
@@ -54,7 +54,7 @@ def density_slab(
 
 
 def density_blocks(
-    field: TriplaneField, coordinates: Float[Array, "n"], block: Int[Array, "M"], config: RenderConfig
+    field: TriplaneField, coordinates: Float[Array, "n"], block: Int[Array, "M"], config: AnyRenderConfig
 ) -> Float[Array, "B M 64"]:
     """Activated density in blocks of 4 x 4 x 4 points of a grid.
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from real3d_jax.cameras import Cameras, camera_rays
+from real3d_jax.config.conditioned import AnyRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import TriplaneField, query_field
@@ -24,7 +25,7 @@ _SAMPLES_AT_ONCE = 8  # of a ray, from front to back
 _OPAQUE = 6.0  # optical depth: what is behind it adds less than 1 / 400
 
 
-def occupied_cells(field: TriplaneField, config: RenderConfig, least_density: float) -> Bool[Array, "x y z"]:
+def occupied_cells(field: TriplaneField, config: AnyRenderConfig, least_density: float) -> Bool[Array, "x y z"]:
     """The cells of the box in or beside which a density is above `least_density`.
 
     Args:

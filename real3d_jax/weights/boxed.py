@@ -4,7 +4,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from real3d_jax.config.model import ModelConfig
+from real3d_jax.config.conditioned import AnyModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.runtime import stores
@@ -35,7 +35,7 @@ def is_boxed(path: str | os.PathLike) -> bool:
     return str(path) in NAMES and not Path(path).exists()
 
 
-def default_checkpoint(model: ModelConfig) -> Path:
+def default_checkpoint(model: AnyModelConfig) -> Path:
     """The word for the boxed weights of a model, where no checkpoint is given.
 
     Raises:

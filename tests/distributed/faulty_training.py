@@ -74,7 +74,7 @@ def simplify():
     import jax
     import jax.numpy as jnp
 
-    from real3d_jax.training import startup
+    from real3d_jax.training import compiled_step, startup
     from real3d_jax.training.state import apply_gradients
 
     def step(state, batch, frozen, key, *, optimizer, **_):
@@ -83,7 +83,7 @@ def simplify():
         state = apply_gradients(state, gradients, seen, optimizer, 0.5)
         return state, {"loss": seen, "skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
 
-    startup.train_step = step
+    compiled_step.train_step = step
     startup._load_frozen = lambda config, mesh: None
     draw_nothing()
 

@@ -13,7 +13,7 @@ from tiny_run import make_tiny_config
 from real3d_jax.checkpoints.run_folder import load_params
 from real3d_jax.data import pipeline
 from real3d_jax.errors import UserError
-from real3d_jax.training import startup
+from real3d_jax.training import compiled_step, startup
 from real3d_jax.training.loop import train
 from real3d_jax.training.state import apply_gradients
 from real3d_jax.training.validation import SCORES
@@ -141,7 +141,7 @@ def test_updates_that_are_not_finite_stop_the_run(data_root, tmp_path, monkeypat
         counts = {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
         return state, {"loss": jnp.array(jnp.nan)} | counts
 
-    monkeypatch.setattr(startup, "train_step", broken_step)
+    monkeypatch.setattr(compiled_step, "train_step", broken_step)
     config = make_tiny_config(data_root, optimizer__max_skipped=3, schedule__validation_objects=0)
     with pytest.raises(UserError, match="3 updates in a row were skipped up to step 3"):
         train(config, tmp_path)
