@@ -160,7 +160,7 @@ class Reconstruction:
         """Another reconstruction, whose field renders the photograph better; this one is left as it is.
 
         Gradient steps on the planes alone, towards what the model saw, or towards all views of `Model.from_views`
-        (`refinement.refine_field`). docs/reconstruction.md says what they buy.
+        (`refinement.refine_field`). docs/refinement.md says what they buy.
 
         Args:
           steps: how many; 0 changes nothing.

@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmark; its numbers are in docs/reconstruction.md."""
+"""The arithmetic of the benchmark; its numbers are in docs/refinement.md."""
 
 import numpy as np
 import pytest
