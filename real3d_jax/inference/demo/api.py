@@ -51,6 +51,7 @@ def make_api(service: Service, folder: Path) -> FastAPI:
         resolution: Annotated[int | None, Query(description="of the mesh, points per side")] = None,
         threshold: Annotated[float | None, Query(description="density of the surface")] = None,
         crop_ratio: Annotated[float | None, Query(description="side of the crop by the object's longer side")] = None,
+        texture: Annotated[int, Query(description="texels per side of a picture of the colours; 0: none")] = 0,
         suffix: Annotated[str, Query(alias="format", description=", ".join(FORMATS))] = "glb",
     ) -> Response:
         """The mesh of the picture that is the request's body; its object must be cut out, or the server does it."""
@@ -59,10 +60,13 @@ def make_api(service: Service, folder: Path) -> FastAPI:
             usual.resolution if resolution is None else resolution,
             usual.threshold if threshold is None else threshold,
             usual.crop_ratio if crop_ratio is None else crop_ratio,
+            texture,
         )
         settings.check(service.limits)
         if suffix not in FORMATS:
             raise UserError(f"format has no value '{suffix[:20]}': {did_you_mean(suffix[:20], FORMATS)}")
+        if texture and suffix != "glb":
+            raise UserError(f"'{suffix}' has no texture within its one file: leave out texture, or set format to glb.")
         service.check_room()
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
             picture = Path(own) / "picture"

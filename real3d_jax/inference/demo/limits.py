@@ -8,6 +8,7 @@ from real3d_jax.errors import UserError
 # Each resolution is a program of its own, and the crop is as many times larger in memory: so both are few.
 STEP = 32
 CROPS = (1.0, 3.0)
+TEXTURES = (0, 512, 1024, 2048)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Settings:
       resolution: of the mesh, points per side; a multiple of STEP.
       threshold: density of its surface.
       crop_ratio: side of the square crop relative to the longer side of the object's box.
+      texture: texels per side of a picture of the colours, one of TEXTURES; 0 makes vertex colours.
     """
 
     resolution: int
     threshold: float
     crop_ratio: float
+    texture: int = 0
 
     def check(self, limits: Limits) -> None:
         """Raises UserError unless a mesh may be made so."""
@@ -59,3 +62,5 @@ class Settings:
             raise UserError(f"threshold is {self.threshold:g}: set it above 0, the density of nothing.")
         if not CROPS[0] <= self.crop_ratio <= CROPS[1]:
             raise UserError(f"crop_ratio is {self.crop_ratio:g}: set it between {CROPS[0]:g} and {CROPS[1]:g}.")
+        if self.texture not in TEXTURES:
+            raise UserError(f"texture is {self.texture}: set it to one of {', '.join(map(str, TEXTURES))}.")

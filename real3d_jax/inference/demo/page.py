@@ -19,6 +19,7 @@ from real3d_jax.inference.demo.service import ANIMATION, MESH, Busy, Made, Servi
 
 EXAMPLES = Path(__file__).parent / "examples"
 _FORMATS = ("glb", "obj")
+_TEXELS = 1024
 _REMEDY = "paint the object green in 'Correct the cut-out'"
 _GREEN, _RED = "#00d000", "#e00000"
 _EDITS = 64  # unfinished ones of all visitors, that are kept
@@ -95,6 +96,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
                 threshold = gradio.Slider(
                     0.5, 100, value=usual.threshold, step=0.5, label="Density of the surface: lower is thicker"
                 )
+                texture = gradio.Checkbox(False, label=f"Texture of {_TEXELS} x {_TEXELS}, and fewer faces")
                 button = gradio.Button("Reconstruct", variant="primary")
             with gradio.Column(scale=3, min_width=320):
                 viewer = gradio.Model3D(label="Mesh", interactive=False, height=480, clear_color=(0.93, 0.93, 0.93, 1))
@@ -111,7 +113,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
             event(_look_again(service), [picture, crop, strokes], [seen, told], trigger_mode="always_last", **_SERIAL)
         button.click(
             make,
-            [picture, crop, strokes, resolution, threshold],
+            [picture, crop, strokes, resolution, threshold, texture],
             [seen, told, viewer, animation, files],
             trigger_mode="once",
             **_SERIAL,
@@ -148,11 +150,12 @@ def _make(service: Service, folder: Path) -> Callable:
         strokes: UInt8[np.ndarray, "h w 4"] | None,
         resolution: float,
         threshold: float,
+        texture: bool,
     ) -> tuple:
         if picture is None:
             raise gradio.Error("There is no picture yet: choose one.", print_exception=False)
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
-            settings = Settings(int(resolution), float(threshold), float(crop))
+            settings = Settings(int(resolution), float(threshold), float(crop), _TEXELS * bool(texture))
             options = {"formats": _FORMATS, "animation": True, "remedy": _REMEDY, "strokes": strokes}
             made: Made = _called(service, _checked(service), Path(picture), settings, Path(own), **options)
             # Where Gradio would copy them to once this has returned, and the folder is gone.

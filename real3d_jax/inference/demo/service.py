@@ -158,8 +158,10 @@ class Service:
             result: Reconstruction = self.model.cropped(settings.crop_ratio).reconstruct(image)
             np.asarray(result.field.planes)  # so that the clock waits for it
         with _clock(seconds, "mesh"):
-            mesh = result.mesh(settings.resolution, threshold=settings.threshold)
-            files = [mesh.save(folder / f"{MESH}.{suffix}") for suffix in formats]
+            mesh = result.mesh(settings.resolution, threshold=settings.threshold, texture=settings.texture)
+            for suffix in formats:
+                mesh.save(folder / f"{MESH}.{suffix}")
+            files = sorted(folder.glob(f"{MESH}.*"))  # OBJ with a texture is three files
         if animation:
             with _clock(seconds, "animation"):
                 files.append(result.orbit().save(folder / ANIMATION))

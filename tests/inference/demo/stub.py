@@ -27,8 +27,8 @@ class StubModel(Model):
         seen = self.prepare(photograph, find_object, always=always)
         colour = np.asarray(Image.fromarray(seen.image).resize((1, 1)), np.float32).reshape(3) / 255
 
-        def mesh(resolution, *, threshold):
-            self.asked.append((self.config.input.crop_ratio, resolution, threshold))
+        def mesh(resolution, *, threshold, texture):
+            self.asked.append((self.config.input.crop_ratio, resolution, threshold, texture))
             if threshold > 50:
                 raise UserError("The field is empty: lower the threshold.")
             ball = trimesh.creation.icosphere(2, 0.6)

@@ -46,7 +46,7 @@ def test_a_picture_becomes_a_mesh_and_leaves_nothing_behind(client, service, wor
     assert answer.status_code == 200 and answer.headers["content-type"] == "model/gltf-binary"
     mesh = trimesh.load(io.BytesIO(answer.content), file_type="glb", force="mesh")
     assert mesh.is_watertight and mesh.volume == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=0.05)
-    assert service.model.asked == [(1.5, 64, 7.0)]
+    assert service.model.asked == [(1.5, 64, 7.0, 0)]
     assert [step.split(";")[0] for step in answer.headers["server-timing"].split(", ")] == ["picture", "model", "mesh"]
     assert "20 x 10 pixels" in answer.headers["x-notes"]
     assert list(work.rglob("*")) == []
@@ -55,7 +55,12 @@ def test_a_picture_becomes_a_mesh_and_leaves_nothing_behind(client, service, wor
 def test_numbers_that_are_not_given_are_the_models(client, service):
     assert client.post("/api/reconstruct?format=stl", content=CUP).status_code == 200
     config = service.model.config
-    assert service.model.asked == [(config.input.crop_ratio, config.surface.resolution, config.surface.threshold)]
+    assert service.model.asked == [(config.input.crop_ratio, config.surface.resolution, config.surface.threshold, 0)]
+
+
+def test_a_texture_is_asked_for(client, service):
+    assert client.post("/api/reconstruct?texture=512", content=CUP).status_code == 200
+    assert service.model.asked[0][3] == 512
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,8 @@ def test_numbers_that_are_not_given_are_the_models(client, service):
         (CUP, "?threshold=nan", 422, "threshold is nan"),
         (CUP, "?threshold=99", 422, "The field is empty"),
         (CUP, "?format=gbl", 422, "did you mean 'glb'?"),
+        (CUP, "?texture=100", 422, "texture is 100: set it to one of 0, 512, 1024, 2048."),
+        (CUP, "?texture=512&format=obj", 422, "'obj' has no texture within its one file"),
         (bytes(200_001), "", 413, "more than 0.2 million bytes"),
     ],
 )

@@ -66,7 +66,7 @@ def file(path, **more):
 
 
 def made(client, session, path):
-    return call(client, "make", session, file(path), 1.2, None, 64, 10)
+    return call(client, "make", session, file(path), 1.2, None, 64, 10, False)
 
 
 def test_a_picture_becomes_files_that_others_find_only_by_their_whole_address(page, tmp_path):
@@ -149,7 +149,8 @@ def test_a_file_that_is_too_large_is_stopped(page):
 
 
 @pytest.mark.parametrize(
-    "numbers", [(1.2, None, 100, 10), (1.2, None, 1000, 10), (1.2, None, 64, -1), (1e9, None, 64, 10)]
+    "numbers",
+    [(1.2, None, 100, 10, False), (1.2, None, 1000, 10, False), (1.2, None, 64, -1, False), (1e9, None, 64, 10, False)],
 )
 def test_sliders_are_not_believed(numbers, page):
     _, client = page
@@ -175,9 +176,9 @@ def test_strokes_are_heeded_and_forged_ones_refused(page):
     answer = call(client, "look", "painter", file(opaque), 1.2)
     assert answer["success"] and "paint the object green" in answer["output"]["data"][1]
     editor = {"background": None, "layers": [file(layer)], "composite": None, "id": None}
-    answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10)
+    answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10, False)
     assert answer["success"], answer
     bomb = uploaded(client, encoded(Image.new("1", (500, 500))), "layer.png")
     for layers, said in (([file(bomb)], "The strokes cannot be read: clear them."), ([file("/etc/passwd")], None)):
-        answer = call(client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10)
+        answer = call(client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10, False)
         assert not answer["success"] and answer["output"]["error"] == said
