@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from real3d_jax.cameras import Cameras
     from real3d_jax.errors import UserError
     from real3d_jax.export.mesh import Mesh
-    from real3d_jax.inference.model import Model, load
+    from real3d_jax.inference.loading import load
+    from real3d_jax.inference.model import Model
     from real3d_jax.inference.reconstruction import Reconstruction
     from real3d_jax.inference.views import Views
     from real3d_jax.rendering import render_views
@@ -41,7 +42,7 @@ _HOMES = {
     "Reconstruction": "inference.reconstruction",
     "UserError": "errors",
     "Views": "inference.views",
-    "load": "inference.model",
+    "load": "inference.loading",
     "render_views": "rendering",
 }
 

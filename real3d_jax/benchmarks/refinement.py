@@ -30,7 +30,8 @@ from real3d_jax.data.procedural.objects import stack
 from real3d_jax.data.transforms import WHITE, composite, object_mask, premultiply
 from real3d_jax.errors import UserError
 from real3d_jax.inference.checks import canonical
-from real3d_jax.inference.model import Model, load
+from real3d_jax.inference.loading import load
+from real3d_jax.inference.model import Model
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.metrics.bootstrap import confidence_interval, paired_difference
 from real3d_jax.metrics.images import psnr, silhouette_iou

@@ -5,10 +5,8 @@ import jax.numpy as jnp
 
 from real3d_jax.config.conditioned import AnyModelConfig, ConditionedModelConfig
 from real3d_jax.config.model import ComputeConfig
-from real3d_jax.errors import UserError
 from real3d_jax.models import lrm
 from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
-from real3d_jax.models.layers import choose_attention, choose_elementwise
 
 AnyModel = lrm.LRM | ConditionedLRM
 
@@ -17,19 +15,7 @@ def make_any_model(config: AnyModelConfig, compute: ComputeConfig) -> AnyModel:
     """The model of a configuration; errors as of `lrm.make_model`."""
     if not isinstance(config, ConditionedModelConfig):
         return lrm.make_model(config, compute)
-    if config.image_size % config.encoder.patch_size:
-        raise UserError(
-            f"config.model.image_size ({config.image_size}) must be a multiple of the patch size "
-            f"({config.encoder.patch_size})."
-        )
-    return ConditionedLRM(
-        config,
-        dtype=jnp.dtype(compute.dtype),
-        remat=compute.remat,
-        attention=choose_attention(compute.attention, compute.dtype),
-        unroll=compute.unroll,
-        elementwise=choose_elementwise(compute.elementwise, compute.dtype),
-    )
+    return ConditionedLRM(config, **lrm.settings(config.image_size, config.encoder.patch_size, compute))
 
 
 def abstract_any_params(model: AnyModel) -> dict:

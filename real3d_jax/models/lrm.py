@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -85,21 +86,26 @@ def make_decoder(config: ModelConfig, dtype: DTypeLike = jnp.float32) -> Decoder
 
 def make_model(config: ModelConfig, compute: ComputeConfig) -> LRM:
     """The model of a training configuration."""
+    return LRM(config, **settings(config.image_size, config.vit.patch_size, compute))
+
+
+def settings(image_size: int, patch_size: int, compute: ComputeConfig) -> dict[str, Any]:
+    """The attributes of a model's module that say how it is computed.
+
+    Raises:
+      UserError: there is no such way, or patches of that size do not fill the image.
+    """
     if compute.dtype not in ("float32", "bfloat16"):
         raise UserError(f"config.compute.dtype must be 'float32' or 'bfloat16', but is '{compute.dtype}'.")
-    if config.image_size % config.vit.patch_size:
-        raise UserError(
-            f"config.model.image_size ({config.image_size}) must be a multiple of the patch size "
-            f"({config.vit.patch_size})."
-        )
-    return LRM(
-        config,
-        dtype=jnp.dtype(compute.dtype),
-        remat=compute.remat,
-        attention=choose_attention(compute.attention, compute.dtype),
-        unroll=compute.unroll,
-        elementwise=choose_elementwise(compute.elementwise, compute.dtype),
-    )
+    if image_size % patch_size:
+        raise UserError(f"config.model.image_size ({image_size}) must be a multiple of the patch size ({patch_size}).")
+    return {
+        "dtype": jnp.dtype(compute.dtype),
+        "remat": compute.remat,
+        "attention": choose_attention(compute.attention, compute.dtype),
+        "unroll": compute.unroll,
+        "elementwise": choose_elementwise(compute.elementwise, compute.dtype),
+    }
 
 
 def init_params(model: LRM, key: jax.Array) -> dict:
