@@ -119,3 +119,10 @@ def test_its_renderer_has_no_least_density(config):
     orbit = dataclasses.replace(config.orbit, least_density=0.1)
     with pytest.raises(UserError, match=r"least_density is 0\.1, which the .* model does not have: set it to 0\.0"):
         checks.check(dataclasses.replace(config, orbit=orbit))
+
+
+@pytest.mark.parametrize("variant", ["openlrm_small", "triposr"])
+def test_either_model_refuses_types_that_it_is_not_computed_in(variant):
+    config = _config(variant)
+    with pytest.raises(UserError, match=r"config.compute.dtype must be 'float32' or 'bfloat16', but is 'float16'"):
+        make_any_model(config.model, dataclasses.replace(config.compute, dtype="float16"))
