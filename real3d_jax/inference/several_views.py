@@ -30,7 +30,7 @@ def prepare_views(
     """
     given = checked_cameras(cameras, len(photographs), config.refine.distance)
     images, intrinsics = [], []
-    for number, (photograph, focal) in enumerate(zip(photographs, given.intrinsics, strict=True), 1):
+    for number, (photograph, focal) in enumerate(zip(photographs, np.asarray(given.intrinsics), strict=True), 1):
         where, threshold = name_of(photograph, f"photograph {number}"), config.input.mask_threshold
         try:
             rgba = with_mask(opened(photograph, where), cut_out, threshold=threshold, option="give cut_out=True")

@@ -93,7 +93,9 @@ def test_the_crop_of_a_file_has_its_field_of_view(tags, orientation, tmp_path):
         image = image.transpose(Image.Transpose.ROTATE_270)
     image.save(tmp_path / "box.png", exif=exif)
     upright = photograph_files.open_file(tmp_path / "box.png")
-    found = prepare(upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="exif"), size=16)
+    found = prepare(
+        upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="exif", background=0.5), size=16
+    )
     if not tags:
         assert found.fov_y is None
         assert found.notes[0] == "its field of view is taken to be that of the training: " + (
@@ -105,5 +107,7 @@ def test_the_crop_of_a_file_has_its_field_of_view(tags, orientation, tmp_path):
     expected = math.degrees(math.atan2(11, away) + math.atan2(21, away))
     assert found.fov_y == pytest.approx(expected)
     assert found.notes[0] == f"the crop has a field of view of {expected:.1f} degrees, by the focal length in its file"
-    unasked = prepare(upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training"), size=16)
+    unasked = prepare(
+        upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training", background=0.5), size=16
+    )
     assert unasked.fov_y is None and len(unasked.notes) == len(found.notes) - 1

@@ -16,6 +16,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training import loop, reporting, times
 from real3d_jax.training.reporting import Reporter
+from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.times import Times
 
 SECONDS = 20.0  # of a step
@@ -62,7 +63,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
         batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
         checkpoints=checkpoints, is_save_due=lambda: False, quarantine=types.SimpleNamespace(names=()),
-        times=Times(None),
+        times=Times(None), slowest=Slowest(), mirror=None,
     )  # fmt: skip
     loop._take_steps(run, 0, StopRequest())
     reporter.close()

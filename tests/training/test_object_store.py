@@ -58,6 +58,7 @@ def test_a_step_is_written_restored_and_deleted(run):
     assert_equal(load_params(str(run)), make_state(3).params)
 
 
+@pytest.mark.slow
 def test_a_step_counts_only_once_it_is_said_to_be_whole(run):
     (run / "checkpoints" / "2" / COMMITTED).unlink()
     assert step_folder(run) == run / "checkpoints" / "1"
@@ -72,6 +73,7 @@ def test_a_step_counts_only_once_it_is_said_to_be_whole(run):
     assert step_folder(run) == run / "checkpoints" / "2"
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_gives_way_to_the_step_before(run, capsys):
     step = run / "checkpoints" / "2"
     name = max((n for n in stores.files_below(step) if n.startswith("params/d/")), key=lambda n: stores.size(step / n))
@@ -90,6 +92,7 @@ def test_a_flipped_bit_gives_way_to_the_step_before(run, capsys):
     assert not stores.files_below(step) and name in stores.files_below(run / "unreadable" / "2")
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_leaves_every_step(run, gcs):
     checkpoints = Checkpoints(run, keep=2)
     gcs.refuse("params/d/")
@@ -102,6 +105,7 @@ def test_a_store_that_does_not_answer_leaves_every_step(run, gcs):
     verify(run / "checkpoints" / "2")
 
 
+@pytest.mark.slow
 def test_a_step_that_cannot_be_written_is_told_and_those_before_it_stay(run, gcs):
     checkpoints = Checkpoints(run, keep=2)
     gcs.refuse(SUMS)
