@@ -21,7 +21,6 @@ from real3d_jax.rendering.metric import (
 )
 from real3d_jax.rendering.plane_query import query_planes
 
-pytestmark = pytest.mark.optimized
 WIDTHS = {"": 48, "fused/": 64}
 
 
