@@ -38,7 +38,7 @@ class Mirror:
 
     def __enter__(self) -> "Mirror":
         for path in [*self.address.glob("*"), *self._shared_files()]:
-            if not path.is_dir():
+            if not path.name.startswith(stores.PROBE) and not path.is_dir():
                 self._fetch(path.relative_to(self.address).as_posix())
         self._thread.start()
         return self

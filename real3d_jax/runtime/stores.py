@@ -22,6 +22,7 @@ else:
 """A path on a disk or in an object store."""
 
 _ADDRESS = re.compile(r"gs:/+(?=[^/])")
+PROBE = ".probe-"  # what the names of files begin with that are written as a trial: they are gone at once
 _LIBRARIES = ("gcsfs", "aiohttp", "google")
 _LOST = re.compile(r"\b(UNAVAILABLE|DEADLINE_EXCEEDED|PERMISSION_DENIED|UNAUTHENTICATED|RESOURCE_EXHAUSTED|ABORTED)\b")
 
@@ -126,7 +127,7 @@ def check_writable(folder: Folder) -> None:
     Raises:
       UserError: it cannot be.
     """
-    probe = folder / f".probe-{uuid.uuid4().hex}"  # of this process alone
+    probe = folder / f"{PROBE}{uuid.uuid4().hex}"  # of this process alone
     try:
         probe.write_bytes(b"")
         probe.unlink()

@@ -91,6 +91,8 @@ class Watch:
         elif isinstance(error, SystemExit):
             code, message = int(error.code) if isinstance(error.code, int) else CRASH, ""
         else:
+            with contextlib.suppress(Exception):
+                self._hear()  # the error comes of what another process has told already
             if self._first is not None:
                 self._first.go_if_gone()  # the error comes of that
             code, message = CRASH, f"{type(error).__name__}: {str(error).strip()}"

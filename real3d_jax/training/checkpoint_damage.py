@@ -10,12 +10,15 @@ from real3d_jax.runtime.stores import Folder
 # not there, one that is too short, contents that do not fit each other. Others are of the storage or the machine.
 _DAMAGE = ("DATA_LOSS", "NOT_FOUND", "OUT_OF_RANGE", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
 _CODE = re.compile(r"([A-Z]+(?:_[A-Z]+)*): ")
+_COLLECTIVES = re.compile(r"\b(Gloo|NCCL)\b")  # what processes exchange by
 _SMALL = 2**20  # bytes; of larger files only the beginning is read
 
 
 def is_of_storage(error: Exception) -> bool:
     """Whether an error of reading tells of files or storage at all, rather than of this program."""
     links = list(_chain(error))
+    if any(_COLLECTIVES.search(str(link)) for link in links):  # another process has left while this one read
+        return False
     return any(isinstance(link, OSError) or _code(link) or stores.is_of_store(link) for link in links) or (
         _tells_contents(error)
     )

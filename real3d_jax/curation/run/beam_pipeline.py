@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import apache_beam as beam
 import grpc
@@ -127,9 +128,10 @@ def _user_errors() -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.CRITICAL)  # it logs every error that it raises
     try:
-        yield
+        with _noticing_interrupts() as interrupted:
+            yield
     except Exception as error:
-        if _INTERRUPT.search(str(error)):
+        if interrupted.is_set() or _INTERRUPT.search(str(error)):
             raise KeyboardInterrupt from error
         found = _OF_USER.search(f"{type(error).__module__}.{type(error).__qualname__}: {error}")
         if found is None:
@@ -137,6 +139,26 @@ def _user_errors() -> Iterator[None]:
         raise UserError(found.group(1)) from error
     finally:
         logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def _noticing_interrupts() -> Iterator[threading.Event]:
+    """Tells whether Ctrl-C came: amid NumPy's C code another error can take the place of what Python raises then."""
+    interrupted = threading.Event()
+
+    def notice(*_: object) -> NoReturn:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # shells let background jobs ignore it
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -155,3 +155,19 @@ def test_killed_at_random_moments(drawn, unbroken, tmp_path, workers):
     process = _start(drawn, out, workers=workers)
     process.communicate(timeout=300)
     assert _files(out) == _files(unbroken)
+
+
+def test_an_interrupt_that_another_error_takes_the_place_of_is_one():
+    from real3d_jax.curation.run import beam_pipeline
+
+    def interrupted(error):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise error from None
+
+    with pytest.raises(KeyboardInterrupt), beam_pipeline._user_errors():
+        interrupted(TypeError("unexpected keyword"))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(TypeError), beam_pipeline._user_errors():
+        raise TypeError("unexpected keyword")
