@@ -6,6 +6,7 @@ field is queried slowly (a CPU). There is no gradient.
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -100,15 +101,39 @@ def _is_occupied(
 def _query_some(
     field: TriplaneField, points: Float[Array, "N 3"], wanted: Bool[Array, "N"], config: RenderConfig
 ) -> Float[Array, "N 4"]:
-    """Density and colour at the wanted points, zeros elsewhere; as many chunks are computed as they fill."""
-    count = points.shape[0]
-    padded = math.ceil(count / _POINTS_AT_ONCE) * _POINTS_AT_ONCE
+    """Density and colour at the wanted points, zeros elsewhere."""
+
+    def query(points):
+        density, rgb = query_field(field, points[None], config)
+        return jnp.concatenate([density[0, :, None], rgb[0]], axis=-1)
+
+    return of_wanted(query, points, wanted, at_once=_POINTS_AT_ONCE, channels=4)
+
+
+def of_wanted(
+    function: Callable[[Float[Array, "n K"]], Float[Array, "n C"]],
+    values: Float[Array, "N K"],
+    wanted: Bool[Array, "N"],
+    *,
+    at_once: int,
+    channels: int,
+) -> Float[Array, "N C"]:
+    """What `function` makes of the wanted rows, packed together, and zeros for the others.
+
+    Args:
+      function: takes `at_once` rows; as many times as the wanted ones fill.
+      values: all rows.
+      wanted: which of them.
+      at_once: rows of a call.
+      channels: C.
+    """
+    count = values.shape[0]
+    padded = math.ceil(count / at_once) * at_once
     order = jnp.nonzero(wanted, size=padded, fill_value=count)[0]  # places after the last wanted one lie outside
-    chunks = -(-wanted.sum() // _POINTS_AT_ONCE)
+    chunks = -(-wanted.sum() // at_once)
 
-    def query_chunk(number, values):
-        places = jax.lax.dynamic_slice(order, (number * _POINTS_AT_ONCE,), (_POINTS_AT_ONCE,))
-        density, rgb = query_field(field, points.at[places].get(mode="clip")[None], config)
-        return values.at[places].set(jnp.concatenate([density[0, :, None], rgb[0]], axis=-1), mode="drop")
+    def chunk(number, found):
+        places = jax.lax.dynamic_slice(order, (number * at_once,), (at_once,))
+        return found.at[places].set(function(values.at[places].get(mode="clip")), mode="drop")
 
-    return jax.lax.fori_loop(0, chunks, query_chunk, jnp.zeros((count, 4)))
+    return jax.lax.fori_loop(0, chunks, chunk, jnp.zeros((count, channels)))

@@ -7,7 +7,6 @@ are those of `launch/render_objects.py`: depth is along the viewing axis in worl
 side that is seen, and both are 0 where less than half of the light is stopped. There is no gradient.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -17,7 +16,7 @@ from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import TriplaneField, query_field
 from real3d_jax.rendering.render import in_chunks, sample_rays
 from real3d_jax.rendering.sample_order import from_tiles, to_tiles
-from real3d_jax.rendering.sparse import sample_occupied
+from real3d_jax.rendering.sparse import of_wanted, sample_occupied
 
 _HALF = 0.6931472  # optical depth, ln 2
 _FINE = 6  # samples in the two parts of a ray between which the half lies,
@@ -141,20 +140,14 @@ def _at(values: Float[Array, "*rays samples"], number: Int[Array, "*rays"]) -> F
 def _meet_some(
     field: TriplaneField, rays: Float[Array, "N 10"], wanted: Bool[Array, "N"], config: RenderConfig
 ) -> Float[Array, "N"]:
-    """`_meet` of the wanted rays, packed together; 0 of the others."""
-    count = rays.shape[0]
-    padded = -(-count // _RAYS_AT_ONCE) * _RAYS_AT_ONCE
-    order = jnp.nonzero(wanted, size=padded, fill_value=count)[0]
-    chunks = -(-wanted.sum() // _RAYS_AT_ONCE)
+    """`_meet` of the wanted rays; 0 of the others."""
 
-    def meet_chunk(number, values):
-        places = jax.lax.dynamic_slice(order, (number * _RAYS_AT_ONCE,), (_RAYS_AT_ONCE,))
-        chosen = rays.at[places].get(mode="clip")[None]
-        first, last, before, length = jnp.moveaxis(chosen[..., 6:], -1, 0)
-        distance = _meet(field, chosen[..., :3], chosen[..., 3:6], first, last, before, length, config)
-        return values.at[places].set(distance[0], mode="drop")
+    def meet(rays):
+        first, last, before, length = jnp.moveaxis(rays[None, :, 6:], -1, 0)
+        distance = _meet(field, rays[None, :, :3], rays[None, :, 3:6], first, last, before, length, config)
+        return distance[0, :, None]
 
-    return jax.lax.fori_loop(0, chunks, meet_chunk, jnp.zeros(count))
+    return of_wanted(meet, rays, wanted, at_once=_RAYS_AT_ONCE, channels=1)[:, 0]
 
 
 def _depth_and_normals(
