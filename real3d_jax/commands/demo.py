@@ -10,13 +10,10 @@ Exit codes: 2 a setting cannot be used (one sentence says why), 143 or 130 stopp
 """
 
 import argparse
-from pathlib import Path
 
+from real3d_jax.commands.model_options import add_cut_out, add_model_options
 from real3d_jax.config import files as config_files
 from real3d_jax.runtime import cli
-
-_CONFIG = "reconstruct"
-_NETWORK = "u2net"
 
 
 def main() -> int:
@@ -27,21 +24,8 @@ def main() -> int:
         epilog="Any key of the config can be set, which the sliders begin with: --config.surface.threshold=15",
         allow_abbrev=False,
     )
-    parser.add_argument("--config", default=_CONFIG, help=f"config file, or a name (default: {_CONFIG})")
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        help="training workdir, one of its steps, weights, a hub name, or 'mini', the package's own (default)",
-    )
-    parser.add_argument("--ema", action="store_true", help="the averaged parameters of a run")
-    parser.add_argument(
-        "--cut_out",
-        nargs="?",
-        const=_NETWORK,
-        default="",
-        metavar="NETWORK",
-        help=f"find objects with rembg, by one of its networks (default: {_NETWORK}); needs '.[cut-out]'",
-    )
+    add_model_options(parser)
+    add_cut_out(parser, "objects")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="(default: %(default)s)")
     parser.add_argument("--share", action="store_true", help="a public address too, through Gradio's servers")

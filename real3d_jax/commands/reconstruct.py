@@ -15,12 +15,10 @@ or Ctrl-C.
 import argparse
 from pathlib import Path
 
+from real3d_jax.commands.model_options import NETWORK, add_cut_out, add_model_options
 from real3d_jax.config import files as config_files
 from real3d_jax.runtime import cli
 from real3d_jax.runtime.compile_cache import keep_programs
-
-_CONFIG = "reconstruct"
-_NETWORK = "u2net"
 
 
 def main() -> int:
@@ -31,22 +29,9 @@ def main() -> int:
         epilog="Any key of the config can be set: --config.surface.resolution=512",
         allow_abbrev=False,
     )
-    parser.add_argument("--config", default=_CONFIG, help=f"config file, or a name (default: {_CONFIG})")
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        help="training workdir, one of its steps, weights, a hub name, or 'mini', the package's own (default)",
-    )
-    parser.add_argument("--ema", action="store_true", help="the averaged parameters of a run")
+    add_model_options(parser)
     parser.add_argument("--input", required=True, help="a photograph, a folder of them, or a pattern in quotes")
-    parser.add_argument(
-        "--cut_out",
-        nargs="?",
-        const=_NETWORK,
-        default="",
-        metavar="NETWORK",
-        help=f"find the object with rembg, by one of its networks (default: {_NETWORK}); needs '.[cut-out]'",
-    )
+    add_cut_out(parser, "the object")
     parser.add_argument(
         "--cut_out_always", action="store_true", help="also of photographs whose background is transparent"
     )
@@ -67,7 +52,7 @@ def main() -> int:
     keep_programs()
     model = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
     always = arguments.cut_out_always
-    cut_out = arguments.cut_out or (_NETWORK if always else "")
+    cut_out = arguments.cut_out or (NETWORK if always else "")
     return reconstruct_all(
         config, model, arguments.input, arguments.out, cut_out=cut_out, always=always, redo=arguments.redo
     )
