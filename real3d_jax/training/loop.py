@@ -66,7 +66,7 @@ def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
             run.results["psnr_constant"] = run.validator.constant_psnr()
             before = _validate(run, start)
             run.results |= {f"{score}_before": before[score] for score in SCORES}
-        batch = _take_steps(run, start, stop, profile)
+        batch = take_steps(run, start, stop, profile)
         if stop.stopped and int(run.state.step) < steps:
             save(run)
             run.checkpoints.wait()
@@ -76,8 +76,12 @@ def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
         return 0
 
 
-def _take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0)) -> TrainBatch:
-    """Steps to the end, or until a stop is requested. Returns the last batch that this host read."""
+def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0)) -> TrainBatch:
+    """Steps to the end (`run.config.schedule.steps`), or until a stop is requested.
+
+    Returns:
+      The last batch that this host read.
+    """
     schedule = run.config.schedule
     batch = _read(run, start + 1)
     on_devices = run.put_fn(batch)

@@ -228,7 +228,12 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
 
 
 def compile_step(run: Run, batch: TrainBatch) -> None:
-    """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took."""
+    """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took.
+
+    A step that cannot be lowered is compiled already, and stays.
+    """
+    if not hasattr(run.step_fn, "lower"):
+        return
     watch.current().beat("compiling", patient=True)
     with timed("compiling the training step") as notes:
         step: Any = run.step_fn

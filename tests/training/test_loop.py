@@ -65,7 +65,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
         checkpoints=checkpoints, is_save_due=lambda: False, quarantine=types.SimpleNamespace(names=()),
         times=Times(None), slowest=Slowest(), mirror=None,
     )  # fmt: skip
-    loop._take_steps(run, 0, StopRequest())
+    loop.take_steps(run, 0, StopRequest())
     reporter.close()
     assert rates == [(step, 1 / SECONDS) for step in range(log_every, 7, log_every)]
     assert capsys.readouterr().out.count("20.00 s/step") == len(rates)
