@@ -73,10 +73,10 @@ def measure(row: Row, size: str, work: Path, *, steps: int, talk: Any) -> None:
     from real3d_jax.benchmarks.step_programs import trace_step
     from real3d_jax.benchmarks.topologies import Topology
     from real3d_jax.runtime import compile_cache, compiler_options
+    from real3d_jax.runtime.stopping import StopRequest
     from real3d_jax.training.loop import take_steps
     from real3d_jax.training.saving import save
     from real3d_jax.training.startup import prepared
-    from real3d_jax.runtime.stopping import StopRequest
 
     compile_cache.keep_programs(tell=False)
     config = make_config(row, size, work / "data")

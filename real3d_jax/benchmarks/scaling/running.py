@@ -29,8 +29,8 @@ _SPARE = 10.0  # seconds of the limit that are kept for writing and ending
 class _Child:
     """A process that measures a row, and how far it is: 'compiling', 'compiled', 'preparing', 'ready', 'measuring'."""
 
-    def __init__(self, row: Row, process: subprocess.Popen):
-        self.row, self.process = row, process
+    def __init__(self, row: Row, process: subprocess.Popen, log: Path):
+        self.row, self.process, self.log = row, process, log
         self.state, self.saved, self.began = "compiling", False, 0.0
         self.result: dict[str, Any] = {}
 
@@ -83,7 +83,8 @@ def run_rows(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         task = {"row": dataclasses.asdict(row), "size": size, "work": str(work), "steps": steps}
-        children.append(_Child(row, _start(task, _environment(row, platform), work / f"{row.name}.log")))
+        log = work / f"{row.name}.log"
+        children.append(_Child(row, _start(task, _environment(row, platform), log), log))
         threading.Thread(target=_listen, args=(children[-1], events), daemon=True).start()
     threading.Thread(target=lambda: events.put((None, {"event": make_data(size, work)})), daemon=True).start()
     active, data, slow = list(children), False, 1.0
@@ -102,7 +103,9 @@ def run_rows(
                     active.remove(child)
                     child.end()
                     if child.state == "measuring" and child.began:
-                        slow = max((now - child.began) / plan.seconds(child.row, steps=steps, rate=SIZES[size].rate), 0.2)
+                        slow = max(
+                            (now - child.began) / plan.seconds(child.row, steps=steps, rate=SIZES[size].rate), 0.2
+                        )
             for one in list(active):
                 needed = slow * plan.seconds(one.row, steps=steps, rate=SIZES[size].rate)
                 if (one.state != "measuring" and now + needed > deadline) or now > deadline + 0.5 * _SPARE:
@@ -217,5 +220,12 @@ def _start(task: Mapping[str, Any], environment: Mapping[str, str], log: Path) -
 def _listen(child: _Child, events: queue.Queue) -> None:
     for line in child.process.stdout:
         events.put((child, json.loads(line)))
-    code, log = child.process.wait(), Path(child.process.args[2])
-    events.put((child, {"event": "end", "reason": f"exit code {code}", "log": str(log)}))
+    code = child.process.wait()
+    events.put((child, {"event": "end", "reason": f"code {code}: {_last_words(child.log)}"}))
+
+
+def _last_words(log: Path) -> str:
+    """The line of a log that says best what went wrong: of too little memory, or the last one."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    told = [line for line in lines if "RESOURCE_EXHAUSTED" in line or "out of memory" in line.lower()]
+    return (told or lines or ["nothing was said"])[-1][:300]

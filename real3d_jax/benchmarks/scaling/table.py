@@ -44,7 +44,11 @@ def difference(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tup
     if source is None or not row.get("start_step") or not row.get("losses") or not source.get("losses"):
         return None
     there, here = ({int(step): loss for step, loss in one["losses"].items()} for one in (source, row))
-    steps = [step for step in range(row["start_step"] + 1, row["start_step"] + 1 + COMPARED) if step in there and step in here]
+    steps = [
+        step
+        for step in range(row["start_step"] + 1, row["start_step"] + 1 + COMPARED)
+        if step in there and step in here
+    ]
     if not steps:
         return None
     return max(abs(here[step] - there[step]) / abs(there[step]) for step in steps), len(steps)
