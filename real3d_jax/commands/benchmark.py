@@ -98,7 +98,7 @@ def _measure_scaling(options: argparse.Namespace) -> None:
     if steps < 2 or options.devices < 0:
         raise UserError("--runs must be at least 2 and --devices at least 0.")
     scaling.run(
-        size=options.size, devices=options.devices, steps=steps, only=[name for name in options.only.split(",") if name],
+        size=options.size, devices=options.devices, steps=steps, only=list(filter(None, options.only.split(","))),
         minutes=options.minutes, path=options.json, work=options.workdir,
     )  # fmt: skip
 

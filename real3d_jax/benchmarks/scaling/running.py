@@ -3,6 +3,7 @@
 This process uses no device itself.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -36,18 +37,14 @@ class _Child:
 
     def say(self, word: str) -> None:
         """Tells it a word."""
-        try:
+        with contextlib.suppress(OSError):  # it is gone, which its output's end tells
             self.process.stdin.write(word + "\n")
             self.process.stdin.flush()
-        except OSError:
-            pass  # it is gone, which its output's end tells
 
     def end(self) -> None:
         """Kills it and its readers."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
 
@@ -98,14 +95,11 @@ def run_rows(
             if child is None and heard:
                 data = True
                 say(f"{now - began:6.0f} s   data: {heard['event']}")
-            elif child is not None and child in active:
-                if _hear(child, heard, size, steps, now, say, began, note):
-                    active.remove(child)
-                    child.end()
-                    if child.state == "measuring" and child.began:
-                        slow = max(
-                            (now - child.began) / plan.seconds(child.row, steps=steps, rate=SIZES[size].rate), 0.2
-                        )
+            elif child in active and _hear(child, heard, now - began, say, note):
+                active.remove(child)
+                child.end()
+                if child.state == "measuring" and child.began:
+                    slow = max((now - child.began) / plan.seconds(child.row, steps=steps, rate=SIZES[size].rate), 0.2)
             for one in list(active):
                 needed = slow * plan.seconds(one.row, steps=steps, rate=SIZES[size].rate)
                 if (one.state != "measuring" and now + needed > deadline) or now > deadline + 0.5 * _SPARE:
@@ -113,7 +107,11 @@ def run_rows(
                     one.end()
                     note(_entry(one, "left out", f"no time was left; it was {one.state}"))
                     say(f"{now - began:6.0f} s   {one.row.name}: left out, no time was left ({one.state})")
-            _grant(active, children, data, work, size, steps, slow, deadline)
+            rate = SIZES[size].rate / slow
+            _grant(
+                active, children, work, data=data, deadline=deadline,
+                needed=lambda rows, rate=rate: plan.makespan(plan.schedule(rows, steps=steps, rate=rate)),
+            )  # fmt: skip
     finally:
         for one in children:
             one.end()
@@ -133,10 +131,16 @@ def make_data(size: str, work: Path) -> str:
     return f"failed: {', '.join(failed)}" if failed else f"{len(names)} sets in {time.monotonic() - began:.0f} s"
 
 
-def _hear(child, heard, size, steps, now, say, began, note) -> bool:
+def _hear(
+    child: _Child,
+    heard: dict[str, Any],
+    seconds: float,
+    say: Callable[[str], None],
+    note: Callable[[dict[str, Any]], None],
+) -> bool:
     """Takes what a child says. Returns whether it is over."""
     event, row = heard.pop("event"), child.row
-    clock = f"{now - began:6.0f} s   {row.name}:"
+    clock = f"{seconds:6.0f} s   {row.name}:"
     if event == "compiled":
         child.state = "compiled"
         child.result |= heard
@@ -158,12 +162,20 @@ def _hear(child, heard, size, steps, now, say, began, note) -> bool:
     return event == "done"
 
 
-def _grant(active, children, data, work, size, steps, slow, deadline) -> None:
+def _grant(
+    active: Sequence[_Child],
+    children: Sequence[_Child],
+    work: Path,
+    *,
+    data: bool,
+    needed: Callable[[Sequence[Row]], float],
+    deadline: float,
+) -> None:
     """Lets children get ready that are next or next but one on their devices, and measures those that are next."""
     waiting = [child.row for child in active]
     by_name = {child.row.name: child for child in children}
     compiling = any(child.state == "compiling" for child in active)
-    left = plan.makespan(plan.schedule(waiting, steps=steps, rate=SIZES[size].rate / slow))
+    left = needed(waiting)
     for child in active:
         if child.state == "compiled" and data and plan.is_next(child.row, waiting, places=2):
             source = by_name.get(child.row.source)
