@@ -218,6 +218,7 @@ def _environment(row: Row, platform: str) -> Mapping[str, str]:
     return os.environ | {
         "CUDA_VISIBLE_DEVICES": ",".join(names[n] for n in row.devices),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.9",  # a bound, since nothing is taken ahead
     }
 
 
