@@ -1,6 +1,9 @@
-"""The table of a scaling suite, from its JSON."""
+"""The table of a scaling suite, from its JSON: `python -m real3d_jax.benchmarks.scaling.table FILE` prints it."""
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 COMPARED = 5  # losses after a checkpoint
@@ -83,3 +86,7 @@ def _cells(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], report: Ma
         f"{1e3 * row['data_wait_seconds']:.1f} ms",
         f"{hours:.1f}",
     ]
+
+
+if __name__ == "__main__":
+    print("\n".join(table(json.loads(Path(sys.argv[1]).read_text()))))
