@@ -22,11 +22,14 @@ class MultiviewBatch:
     """Synthetic objects with known views (Eq. 1). View 0 is the input view.
 
     Attributes:
-      image: the model's input, the object on grey 0.5.
-      rgb: target views on white.
+      image: the model's input, the object on grey 0.5; on white for a camera-conditioned model.
+      rgb: target views on white, or on `background`.
       mask: 1 (255) where the object is, 0 elsewhere; binary at the source, fractional at edges once resized.
       cameras: poses in the input-camera frame (view 0 canonical) and intrinsics, leading shape (B, V).
       weight: of each example in the batch's means, 1 on average; None is 1 for all. Filler has 0.
+      source: the camera of `image`, leading shape (B,), for a camera-conditioned model; `cameras` are then in the frame of
+        `data.posed_frames`, and where targets are patches view 0 has other intrinsics than the source. None of others.
+      background: grey value behind each target, in [0, 1]; None is white.
     """
 
     image: Shaped[Array, "B S S 3"]
@@ -34,6 +37,8 @@ class MultiviewBatch:
     mask: Shaped[Array, "B V h w 1"]
     cameras: Cameras
     weight: Float[Array, "B"] | None = None
+    source: Cameras | None = None
+    background: Float[Array, "B V"] | None = None
 
 
 @no_type_check  # JAX rebuilds it around placeholders

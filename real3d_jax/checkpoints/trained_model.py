@@ -13,11 +13,16 @@ import numpy as np
 
 from real3d_jax.checkpoints.run_folder import read_config_tree, read_params, step_folder
 from real3d_jax.config import files as config_files
-from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
+from real3d_jax.config.conditioned import (
+    AnyModelConfig,
+    AnyRenderConfig,
+    ConditionedModelConfig,
+    MetricRenderConfig,
+)
 from real3d_jax.config.model import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.choice import abstract_any_params, make_any_model
-from real3d_jax.models.presets import PRESETS
+from real3d_jax.models.presets import CONDITIONED_PRESETS, PRESETS
 from real3d_jax.runtime import stores
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.stores import Folder
@@ -146,7 +151,16 @@ def as_trained(model: TrainedModel, config: _DescribedT) -> _DescribedT:
     if not model.config:
         return config
     render = dataclasses.replace(config.render, **{name: model.config["render"][name] for name in FIELD})
-    architecture = config_files.build(ModelConfig, model.config["model"], f"the model of '{model.source}'")
+    where = f"the model of '{model.source}'"
+    architecture = config_files.build_nearest(
+        (ModelConfig, ConditionedModelConfig), model.config["model"], where
+    )
+    if isinstance(architecture, ConditionedModelConfig) != isinstance(config.render, MetricRenderConfig):
+        kind, others = ("camera-conditioned", "canonical")[:: -1 if isinstance(architecture, ModelConfig) else 1]
+        raise UserError(
+            f"'{model.source}' is a {kind} model, and the config is for a {others} one: take a variant of its kind "
+            f"({', '.join(sorted(CONDITIONED_PRESETS if kind == 'camera-conditioned' else PRESETS))})."
+        )
     return dataclasses.replace(config, model=architecture, render=render)  # type: ignore[type-var]
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from real3d_jax.config.posed import PosedSourceConfig
+
 
 @dataclasses.dataclass(frozen=True)
 class MultiviewSourceConfig:
@@ -23,6 +25,10 @@ class MultiviewSourceConfig:
     distance: float
     input_views: int
     replacement: bool
+
+
+# Of a data set's group, the one whose keys it has.
+AnyMultiviewConfig = MultiviewSourceConfig | PosedSourceConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +59,8 @@ class EmbeddedSourceConfig:
 
     Attributes:
       path: folder of records to make, relative to `data.root` or absolute.
-      kind: 'procedural_views' (multi-view records), 'procedural_single' (one view an object, as if a photograph) or
+      kind: 'procedural_views' (multi-view records), 'procedural_captures' (likewise, filmed by hand: cameras that look
+        past the object, off-centre, in a world of any direction and unit), 'procedural_single' (one view an object, as if a photograph) or
         'photographs' (the cut-out photographs of scikit-image).
       family: of procedural objects: one, several joined by '+', or 'named' for all named families; '' for photographs.
       objects: training objects; 0 for photographs, which are as many as there are.
@@ -108,7 +115,7 @@ class DataConfig:
     Attributes:
       root: folder that relative paths start from.
       embedded: data sets to make on the first run, by name; empty where all data come from outside.
-      synthetic: supervised data sets, by name.
+      synthetic: supervised data sets, by name; those of a camera-conditioned model are `posed.PosedSourceConfig`.
       streamed: supervised objects that are drawn as training goes on, by name.
       streamed_share: of the supervised half of a batch, in [0, 1]; the rest comes from `synthetic`.
       real: self-training data sets, by name.
@@ -121,11 +128,11 @@ class DataConfig:
 
     root: str
     embedded: Mapping[str, EmbeddedSourceConfig]
-    synthetic: Mapping[str, MultiviewSourceConfig]
+    synthetic: Mapping[str, AnyMultiviewConfig]
     streamed: Mapping[str, StreamedSourceConfig]
     streamed_share: float
     real: Mapping[str, SingleViewSourceConfig]
-    validation: Mapping[str, MultiviewSourceConfig]
+    validation: Mapping[str, AnyMultiviewConfig]
     target_antialias: bool
     workers: int
     prefetch: int

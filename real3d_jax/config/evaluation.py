@@ -6,8 +6,9 @@ No field has a default: every number that shapes a result stands in the config f
 import dataclasses
 from collections.abc import Mapping
 
+from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
 from real3d_jax.config.data import EmbeddedSourceConfig
-from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.model import ComputeConfig
 from real3d_jax.config.protocols import ProtocolConfig
 from real3d_jax.config.training import MeshConfig
 
@@ -143,9 +144,9 @@ class EvaluationConfig:
     name: str
     table: int
     seed: int
-    model: ModelConfig
+    model: AnyModelConfig
     compute: ComputeConfig
-    render: RenderConfig
+    render: AnyRenderConfig
     mesh: MeshConfig
     batch_per_device: int
     data: TestSetConfig

@@ -134,6 +134,11 @@ def build(schema: type[_T], tree: Any, where: str) -> _T:
     return group
 
 
+def build_nearest(schemas: Sequence[type[Any]], tree: Mapping[str, Any], where: str) -> Any:
+    """`build` of that one of several dataclasses whose fields are most like the keys."""
+    return build(_nearest(schemas, tree), tree, where)
+
+
 def to_tree(config: Any) -> Any:
     """A configuration as nested dictionaries, lists and numbers, fit for JSON; `parse` is the inverse."""
     if dataclasses.is_dataclass(config):

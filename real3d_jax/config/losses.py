@@ -19,6 +19,21 @@ class ViewLossConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class SmoothViewLossConfig(ViewLossConfig):
+    """The same, and a loss on the planes themselves.
+
+    Attributes:
+      total_variation: mean squared difference of neighbouring texels of the planes, down and across (OpenLRM's).
+    """
+
+    total_variation: float
+
+
+# Of a group, the one whose keys it has.
+AnyViewLossConfig = ViewLossConfig | SmoothViewLossConfig
+
+
+@dataclasses.dataclass(frozen=True)
 class CurriculumConfig:
     """Where the cycle's novel view is taken from (Eq. 5-6).
 
@@ -100,7 +115,7 @@ class LossConfig:
     """
 
     supervised_views: int
-    supervised: ViewLossConfig
+    supervised: AnyViewLossConfig
     input_view: ViewLossConfig
     cycle: CycleLossConfig
     semantic: SemanticLossConfig

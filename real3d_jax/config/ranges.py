@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from real3d_jax.config import conditioned, data, evaluation, losses, model, reconstruction, training
+from real3d_jax.config import agreement, conditioned, data, evaluation, losses, model, posed, reconstruction, training
 from real3d_jax.errors import UserError
 
 
@@ -34,6 +34,7 @@ _SAMPLES = Range(lambda x: x >= 4, "to 4 or more")
 _GRID = Range(lambda x: x >= 4 and x % 4 == 0, "to a multiple of 4")
 _LEVEL = Range(lambda x: 0 < x < 1, "between 0 and 1")
 _ALPHA = Range(lambda x: 0 <= x < 255, "between 0 and 254")
+_GREYS = Range(lambda x: len(x) > 0 and all(0 <= y <= 1 for y in x), "to grey values between 0 and 1")
 _POSITIVES = Range(lambda x: all(y > 0 for y in x), "to numbers above 0")
 
 
@@ -59,6 +60,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "checkpoint_every": _ANY_COUNT,
     },
     losses.ViewLossConfig: _all(_ANY_COUNT, "mse lpips mask"),
+    losses.SmoothViewLossConfig: _all(_ANY_COUNT, "mse lpips mask total_variation"),
     losses.CurriculumConfig: {
         "law": _word("uniform", "released"),
         **_all(_AZIMUTH, "azimuth_start azimuth_end"),
@@ -73,6 +75,11 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     },
     losses.LossConfig: {"supervised_views": _COUNT},
     data.MultiviewSourceConfig: {**_all(_ANY_COUNT, "weight input_views"), "distance": _POSITIVE},
+    posed.PosedSourceConfig: {
+        **_all(_ANY_COUNT, "weight scale extent input_views"),
+        "target_sizes": _SPAN,
+        "backgrounds": _GREYS,
+    },
     data.SingleViewSourceConfig: {
         "weight": _ANY_COUNT,
         "distance": _POSITIVE,
@@ -180,5 +187,13 @@ def _check_together(group: Any, where: str) -> None:
             f"{where}.{wide} is {getattr(group, wide)}, which {group.heads} heads cannot share: set {where}.heads to a "
             "divisor of it."
         )
+    if isinstance(group, posed.PosedSourceConfig) and (group.scale > 0) == (group.extent > 0):
+        raise UserError(
+            f"{where}.scale is {group.scale:g} and .extent {group.extent:g}: set one of them above 0 and the other to 0."
+        )
+    if isinstance(group, training.Config | evaluation.EvaluationConfig | reconstruction.ReconstructionConfig):
+        agreement.check_renderer(group.model, group.render, where)
+    if isinstance(group, training.Config):
+        agreement.check_training(group, where)
     if isinstance(group, training.BatchConfig) and not group.synthetic + group.real:
         raise UserError(f"{where}.synthetic and .real are both 0: set one of them to 1 or more.")

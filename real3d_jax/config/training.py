@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
 from real3d_jax.config.data import DataConfig
 from real3d_jax.config.losses import CurriculumConfig, LossConfig, PerceptualConfig
-from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.model import ComputeConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,9 +133,9 @@ class Config:
     seed: int
     init_from: str
     position_start: str
-    model: ModelConfig
+    model: AnyModelConfig
     compute: ComputeConfig
-    render: RenderConfig
+    render: AnyRenderConfig
     data: DataConfig
     losses: LossConfig
     perceptual: PerceptualConfig

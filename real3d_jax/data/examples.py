@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.data import AnyMultiviewConfig, MultiviewSourceConfig, SingleViewSourceConfig
 from real3d_jax.data import frames, transforms
 from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.data.record_reader import BadRecordError, RecordSet
@@ -60,7 +60,7 @@ class MultiviewExamples:
     """
 
     data: RecordSet
-    source: MultiviewSourceConfig
+    source: AnyMultiviewConfig
     sizes: ImageSizes
     views: int
     quarantine: Quarantine | None = None
@@ -80,7 +80,7 @@ class MultiviewExamples:
         for shift in range(len(self.data)):
             views = self._draw(used := (item + shift) % len(self.data), rng)
             try:
-                return self.chosen(used, views)
+                return self._example(self._shots(used, views), rng)
             except _NothingLeftError:
                 continue
         raise UserError(f"Not one object in '{self.data.folder}' has enough views that can be read: prepare it again.")
@@ -99,17 +99,25 @@ class MultiviewExamples:
         return self(item, np.random.default_rng([_VALIDATION, item]))
 
     def chosen(self, item: int, views: Sequence[int]) -> Example:
-        """The example of the given views, the first of which is the input."""
+        """The example of the given views, the first of which is the input; what is drawn beside is always the same."""
+        return self._example(self._shots(item, views), np.random.default_rng([_VALIDATION, item]))
+
+    def _shots(self, item: int, views: Sequence[int]) -> list[View]:
+        """The given views, or others in place of those that cannot be read."""
         count, taken = int(self.data.counts[item]), set(views)
         read = {}
         for view in dict.fromkeys(views):
             spare = [other for other in _following(view, count) if other not in taken]
             read[view], used = _first_readable(self.data, self.quarantine, item, [view, *spare], self._view)
             taken.add(used)
-        shots = [read[view] for view in views]
+        return [read[view] for view in views]
+
+    def _example(self, shots: Sequence[View], rng: np.random.Generator) -> Example:
+        """The example of views, the first of which is the input; other kinds of examples draw something beside."""
         threshold = self.data.mask_threshold
         image, *target = self.sizes.input_and_target_images(shots[0].image, threshold)
         targets = [target, *(self.sizes.target_images(shot.image, threshold) for shot in shots[1:])]
+        assert isinstance(self.source, MultiviewSourceConfig)
         poses = np.stack([shot.c2w for shot in shots])
         return {
             "image": image,

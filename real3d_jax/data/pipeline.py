@@ -20,9 +20,11 @@ from absl import flags
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras
-from real3d_jax.config.data import MultiviewSourceConfig, SingleViewSourceConfig
+from real3d_jax.config.data import AnyMultiviewConfig, SingleViewSourceConfig
+from real3d_jax.config.posed import PosedSourceConfig
 from real3d_jax.config.training import Config
 from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
+from real3d_jax.data.posed_examples import PosedExamples
 from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
 from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.data.record_reader import RecordSet
@@ -34,9 +36,9 @@ from real3d_jax.runtime.stores import Folder
 
 RowsOf = Callable[[int], Sequence[int]]  # of an array of so many rows, those of this host
 
-_SourceConfig = MultiviewSourceConfig | SingleViewSourceConfig
+_SourceConfig = AnyMultiviewConfig | SingleViewSourceConfig
 _MOST_STEPS = 2**50
-_T = TypeVar("_T", MultiviewSourceConfig, SingleViewSourceConfig)
+_T = TypeVar("_T", AnyMultiviewConfig, SingleViewSourceConfig)
 _ExampleT = TypeVar("_ExampleT", Example, ObjectBatch)
 
 
@@ -66,7 +68,7 @@ def train_batches(
     if layout.read.examples:
         views = config.losses.supervised_views
         sets = [
-            (name, source, MultiviewExamples(data, source, sizes, views, quarantine))
+            (name, source, _multiview_examples(data, source, sizes, views, quarantine))
             for name, source, data in _open_all(config, config.data.synthetic, "synthetic")
         ]
         halves.append(_half(config, sets, layout.read, rows_of))
@@ -95,12 +97,29 @@ def validation_sets(config: Config) -> dict[str, MultiviewBatch]:
     views = 1 + config.schedule.validation_views
     found = {}
     for name, source in config.data.validation.items():
-        examples = MultiviewExamples(
-            _open(config, source, "test"), dataclasses.replace(source, replacement=False), _sizes(config), views
-        )
+        examples = _multiview_examples(_open(config, source, "test"), _held_out(config, source), _sizes(config), views)
         count = min(len(examples.data), config.schedule.validation_objects)
         found[name] = _multiview(_stacked([examples.held_out(item) for item in range(count)]))
     return found
+
+
+def _held_out(config: Config, source: AnyMultiviewConfig) -> AnyMultiviewConfig:
+    """A source whose views are all different, whole and on white."""
+    if isinstance(source, PosedSourceConfig):
+        size = config.render.resolution
+        return dataclasses.replace(source, replacement=False, target_sizes=(size, size), backgrounds=(1.0,))
+    return dataclasses.replace(source, replacement=False)
+
+
+def _multiview_examples(
+    data: RecordSet,
+    source: AnyMultiviewConfig,
+    sizes: ImageSizes,
+    views: int,
+    quarantine: Quarantine | None = None,
+) -> MultiviewExamples:
+    kind = PosedExamples if isinstance(source, PosedSourceConfig) else MultiviewExamples
+    return kind(data, source, sizes, views, quarantine)
 
 
 def streamed_rows(config: Config) -> int:
@@ -153,7 +172,7 @@ def _counts(config: Config) -> dict[str, str]:
     for kind, sources in _used(config).items():
         for name, source in sources.items():
             data = _open(config, source, "test" if kind == "validation" else "train")
-            if isinstance(source, MultiviewSourceConfig):
+            if isinstance(source, AnyMultiviewConfig):
                 found[f"{kind} {name}"] = f"{len(data)} objects of {data.records} views"
             elif data.records > len(data):
                 found[f"{kind} {name}"] = f"{len(data)} objects of {data.records} photographs"
@@ -301,7 +320,12 @@ def _stacked(examples: Sequence[_ExampleT]) -> _ExampleT:
 
 def _multiview(fields: dict[str, Any], weight: Any = None) -> MultiviewBatch:
     cameras = Cameras(c2w=fields["c2w"], intrinsics=fields["intrinsics"])
-    return MultiviewBatch(fields["image"], fields["rgb"], fields["mask"], cameras, weight)
+    source = None
+    if "source_c2w" in fields:
+        source = Cameras(c2w=fields["source_c2w"], intrinsics=fields["source_intrinsics"])
+    return MultiviewBatch(
+        fields["image"], fields["rgb"], fields["mask"], cameras, weight, source, fields.get("background")
+    )
 
 
 def _single_view(fields: dict[str, Any], weight: Any) -> SingleViewBatch:

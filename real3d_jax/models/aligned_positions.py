@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from real3d_jax.config.conditioned import AnyModelConfig, ConditionedModelConfig
 from real3d_jax.config.model import ModelConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.models.vit import cubic_resize_matrix
@@ -20,14 +21,31 @@ _TABLE_SCALE = 0.5  # of the code in the image tokenizer's table
 _TOKEN_NOISE = 0.3  # share of their random embeddings that the triplane tokens keep
 
 
-def check_position_start(name: str) -> None:
-    """Refuses what is no `config.position_start`.
+def check_position_start(name: str, model: AnyModelConfig | None = None) -> None:
+    """Refuses what is no `config.position_start`, or none of that model.
 
     Raises:
-      UserError: with the nearest valid name.
+      UserError: with the nearest valid name, or the one that fits.
     """
     if name not in POSITION_STARTS:
         raise UserError(f"config.position_start has no value '{name}': {did_you_mean(name, POSITION_STARTS)}")
+    if name == "aligned" and isinstance(model, ConditionedModelConfig):
+        patches, grid = model.image_size // model.encoder.patch_size, model.encoder.position_grid
+        if patches != grid:
+            raise UserError(
+                f"config.position_start = 'aligned' needs a position table of the picture's own {patches} patches a side "
+                f"in a camera-conditioned model, and config.model.encoder.position_grid is {grid}: set one of them."
+            )
+
+
+def align_any_positions(params: dict, config: AnyModelConfig) -> dict:
+    """`align_positions`, or the same of a camera-conditioned model, whose planes have axes of their own."""
+    if isinstance(config, ConditionedModelConfig):
+        encoder = config.encoder
+        width = min(config.token_width, encoder.width)
+        planes = conditioned_plane_codes(config.plane_tokens, width)
+        return _written(params, planes, patch_codes(encoder.position_grid, width), config.token_width, encoder.width)
+    return align_positions(params, config)
 
 
 def align_positions(params: dict, config: ModelConfig) -> dict:
@@ -41,11 +59,16 @@ def align_positions(params: dict, config: ModelConfig) -> dict:
       config: of the model that they belong to.
     """
     width = min(config.token_width, config.vit.width)
-    tokens, table = params["triplane_tokens"]["embeddings"], params["image_tokenizer"]["position_embedding"]
-    planes = _widen(plane_codes(config.plane_tokens, width), config.token_width) * config.token_width**-0.5
     patches = patch_codes(config.image_size // config.vit.patch_size, width)
-    entries = _widen(_before_interpolation(patches, config.vit.position_grid), config.vit.width)
-    table = table.at[0, 1:].set(_TABLE_SCALE * entries.reshape(-1, config.vit.width))
+    entries = _before_interpolation(patches, config.vit.position_grid)
+    return _written(params, plane_codes(config.plane_tokens, width), entries, config.token_width, config.vit.width)
+
+
+def _written(params: dict, planes: np.ndarray, entries: np.ndarray, token_width: int, table_width: int) -> dict:
+    """The parameters with codes in both tables."""
+    tokens, table = params["triplane_tokens"]["embeddings"], params["image_tokenizer"]["position_embedding"]
+    planes = _widen(planes, token_width) * token_width**-0.5
+    table = table.at[0, 1:].set(_TABLE_SCALE * _widen(entries, table_width).reshape(-1, table_width))
     return params | {
         "image_tokenizer": params["image_tokenizer"] | {"position_embedding": table},
         "triplane_tokens": {"embeddings": jnp.asarray(planes, tokens.dtype) + _TOKEN_NOISE * tokens},
@@ -60,6 +83,18 @@ def plane_codes(side: int, width: int) -> Float[np.ndarray, "3 {side} {side} {wi
             _position_code(width, x=first, y=second),
             _position_code(width, x=first, z=second),
             _position_code(width, y=first, z=second),
+        ]
+    )
+
+
+def conditioned_plane_codes(side: int, width: int) -> Float[np.ndarray, "3 {side} {side} {width}"]:
+    """The same of a camera-conditioned model, whose planes are (x, y), (x, z), (z, y) of OpenLRM's world: (y, -x, z)."""
+    first, second = np.meshgrid(_centres(side), _centres(side))
+    return np.stack(
+        [
+            _position_code(width, y=first, x=-second),
+            _position_code(width, y=first, z=second),
+            _position_code(width, z=first, x=-second),
         ]
     )
 

@@ -1,5 +1,7 @@
 """The model that a configuration means: the canonical one (`lrm`), or the camera-conditioned one (`conditioned`)."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -18,13 +20,14 @@ def make_any_model(config: AnyModelConfig, compute: ComputeConfig) -> AnyModel:
     return ConditionedLRM(config, **lrm.settings(config.image_size, config.encoder.patch_size, compute))
 
 
+def init_any_params(model: AnyModel, key: jax.Array) -> dict:
+    """Random parameters of either model, float32."""
+    if isinstance(model, lrm.LRM):
+        return lrm.init_params(model, key)
+    size, cameras = model.config.image_size, input_cameras(1, distance=1.0, fov_y=1.0)
+    return dict(model.clone(unroll=1).init(key, jnp.zeros((1, size, size, 3)), cameras)["params"])
+
+
 def abstract_any_params(model: AnyModel) -> dict:
     """Shapes and types of the model's parameters, made without memory."""
-    if isinstance(model, lrm.LRM):
-        return lrm.abstract_params(model)
-    size, cameras = model.config.image_size, input_cameras(1, distance=1.0, fov_y=1.0)
-
-    def init(key):
-        return dict(model.clone(unroll=1).init(key, jnp.zeros((1, size, size, 3)), cameras)["params"])
-
-    return jax.eval_shape(init, jax.random.key(0))
+    return jax.eval_shape(functools.partial(init_any_params, model), jax.random.key(0))

@@ -107,6 +107,37 @@ CONDITIONED_PRESETS = {
         _OPENLRM_BASE, image_size=448, token_width=1024, layers=16, heads=16, plane_channels=80
     ),
 }
+# Of the size of 'mini' above, and of 'tiny'.
+CONDITIONED_PRESETS |= {
+    "lrm_mini": dataclasses.replace(
+        _OPENLRM_BASE,
+        image_size=128,
+        encoder=dataclasses.replace(
+            DINOV2_VIT_B14, width=384, layers=5, heads=6, mlp_width=1536, patch_size=8, position_grid=16
+        ),
+        camera_width=256,
+        plane_tokens=16,
+        token_width=384,
+        layers=7,
+        heads=6,
+        plane_channels=32,
+    ),
+    "lrm_tiny": dataclasses.replace(
+        _OPENLRM_BASE,
+        image_size=48,
+        encoder=dataclasses.replace(
+            DINOV2_VIT_B14, width=64, layers=2, heads=4, mlp_width=256, patch_size=8, position_grid=6
+        ),
+        camera_width=32,
+        plane_tokens=6,
+        token_width=64,
+        layers=2,
+        heads=4,
+        plane_channels=16,
+        decoder_width=32,
+        decoder_layers=2,
+    ),
+}
 
 
 def preset(name: str) -> ml_collections.ConfigDict:

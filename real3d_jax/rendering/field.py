@@ -13,6 +13,7 @@ from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_field import query_raw_fused
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.conditioned import ConditionedLRM
 from real3d_jax.models.conditioned import make_decoder as make_conditioned_decoder
 from real3d_jax.models.decoder import Decoder
@@ -63,6 +64,16 @@ def reconstruct_conditioned(
     assert isinstance(planes, jax.Array)
     decoder = make_conditioned_decoder(model.config, model.dtype)
     return TriplaneField(planes, params["decoder"], decoder)
+
+
+def reconstruct_any(
+    params: dict, images: Float[Array, "B S S 3"], cameras: Cameras | None, *, model: AnyModel
+) -> TriplaneField:
+    """The fields of either model; `cameras` are those of a camera-conditioned one, and of no use to the other."""
+    if isinstance(model, LRM):
+        return reconstruct(params, images, model=model)
+    assert cameras is not None, "a camera-conditioned model needs its input cameras"
+    return reconstruct_conditioned(params, images, cameras, model=model)
 
 
 def query_field(

@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from real3d_jax.config.training import Config
-from real3d_jax.models.lrm import LRM
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.runtime import compiler_options
 from real3d_jax.runtime.sharding import replicated, state_shardings
 from real3d_jax.training.optimizer import learning_rate_schedule
@@ -20,7 +20,7 @@ def jit_step(
     config: Config,
     state: PyTree,
     *,
-    model: LRM,
+    model: AnyModel,
     optimizer: optax.GradientTransformation,
     micro_batches: int,
     mesh: Mesh,

@@ -14,9 +14,10 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
 from real3d_jax.batches import SingleViewBatch, TrainBatch
+from real3d_jax.config.conditioned import MetricRenderConfig
 from real3d_jax.config.training import Config
 from real3d_jax.losses.novel_poses import NovelPoses, sample_novel_poses
-from real3d_jax.models.lrm import LRM
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.runtime.sharding import gather, leaf_spec, split_axis
 from real3d_jax.training.objective import batch_loss
@@ -31,7 +32,7 @@ def mean_gradients(
     key: Key[Array, ""],
     step: Int[Array, ""],
     *,
-    model: LRM,
+    model: AnyModel,
     config: Config,
     micro_batches: int,
 ) -> tuple[dict, dict[str, Float[Array, ""]]]:
@@ -94,7 +95,7 @@ def _gradients_here(
     key,
     step,
     *,
-    model: LRM,
+    model: AnyModel,
     config: Config,
     micro_batches: int,
     device: Int[Array, ""] | int = 0,
@@ -104,16 +105,22 @@ def _gradients_here(
     poses = None
     if batch.real is not None:
         poses = draw_poses(key, step, batch.real, config=config, first=device * batch.real.image.shape[0])
+    keys = None
+    if batch.synthetic is not None and isinstance(config.render, MetricRenderConfig):
+        rows = batch.synthetic.image.shape[0]
+        numbers = device * rows + jnp.arange(rows)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, step), numbers)
     loss_fn = functools.partial(batch_loss, frozen=frozen, model=model, config=config)
     if splits is not None:
         loss_fn = functools.partial(_loss_of_parts, splits=splits, frozen=frozen, model=model, config=config)
     gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
 
     def accumulate(total, part):
-        (loss, metrics), gradients = gradient_fn(params, *part)
+        *part, keys = part
+        (loss, metrics), gradients = gradient_fn(params, *part, keys=keys)
         return jax.tree.map(jnp.add, total, gradients), {"loss": loss, **metrics}
 
-    parts = jax.tree.map(functools.partial(_split_rows, parts=micro_batches), (batch, poses))
+    parts = jax.tree.map(functools.partial(_split_rows, parts=micro_batches), (batch, poses, keys))
     total, metrics = jax.lax.scan(accumulate, jax.tree.map(jnp.zeros_like, params), parts)
     return jax.tree.map(lambda x: x / micro_batches, total), jax.tree.map(jnp.mean, metrics)
 
@@ -123,7 +130,9 @@ def _sum(x: Array, axes: tuple[str, ...], mesh: AbstractMesh) -> Array:
     return jax.lax.psum(x, axes) if axes else x
 
 
-def _loss_of_parts(params, batch: TrainBatch, poses, *, splits: dict, frozen, model: LRM, config: Config):
+def _loss_of_parts(
+    params, batch: TrainBatch, poses, *, splits: dict, frozen, model: AnyModel, config: Config, keys: Array | None
+):
     """`batch_loss` of parameters that are split over 'fsdp': a block's are gathered when it is computed."""
     blocks = {name: splits[name]["layers"] for name in _STACKS}
     model = model.clone(
@@ -133,7 +142,7 @@ def _loss_of_parts(params, batch: TrainBatch, poses, *, splits: dict, frozen, mo
     in_blocks = {name: jax.tree.map(lambda split: 0 if split == 0 else -1, of) for name, of in blocks.items()}
     rest = splits | {name: splits[name] | {"layers": in_blocks[name]} for name in _STACKS}
     whole = jax.tree.map(functools.partial(_whole, dtype=jnp.float32), params, rest)
-    return batch_loss(whole, batch, poses, frozen=frozen, model=model, config=config)
+    return batch_loss(whole, batch, poses, frozen=frozen, model=model, config=config, keys=keys)
 
 
 def _block(params: dict, *, splits: dict, dtype: DTypeLike) -> dict:

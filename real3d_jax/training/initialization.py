@@ -11,8 +11,8 @@ from jax.sharding import Mesh
 from real3d_jax.checkpoints.run_folder import is_training_folder, load_params
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
-from real3d_jax.models.aligned_positions import align_positions
-from real3d_jax.models.lrm import LRM, abstract_params, init_params
+from real3d_jax.models.aligned_positions import align_any_positions
+from real3d_jax.models.choice import AnyModel, abstract_any_params, init_any_params
 from real3d_jax.runtime.sharding import put_same, replicated, state_shardings
 from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.state import TrainState, create, new_state
@@ -22,7 +22,7 @@ from real3d_jax.weights.loading import check_shapes, load_params_for
 
 
 def initial_state(
-    config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh, workdir: Path
+    config: Config, model: AnyModel, optimizer: optax.GradientTransformation, mesh: Mesh, workdir: Path
 ) -> TrainState:
     """The state of step 0, on the mesh: parameters as `config.init_from` says, a fresh optimiser.
 
@@ -40,7 +40,7 @@ def initial_state(
     source = find_checkpoint(config.init_from)
     if not source.exists():
         raise UserError(f"config.init_from = '{source}' does not exist: give converted weights, a workdir, or ''.")
-    abstract = abstract_params(model)
+    abstract = abstract_any_params(model)
     if is_training_folder(source):
         params = load_params(source)
         check_shapes(params, abstract, where=f"config.init_from = '{source}'")
@@ -54,20 +54,20 @@ def initial_state(
     if set(given) == set(abstract):
         return create_on_mesh(lambda given: given, given)
     # The image tokenizer alone was given; the rest is random, positions too: its table is written in a code of its own.
-    return create_on_mesh(lambda key, given: init_params(model, key) | given, key, given)
+    return create_on_mesh(lambda key, given: init_any_params(model, key) | given, key, given)
 
 
-def random_params(model: LRM, position_start: str, key: jax.Array) -> dict:
+def random_params(model: AnyModel, position_start: str, key: jax.Array) -> dict:
     """The parameters of a model that starts from nothing; `position_start` as in the config."""
-    params = init_params(model, key)
-    return align_positions(params, model.config) if position_start == "aligned" else params
+    params = init_any_params(model, key)
+    return align_any_positions(params, model.config) if position_start == "aligned" else params
 
 
-def abstract_state(config: Config, model: LRM, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
+def abstract_state(config: Config, model: AnyModel, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
     """Shapes, types and shardings of a run's state, made without memory."""
 
     def make(key):
-        return new_state(init_params(model, key), optimizer, keep_ema=config.optimizer.ema_decay > 0)
+        return new_state(init_any_params(model, key), optimizer, keep_ema=config.optimizer.ema_decay > 0)
 
     shapes = jax.eval_shape(make, jax.random.key(0))
     return jax.tree.map(

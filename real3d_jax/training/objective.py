@@ -1,22 +1,27 @@
 """The training target L = L_RECON + L_SELF as a pure function of parameters, batch and poses (Section 4.1)."""
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_float
 from real3d_jax.cameras import Cameras, with_intrinsics
-from real3d_jax.config.losses import LossConfig, uses_cycle
+from real3d_jax.config.conditioned import MetricRenderConfig
+from real3d_jax.config.losses import LossConfig, SmoothViewLossConfig, uses_cycle
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.losses.cycle import cycle_views
 from real3d_jax.losses.gradient_cap import cap_gradient, gradient_norms
 from real3d_jax.losses.novel_poses import NovelPoses
 from real3d_jax.losses.reconstruction import View, reconstruction_loss
+from real3d_jax.losses.planes import total_variation
 from real3d_jax.losses.self_training import pixel_loss, self_training_loss, semantic_loss
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.lrm import LRM
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import reconstruct
+from real3d_jax.rendering.field import reconstruct_any
+from real3d_jax.rendering.metric import random_draws, render_views_metric
 
 
 def batch_loss(
@@ -25,23 +30,26 @@ def batch_loss(
     poses: NovelPoses | None,
     *,
     frozen: FrozenNetworks,
-    model: LRM,
+    model: AnyModel,
     config: Config,
+    keys: Key[Array, "B"] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """L = L_RECON on the synthetic part + L_SELF on the real part (end of Section 4.1), each averaged over examples.
 
-    A part's `weight` says how much each example counts in its average.
+    A part's `weight` says how much each example counts in its average. `keys`, one for each synthetic example, place
+    the samples on a camera-conditioned model's rays; without them they lie in the middles.
     """
     batch = as_float(batch)
     params = model.cast_weights(params)
     total, metrics = jnp.zeros(()), {}
     synthetic_field, real_field = _reconstruct_both(params, batch, model=model)
     if batch.synthetic is not None:
-        loss, terms = _synthetic_loss(synthetic_field, batch.synthetic, frozen=frozen, config=config)
+        loss, terms = _synthetic_loss(synthetic_field, batch.synthetic, keys, frozen=frozen, config=config)
         total += loss
         metrics |= {f"synthetic/{name}": term for name, term in terms.items()}
     if batch.real is not None:
         assert poses is not None, "photographs need the poses of their novel views"
+        assert isinstance(model, LRM), "photographs train the canonical model alone"
         loss, terms = _real_loss(params, real_field, batch.real, poses, frozen=frozen, model=model, config=config)
         total += loss
         metrics |= {f"real/{name}": term for name, term in terms.items()}
@@ -49,32 +57,48 @@ def batch_loss(
 
 
 def _reconstruct_both(
-    params: dict, batch: TrainBatch, *, model: LRM
+    params: dict, batch: TrainBatch, *, model: AnyModel
 ) -> tuple[TriplaneField | None, TriplaneField | None]:
     """The fields of the synthetic and of the real images; in one pass where there are as many of each."""
     synthetic, real = (part.image if part is not None else None for part in (batch.synthetic, batch.real))
     if synthetic is None or real is None or synthetic.shape != real.shape:
+        sources = batch.synthetic.source if batch.synthetic is not None else None
         return (
-            None if synthetic is None else reconstruct(params, synthetic, model=model),
-            None if real is None else reconstruct(params, real, model=model),
+            None if synthetic is None else reconstruct_any(params, synthetic, sources, model=model),
+            None if real is None else reconstruct_any(params, real, None, model=model),
         )
     # In turns, so that rows spread over devices stay where they are.
     images = jnp.stack([synthetic, real], axis=1).reshape(-1, *real.shape[1:])
-    both = reconstruct(params, images, model=model)
+    both = reconstruct_any(params, images, None, model=model)
     synthetic_field, real_field = (TriplaneField(both.planes[i::2], both.decoder_params, both.decoder) for i in (0, 1))
     return synthetic_field, real_field
 
 
-def _synthetic_loss(field, batch: MultiviewBatch, *, frozen: FrozenNetworks, config: Config):
-    """L_RECON (Eq. 1) of objects with known views."""
-    rendered = View(*render_views(field, batch.cameras, config.render))
-    return reconstruction_loss(
-        rendered,
+def _synthetic_loss(field, batch: MultiviewBatch, keys, *, frozen: FrozenNetworks, config: Config):
+    """L_RECON (Eq. 1) of objects with known views, and where the config has it the planes' total variation."""
+    weights = config.losses.supervised
+    loss, terms = reconstruction_loss(
+        _render_targets(field, batch, keys, config),
         View(batch.rgb, batch.mask),
-        weights=config.losses.supervised,
+        weights=weights,
         lpips_params=frozen.lpips_params,
         weight=batch.weight,
     )
+    if isinstance(weights, SmoothViewLossConfig) and weights.total_variation:
+        terms["total_variation"] = total_variation(field.planes, batch.weight)
+        loss += weights.total_variation * terms["total_variation"]
+    return loss, terms
+
+
+def _render_targets(field, batch: MultiviewBatch, keys, config: Config) -> View:
+    if not isinstance(config.render, MetricRenderConfig):
+        return View(*render_views(field, batch.cameras, config.render))
+    draws = None
+    if keys is not None:
+        rays = (batch.rgb.shape[1], config.render.resolution, config.render.resolution)
+        draws = jax.vmap(lambda key: random_draws(key, rays, config.render))(keys)
+    rendered = render_views_metric(field, batch.cameras, config.render, background=batch.background, draws=draws)
+    return View(rendered.rgb, rendered.opacity)
 
 
 def _real_loss(

@@ -8,23 +8,26 @@ from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch, as_f
 from real3d_jax.cameras import with_intrinsics
 from real3d_jax.config.losses import uses_cycle
 from real3d_jax.config.training import Config
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import render_views
-from real3d_jax.rendering.field import reconstruct
+from real3d_jax.rendering.field import reconstruct, reconstruct_any
 from real3d_jax.training.gradients import draw_poses
 from real3d_jax.training.objective import close_cycle
 
 
 def render_objects(
-    params: dict, batch: MultiviewBatch, *, model: LRM, config: Config
+    params: dict, batch: MultiviewBatch, *, model: AnyModel, config: Config
 ) -> tuple[Float[Array, "B V h w 3"], Float[Array, "B V h w 1"]]:
-    """Colour and opacity of every camera of a batch, reconstructed from its input images."""
+    """Colour and opacity of every camera of a batch, reconstructed from its input images; over white."""
     batch = as_float(batch)
-    return render_views(reconstruct(params, batch.image, model=model), batch.cameras, config.render)
+    return render_views(
+        reconstruct_any(params, batch.image, batch.source, model=model), batch.cameras, config.render
+    )
 
 
 def preview(
-    params: dict, batch: TrainBatch, key: Key[Array, ""], step: Array, *, model: LRM, config: Config
+    params: dict, batch: TrainBatch, key: Key[Array, ""], step: Array, *, model: AnyModel, config: Config
 ) -> dict[str, Float[Array, "B *views h w 3"]]:
     """What the model makes of a batch, as labelled strips of images in [0, 1].
 
@@ -51,6 +54,7 @@ def preview(
             "synthetic/rendered": rgb,
         }
     if batch.real is not None:
+        assert isinstance(model, LRM)
         strips |= _preview_real(params, batch.real, key, step, model=model, config=config)
     return strips
 

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from real3d_jax.batches import TrainBatch
 from real3d_jax.config import files as config_files
+from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.training import Config, going_on, uses_lpips
 from real3d_jax.data import pipeline
 from real3d_jax.data.embedded.preparation import prepare_embedded
@@ -21,7 +22,7 @@ from real3d_jax.data.procedural.streaming import draw_on_mesh
 from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
-from real3d_jax.models.lrm import make_model
+from real3d_jax.models.choice import make_any_model
 from real3d_jax.runtime import compile_cache, folders, hosts, stores, watch
 from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.console import say, timed
@@ -136,8 +137,8 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
         mesh = make_mesh(config.mesh)
         times, config = growth(config, mesh.size), grow(config, mesh.size)
         layout = lay_out(config.batch, mesh.size, streamed=pipeline.streamed_rows(config))
-        model = make_model(config.model, config.compute)
-        check_position_start(config.position_start)
+        model = make_any_model(config.model, config.compute)
+        check_position_start(config.position_start, config.model)
         optimizer = make_optimizer(config.optimizer, config.schedule.steps)
         workdir = stores.place(workdir)
         prepare_workdir(workdir)
@@ -215,8 +216,12 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
 
 def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
     """Puts a batch on the mesh; objects that are streamed are drawn, and follow those that were read."""
-    sizes = {"image_size": config.model.image_size, "target_size": config.render.resolution}
-    draw = jax.jit(functools.partial(draw_on_mesh, mesh=mesh, **sizes))
+    how = {
+        "image_size": config.model.image_size,
+        "target_size": config.render.resolution,
+        "posed": isinstance(config.model, ConditionedModelConfig),
+    }
+    draw = jax.jit(functools.partial(draw_on_mesh, mesh=mesh, **how))
 
     def put(batch: TrainBatch) -> TrainBatch:
         placed = put_batch(batch, mesh)

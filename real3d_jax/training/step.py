@@ -5,7 +5,7 @@ from jaxtyping import Array, Float, Key
 
 from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config
-from real3d_jax.models.lrm import LRM
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.training.gradients import mean_gradients
 from real3d_jax.training.optimizer import norm_limit
@@ -18,7 +18,7 @@ def train_step(
     frozen: FrozenNetworks,
     key: Key[Array, ""],
     *,
-    model: LRM,
+    model: AnyModel,
     config: Config,
     optimizer: optax.GradientTransformation,
     micro_batches: int,

@@ -57,6 +57,8 @@ def test_batches_have_the_contracts_shapes(config):
         "mask": (4, 3, 8, 8, 1),
         "cameras": {"c2w": (4, 3, 4, 4), "intrinsics": (4, 3, 4)},
         "weight": None,
+        "source": None,
+        "background": None,
     }
     assert shapes["real"] == {
         "image": (4, 12, 12, 3),

@@ -7,12 +7,12 @@ from real3d_jax.data import record_writer
 from real3d_jax.data.embedded.photographs import photographs
 from real3d_jax.data.embedded.raw_views import with_raw_share
 from real3d_jax.data.pipeline import dataset_path
-from real3d_jax.data.procedural.source import procedural_single, procedural_views
+from real3d_jax.data.procedural.source import procedural_captures, procedural_single, procedural_views
 from real3d_jax.data.records import Source
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.runtime import stores
 
-KINDS = ("procedural_views", "procedural_single", "photographs")
+KINDS = ("procedural_views", "procedural_captures", "procedural_single", "photographs")
 
 
 def embedded_source(
@@ -25,8 +25,9 @@ def embedded_source(
     """
     if raw and kind != "procedural_single":
         raise UserError(f"Only 'procedural_single' can have raw views: set raw to 0 for '{kind}', not {raw}.")
-    if kind == "procedural_views":
-        return procedural_views(
+    if kind in ("procedural_views", "procedural_captures"):
+        made = procedural_views if kind == "procedural_views" else procedural_captures
+        return made(
             family=family, objects=objects, held_out=held_out, views=views, image_size=image_size, seed=seed
         )
     if kind == "procedural_single":

@@ -7,12 +7,13 @@ views.
 
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from real3d_jax.cameras import Cameras, spherical_c2w
 from real3d_jax.data.procedural import numbering
@@ -25,6 +26,11 @@ FOV_Y = 39.6  # degrees, as GObjaverse
 DISTANCE = (1.645 * 0.97, 1.645 * 1.03)  # around GObjaverse's orbit
 ELEVATION = (-20.0, 60.0)  # degrees
 SUPERSAMPLE = 2
+CAPTURE_TURN = (4.0, 4.0, 8.0)  # degrees at most, about a camera's right, up and back
+CAPTURE_OFF = 0.1  # of the principal point, in parts of the picture
+CAPTURE_ZOOM = (0.7, 0.9)  # times the focal length, so that the object stays in the picture
+CAPTURE_UNIT = (0.3, 3.0)  # of a film's world
+_CAPTURE_STREAM = 4
 _CAMERA_STREAM = 1  # keeps a camera's random numbers apart from its object's
 _VIEWS_AT_ONCE = {"cpu": 16}  # in a call of the renderer
 _VIEWS_AT_ONCE_ON_ACCELERATORS = 512
@@ -59,6 +65,35 @@ def procedural_views(*, family: str, objects: int, held_out: int, views: int, im
 
     settings = {
         "dataset": "procedural_views",
+        "family": family,
+        "views": views,
+        "image_size": image_size,
+        "seed": seed,
+    }
+    return Source(MULTIVIEW, 0, settings, {"train": objects, "test": held_out}, items)
+
+
+def procedural_captures(
+    *, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int
+) -> Source:
+    """Objects filmed by hand, as MVImgNet's and CO3D's are: `captured_cameras`. Arguments as for `procedural_views`."""
+    _check(family, objects, held_out, views, image_size)
+
+    def items(split: str, chosen: range) -> Iterator[Item]:
+        first = objects if split == "test" else 0
+        numbers = [first + i for i in chosen]
+        drawn = _rendered(family, seed, numbers, views, image_size, cameras=_captured)
+        for number, images, _ in drawn:
+            name = numbering.object_name(family, seed, number)
+            filmed = captured_cameras(family, seed, number, views)
+            shots = (
+                View(name, f"{v:05d}", image, pose, lens)
+                for v, (image, pose, lens) in enumerate(zip(images, filmed.recorded, filmed.intrinsics, strict=True))
+            )
+            yield Item(name, tuple(shots))
+
+    settings = {
+        "dataset": "procedural_captures",
         "family": family,
         "views": views,
         "image_size": image_size,
@@ -102,6 +137,49 @@ def orbits(unit: Float[np.ndarray, "views 3"]) -> Float[np.ndarray, "views 3"]:
     return np.stack([2 * np.pi * unit[:, 0], elevation, distance], axis=1).astype(np.float32)
 
 
+class Captured(NamedTuple):
+    """The cameras of a film of one object.
+
+    Attributes:
+      c2w: in the object's world.
+      recorded: the same in a world of any direction and unit, as structure from motion gives it; the object's centre is
+        its origin.
+      intrinsics: normalised, the principal point off the middle.
+    """
+
+    c2w: Float[np.ndarray, "views 4 4"]
+    recorded: Float[np.ndarray, "views 4 4"]
+    intrinsics: Float[np.ndarray, "views 4"]
+
+
+def captured_cameras(family: str, seed: int, number: int, views: int) -> Captured:
+    """The cameras of `procedural_views`, held by hand: they roll, look past the object and are cropped off the middle."""
+    rng = np.random.default_rng([*numbering.stream(family, seed, number), _CAPTURE_STREAM])
+    turned = Rotation.random(rng=rng).as_matrix()
+    unit = np.exp(rng.uniform(*np.log(CAPTURE_UNIT)))
+    zoom = rng.uniform(*CAPTURE_ZOOM)
+    shake = rng.uniform(-1, 1, (views, 5))  # row by row, so that fewer views are the first of more
+    c2w = camera_poses(family, seed, number, views).astype(np.float64)
+    # A camera turns about its own axes: right, up and back.
+    angles = np.radians(CAPTURE_TURN) * shake[:, :3]
+    c2w[:, :3, :3] = c2w[:, :3, :3] @ Rotation.from_euler("xyz", angles).as_matrix()
+    recorded = c2w.copy()
+    recorded[:, :3, :3] = turned @ c2w[:, :3, :3]
+    recorded[:, :3, 3] = unit * c2w[:, :3, 3] @ turned.T
+    lens = np.tile(intrinsics() * [zoom, zoom, 1, 1], (views, 1))
+    lens[:, 2:] += CAPTURE_OFF * shake[:, 3:]
+    return Captured(*(values.astype(np.float32) for values in (c2w, recorded, lens)))
+
+
+def _captured(family: str, seed: int, number: int, views: int):
+    filmed = captured_cameras(family, seed, number, views)
+    return filmed.c2w, filmed.intrinsics
+
+
+def _orbiting(family: str, seed: int, number: int, views: int):
+    return camera_poses(family, seed, number, views), np.tile(intrinsics(), (views, 1))
+
+
 def _check(family: str, objects: int, held_out: int, views: int, image_size: int) -> None:
     numbering.members(family)
     if objects < 0 or held_out < 0 or objects + held_out == 0:
@@ -113,15 +191,16 @@ def _check(family: str, objects: int, held_out: int, views: int, image_size: int
 
 
 def _rendered(
-    family: str, seed: int, numbers: list[int], views: int, image_size: int
+    family: str, seed: int, numbers: list[int], views: int, image_size: int, *, cameras=_orbiting
 ) -> Iterator[tuple[int, list[np.ndarray], np.ndarray]]:
-    """Number, images and poses of each object.
+    """Number, images and poses of each object; `cameras` gives poses and intrinsics of an object's views.
 
     Every call of the renderer has the same number of views, so that it is compiled once and a picture does not depend
     on how the work was divided. While one call's pictures are handed out, the next is being computed.
     """
     call = _VIEWS_AT_ONCE.get(jax.default_backend(), _VIEWS_AT_ONCE_ON_ACCELERATORS)
-    poses = np.stack([camera_poses(family, seed, number, views) for number in numbers])
+    found = [cameras(family, seed, number, views) for number in numbers]
+    poses, lenses = (np.stack(values) for values in zip(*found, strict=True))
     todo = [(i, v) for i in range(len(numbers)) for v in range(views)]
     sample = functools.lru_cache(maxsize=call)(lambda i: numbering.sample(family, seed, numbers[i]))
 
@@ -130,7 +209,8 @@ def _rendered(
         for start in range(0, len(todo), call):
             part = todo[start : start + call]
             padded = part + [part[-1]] * (call - len(part))
-            images = draw(stack([sample(i) for i, _ in padded]), np.stack([poses[i, v] for i, v in padded]), image_size)
+            drawn, at = stack([sample(i) for i, _ in padded]), tuple(np.transpose(padded))
+            images = draw(drawn, poses[at], image_size, lenses[at])
             if running is not None:
                 yield from np.asarray(running)
             running = images
@@ -142,9 +222,15 @@ def _rendered(
         yield number, [next(images) for _ in range(views)], poses[i]
 
 
-def draw(objects: ProceduralObject, c2w: Float[np.ndarray, "B 4 4"], image_size: int) -> jax.Array:
-    """Pictures of objects by procedural cameras, (B, image_size, image_size, 4) uint8, on the first device."""
-    cameras = Cameras(jnp.asarray(c2w), jnp.asarray(np.tile(intrinsics(), (len(c2w), 1))))
+def draw(
+    objects: ProceduralObject,
+    c2w: Float[np.ndarray, "B 4 4"],
+    image_size: int,
+    lenses: Float[np.ndarray, "B 4"] | None = None,
+) -> jax.Array:
+    """Pictures of objects, (B, image_size, image_size, 4) uint8, on the first device; by `intrinsics` if not given."""
+    lenses = np.tile(intrinsics(), (len(c2w), 1)) if lenses is None else lenses
+    cameras = Cameras(jnp.asarray(c2w), jnp.asarray(lenses, jnp.float32))
     how = how_to_draw(jax.default_backend())
     return render_views(objects, cameras, size=image_size, supersample=SUPERSAMPLE, **how)
 

@@ -86,13 +86,16 @@ class StreamedExamples:
         return np.concatenate([(1 - side) * spread, side], axis=1).astype(np.float32)
 
 
-def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int) -> MultiviewBatch:
+def draw_examples(
+    batch: ObjectBatch, *, image_size: int, target_size: int, posed: bool = False
+) -> MultiviewBatch:
     """The pictures of a batch of objects, in uint8 as the readers of records give them.
 
     Args:
       batch: objects and views.
       image_size: pixels per side of the model's input.
       target_size: of the targets.
+      posed: for a camera-conditioned model: the input is on white, and its camera is told.
     """
     rows, views = batch.orbits.shape[:2]
     poses = spherical_c2w(*(batch.orbits[..., i] for i in range(3)))
@@ -112,7 +115,12 @@ def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int) -> M
     around = poses.at[..., :3, 3].add(-looked_at[:, None])
     cameras = Cameras(jax.vmap(to_input_frame)(around[:, 0], around, jnp.asarray(batch.distance)), shown)
     weight = None if batch.weight is None else jnp.asarray(batch.weight)
-    return MultiviewBatch(_on(seen, GREY), _on(targets, WHITE), targets[..., 3:], cameras, weight)
+    image = _on(seen, WHITE if posed else GREY)
+    known = {}
+    if posed:
+        known["source"] = Cameras(cameras.c2w[:, 0], whole[:, 0])
+        known["background"] = jnp.full((rows, views), WHITE)
+    return MultiviewBatch(image, _on(targets, WHITE), targets[..., 3:], cameras, weight, **known)
 
 
 def _on(rgba: UInt8[Array, "*batch h w 4"], background: float) -> UInt8[Array, "*batch h w 3"]:
@@ -122,7 +130,13 @@ def _on(rgba: UInt8[Array, "*batch h w 4"], background: float) -> UInt8[Array, "
 
 
 def draw_on_mesh(
-    batch: ObjectBatch, others: MultiviewBatch | None, mesh: Mesh, *, image_size: int, target_size: int
+    batch: ObjectBatch,
+    others: MultiviewBatch | None,
+    mesh: Mesh,
+    *,
+    image_size: int,
+    target_size: int,
+    posed: bool = False,
 ) -> MultiviewBatch:
     """`draw_examples` where each device draws its own rows; `others`, read from records, are put before them.
 
@@ -132,10 +146,11 @@ def draw_on_mesh(
       mesh: the devices.
       image_size: as in `draw_examples`.
       target_size: likewise.
+      posed: likewise.
     """
 
     def here(batch, others):
-        drawn = draw_examples(batch, image_size=image_size, target_size=target_size)
+        drawn = draw_examples(batch, image_size=image_size, target_size=target_size, posed=posed)
         if others is None:
             return drawn
         return jax.tree.map(lambda a, b: jnp.concatenate([a, b.astype(a.dtype)]), others, drawn)
