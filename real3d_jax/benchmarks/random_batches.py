@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w, to_input_frame
+from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.evaluation.scored_objects import Instance
@@ -31,6 +32,9 @@ def random_batch(config: Config, seed: int = 0) -> TrainBatch:
             mask=noise(count, views, side, side, 1),
             cameras=cameras,
         )
+        if isinstance(config.model, ConditionedModelConfig):
+            source = Cameras(cameras.c2w[:, 0], cameras.intrinsics[:, 0])
+            synthetic = synthetic.replace(source=source, background=jnp.ones((count, views)))
     if count := config.batch.real:
         real = SingleViewBatch(
             image=noise(count, size, size, 3),
@@ -71,6 +75,7 @@ def random_instance(config: EvaluationConfig, seed: int) -> Instance:
         "input_mask": noise(side, side, 1),
         "semantic_rgb": noise(protocol.semantic.resolution, protocol.semantic.resolution, 3),
         "consistency_rgb": noise(protocol.consistency.resolution, protocol.consistency.resolution, 3),
+        "input_c2w": np.asarray(canonical_c2w(distance), np.float32),
         "input_intrinsics": intrinsics,
         "rgb": noise(views, side, side, 3),
         "mask": noise(views, side, side, 1),

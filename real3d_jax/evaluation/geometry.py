@@ -6,8 +6,8 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
+from real3d_jax.config.conditioned import AnyRenderConfig
 from real3d_jax.config.evaluation import GeometryConfig
-from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.glb import TO_GLTF, is_own
 from real3d_jax.export.isosurface import extract_mesh
@@ -139,7 +139,7 @@ def field_scores(
     to_input: Float[np.ndarray, "4 4"],
     *,
     config: GeometryConfig,
-    render: RenderConfig,
+    render: AnyRenderConfig,
     seed: int,
 ) -> Scores:
     """Scores of one field's surface; NaN where it has none, or its density is not a number.

@@ -11,17 +11,16 @@ from PIL import Image
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import (
     Cameras,
-    canonical_c2w,
     intrinsics_from_fov,
     spherical_c2w,
     with_intrinsics,
 )
-from real3d_jax.config.model import RenderConfig
+from real3d_jax.config.conditioned import AnyRenderConfig
 from real3d_jax.config.protocols import ConsistencyConfig, SemanticViewConfig, spherical_angles
 from real3d_jax.losses.cycle import cycle_views
 from real3d_jax.metrics.images import psnr, silhouette_iou, ssim
 from real3d_jax.metrics.semantic import clip_similarity_of_images, lpips_to_input
-from real3d_jax.models.lrm import LRM
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.perceptual.frozen import Inception
 from real3d_jax.perceptual.image_encoder import ImageEncoder
 from real3d_jax.perceptual.lpips import lpips
@@ -55,7 +54,7 @@ def novel_views(
     cameras: Cameras,
     scales: Float[Array, "G"],
     *,
-    render: RenderConfig,
+    render: AnyRenderConfig,
     window: str,
 ) -> Scores:
     """Scores of views against the true ones with all cameras at `scales` times their distance; (G, B, V) each.
@@ -75,15 +74,14 @@ def novel_views(
 def input_view(
     field: TriplaneField,
     input_rgb: UInt8[Array, "B h w 3"],
-    intrinsics: Float[Array, "B 4"],
+    source: Cameras,
     scales: Float[Array, "G"],
     *,
-    render: RenderConfig,
-    distance: float,
+    render: AnyRenderConfig,
 ) -> Float[Array, "G B"]:
-    """PSNR of the input view, seen by the canonical camera at `scales` times `distance`."""
+    """PSNR of the input view, seen by its camera `source`, (B,), at `scales` times its distance."""
     target = as_float(input_rgb)
-    cameras = with_intrinsics(_repeated(canonical_c2w(distance)[None], len(target)), Cameras(jnp.zeros(()), intrinsics))
+    cameras = with_intrinsics(source.c2w[:, None], source)
 
     def at(scale):
         prediction, _ = render_views(field, at_scale(cameras, scale), render, resolution=target.shape[-2])
@@ -98,7 +96,7 @@ def semantic_views(
     lpips_params: dict | None,
     semantic_rgb: UInt8[Array, "B h w 3"],
     *,
-    render: RenderConfig,
+    render: AnyRenderConfig,
     config: SemanticViewConfig,
 ) -> tuple[Scores, UInt8[Array, "B A h w 3"]]:
     """Similarity of views around the object to the input view, (B, A) each, and the views."""
@@ -127,7 +125,7 @@ def likeness(
 
 
 def views_around(
-    field: TriplaneField, config: SemanticViewConfig, *, render: RenderConfig
+    field: TriplaneField, config: SemanticViewConfig, *, render: AnyRenderConfig
 ) -> Float[Array, "B A h w 3"]:
     """The semantic views."""
     azimuths, elevations = spherical_angles(config.azimuths, (config.elevation,) * len(config.azimuths))
@@ -141,10 +139,10 @@ def consistency(
     field: TriplaneField,
     lpips_params: dict | None,
     consistency_rgb: UInt8[Array, "B h w 3"],
-    intrinsics: Float[Array, "B 4"],
+    source: Cameras,
     *,
-    model: LRM,
-    render: RenderConfig,
+    model: AnyModel,
+    render: AnyRenderConfig,
     config: ConsistencyConfig,
     distance: float,
     window: str,
@@ -153,13 +151,12 @@ def consistency(
     target = as_float(consistency_rgb)
     azimuths, elevations = spherical_angles(config.azimuths, config.elevations)
     poses = spherical_c2w(azimuths, elevations, distance)[config.first_scored :]
-    cameras = Cameras(_repeated(canonical_c2w(distance), len(target)), intrinsics)
 
     def at(pose):
         _, returned = cycle_views(
             params,
             field,
-            cameras,
+            source,
             _repeated(pose, len(target)),
             model=model,
             render=render,

@@ -2,11 +2,12 @@
 
 An instance is a dict of numpy arrays without a batch axis. Images are uint8, on white unless said otherwise:
 
-    image             (S, S, 3)     the model's input, on grey 0.5
+    image             (S, S, 3)     the model's input, on grey 0.5; on white for a camera-conditioned model
     input_rgb         (r, r, 3)     the input view at the size of novel views
     input_mask        (r, r, 1)     255 where its alpha is above one half; grey at edges once resized
     semantic_rgb      (s, s, 3)     the same at the size of semantic views
     consistency_rgb   (c, c, 3)     the same at the size of consistency views
+    input_c2w         (4, 4)        of the input view: canonical, or as `data.posed_frames` has it for a model told it
     input_intrinsics  (4,)          normalised, of the input view
     rgb               (V, r, r, 3)  true views to score; V is 0 where novel views are not scored
     mask              (V, r, r, 1)  their masks
@@ -21,11 +22,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.protocols import ProtocolConfig
 from real3d_jax.data import boxes, frames, transforms
 from real3d_jax.data.embedded.preparation import prepare
 from real3d_jax.data.pipeline import dataset_path
+from real3d_jax.data.posed_frames import WHOLE, posed_cameras
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import CENTRED_FIRST, MULTIVIEW, Photograph, View
 from real3d_jax.errors import UserError, did_you_mean
@@ -46,6 +49,7 @@ class Instances:
       input_size: pixels per side of the model's input.
       items: numbers of the objects in `data`.
       novel_views: whether true views are wanted.
+      conditioned: whether the model is told its input camera.
     """
 
     data: RecordSet
@@ -53,6 +57,7 @@ class Instances:
     input_size: int
     items: tuple[int, ...]
     novel_views: bool
+    conditioned: bool = False
 
     def __len__(self) -> int:
         """How many objects there are."""
@@ -82,7 +87,7 @@ class Instances:
         except UserError as error:
             raise UserError(f"Photograph '{photograph.key}' in '{self.data.folder}': {error}") from error
         canonical, intrinsics = frames.canonical_c2w(options.distance), frames.centred_intrinsics(options.fov_y)
-        return self._assembled(crop, intrinsics, [], canonical[None][:0], intrinsics[None][:0], np.eye(4))
+        return self._assembled(crop, canonical, intrinsics, [], canonical[None][:0], intrinsics[None][:0], np.eye(4))
 
     def _object(self, item: int) -> Instance:
         options, target = self.protocol.input_view, self.protocol.novel_views
@@ -100,9 +105,13 @@ class Instances:
             wanted = frames.centred_intrinsics(options.fov_y)[1]
             intrinsics[:, :2] *= wanted / intrinsics[0, 1]
         poses = np.stack([shot.c2w for shot in shots])
-        c2w = frames.to_input_frame(poses[0], poses, options.distance)
-        to_input = _world_to_input(poses[0], options.distance)
-        return self._assembled(images[0], intrinsics[0], images[1:], c2w[1:], intrinsics[1:], to_input)
+        if self.conditioned:
+            where = f"'{shots[0].object_id}' in '{self.data.folder}'"
+            c2w, to_input = _posed(poses, intrinsics, options.distance, where)
+        else:
+            c2w = frames.to_input_frame(poses[0], poses, options.distance)
+            to_input = _world_to_input(poses[0], options.distance)
+        return self._assembled(images[0], c2w[0], intrinsics[0], images[1:], c2w[1:], intrinsics[1:], to_input)
 
     def _cropped(self, shots: Sequence[View]) -> tuple[list[np.ndarray], Float[np.ndarray, "views 4"]]:
         """Square images of views, the first of which is the input, and their intrinsics."""
@@ -150,6 +159,7 @@ class Instances:
     def _assembled(
         self,
         source: np.ndarray,
+        input_c2w: np.ndarray,
         input_intrinsics: np.ndarray,
         targets: Sequence[np.ndarray],
         c2w: np.ndarray,
@@ -160,13 +170,16 @@ class Instances:
         size = protocol.novel_views.resolution
         rgb = [self._on_white(target, size) for target in targets]
         masks = [_mask(target, size) for target in targets]
-        grey = transforms.composite(transforms.premultiply(source), size=self.input_size, background=transforms.GREY)
+        background = transforms.WHITE if self.conditioned else transforms.GREY
         return {
-            "image": grey,
+            "image": transforms.composite(
+                transforms.premultiply(source), size=self.input_size, background=background
+            ),
             "input_rgb": self._on_white(source, size),
             "input_mask": _mask(source, size),
             "semantic_rgb": self._on_white(source, protocol.semantic.resolution),
             "consistency_rgb": self._on_white(source, protocol.consistency.resolution),
+            "input_c2w": np.asarray(input_c2w, np.float32),
             "input_intrinsics": np.asarray(input_intrinsics, np.float32),
             "rgb": np.stack(rgb) if rgb else np.zeros((0, size, size, 3), np.uint8),
             "mask": np.stack(masks) if masks else np.zeros((0, size, size, 1), np.uint8),
@@ -196,7 +209,8 @@ def open_instances(config: EvaluationConfig) -> Instances:
     _check(protocol, data, novel_views=novel_views)
     items = range(0, len(data), protocol.every)
     items = tuple(items[: config.data.limit] if config.data.limit else items)
-    return Instances(data, protocol, config.model.image_size, items, novel_views)
+    conditioned = isinstance(config.model, ConditionedModelConfig)
+    return Instances(data, protocol, config.model.image_size, items, novel_views, conditioned)
 
 
 def _check(protocol: ProtocolConfig, data: RecordSet, *, novel_views: bool) -> None:
@@ -246,6 +260,17 @@ def _world_to_input(input_c2w: Float[np.ndarray, "4 4"], distance: float) -> Flo
     scale = distance / np.linalg.norm(input_c2w[:3, 3])
     unscaled = frames.to_input_frame(input_c2w, np.eye(4)[None], distance)[0]
     return unscaled @ np.diag([scale, scale, scale, 1.0])
+
+
+def _posed(
+    c2w: Float[np.ndarray, "views 4 4"], intrinsics: Float[np.ndarray, "views 4"], distance: float, where: str
+) -> tuple[Float[np.ndarray, "views 4 4"], Float[np.ndarray, "4 4"]]:
+    """Poses in the frame of a camera-conditioned model, the input camera at `distance`, and the way there."""
+    scale = distance / np.linalg.norm(c2w[0, :3, 3])
+    with_world = np.concatenate([c2w, np.eye(4)[None]])  # the world's own axes, as if they were a camera's
+    lenses = np.concatenate([intrinsics, intrinsics[:1]])
+    framed, _ = posed_cameras(with_world, lenses, np.tile(WHOLE, (len(lenses), 1)), scale=scale, where=where)
+    return framed[:-1], framed[-1] @ np.diag([scale, scale, scale, 1.0])
 
 
 def _mask(rgba: np.ndarray, size: int) -> UInt8[np.ndarray, "size size 1"]:

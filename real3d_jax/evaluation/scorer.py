@@ -14,8 +14,9 @@ from jaxtyping import Float
 
 from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras
+from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig
 from real3d_jax.config.evaluation import EvaluationConfig
-from real3d_jax.config.model import ComputeConfig, ModelConfig, RenderConfig
+from real3d_jax.config.model import ComputeConfig
 from real3d_jax.config.protocols import ProtocolConfig
 from real3d_jax.evaluation import programs
 from real3d_jax.evaluation.baselines import baseline_scores
@@ -23,9 +24,9 @@ from real3d_jax.evaluation.geometry import field_scores
 from real3d_jax.evaluation.networks import Networks
 from real3d_jax.evaluation.results import Row
 from real3d_jax.evaluation.scored_objects import Instance
-from real3d_jax.models.lrm import make_model
+from real3d_jax.models.choice import make_any_model
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import reconstruct
+from real3d_jax.rendering.field import reconstruct_any
 from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
 
 
@@ -45,15 +46,15 @@ class _Compiled(NamedTuple):
 
 @functools.cache
 def _compiled(
-    mesh: Mesh, architecture: ModelConfig, compute: ComputeConfig, render: RenderConfig, protocol: ProtocolConfig
+    mesh: Mesh, architecture: AnyModelConfig, compute: ComputeConfig, render: AnyRenderConfig, protocol: ProtocolConfig
 ) -> _Compiled:
     """The programs of an evaluation; a second one of the same sizes in this process compiles nothing."""
-    model = make_model(architecture, compute)
+    model = make_any_model(architecture, compute)
     distance, novel = protocol.input_view.distance, protocol.novel_views
     window = novel.ssim_window
 
-    def encode(params, image):
-        return reconstruct(params, as_float(image), model=model)
+    def encode(params, image, source):
+        return reconstruct_any(params, as_float(image), source, model=model)
 
     def views(field, cameras):
         return render_views(field, cameras, render, resolution=novel.resolution)[0]
@@ -65,7 +66,7 @@ def _compiled(
         encode=jax.jit(encode),
         novel=everywhere(programs.novel_views, render=render, window=window),
         baselines=everywhere(baseline_scores, window=window),
-        input=everywhere(programs.input_view, render=render, distance=distance),
+        input=everywhere(programs.input_view, render=render),
         semantic=everywhere(programs.semantic_views, render=render, config=protocol.semantic),
         consistency=everywhere(
             programs.consistency,
@@ -103,7 +104,7 @@ class Scorer:
         self.batch_size = config.batch_per_device * mesh.size
         self._rows = rows_here(mesh, self.batch_size)
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        model = make_model(config.model, config.compute)
+        model = make_any_model(config.model, config.compute)
         self._params = jax.jit(model.cast_weights)(put_same(dict(params), state_shardings(dict(params), mesh)))
         self._judges = put_same({"lpips": networks.lpips_params, "clip": networks.clip}, replicated(mesh))
         distance = config.protocol.input_view.distance
@@ -118,7 +119,8 @@ class Scorer:
         """A row for each of at most `batch_size` objects, in their order."""
         config, judges = self._config, self._judges
         batch = self.put([instance for _, instance in instances])
-        field = self._timed("reconstruct", lambda: self._compiled.encode(self._params, batch["image"]))
+        source = Cameras(batch["input_c2w"], batch["input_intrinsics"])
+        field = self._timed("reconstruct", lambda: self._compiled.encode(self._params, batch["image"], source))
         values: dict[str, np.ndarray] = {}
         search: dict[str, np.ndarray] = {}
         features: dict[str, np.ndarray] = {}
@@ -135,7 +137,7 @@ class Scorer:
                 search = {name: scores[1:].mean(-1).T for name, scores in found.items()}
                 seen = self._timed(
                     "calibration",
-                    lambda: self._compiled.input(field, batch["input_rgb"], batch["input_intrinsics"], self._scales),
+                    lambda: self._compiled.input(field, batch["input_rgb"], source, self._scales),
                 )
                 search["input_psnr"] = seen[1:].T
             if config.scored.baselines:
@@ -143,9 +145,7 @@ class Scorer:
         if config.scored.input_view:
             seen = self._timed(
                 "input view",
-                lambda: self._compiled.input(
-                    field, batch["input_rgb"], batch["input_intrinsics"], np.ones(1, np.float32)
-                ),
+                lambda: self._compiled.input(field, batch["input_rgb"], source, np.ones(1, np.float32)),
             )
             values["input_psnr"] = seen.T
         if config.scored.semantic and self._networks.compare_with_input:
@@ -161,7 +161,7 @@ class Scorer:
             found = self._timed(
                 "consistency",
                 lambda: self._compiled.consistency(
-                    self._params, field, judges["lpips"], batch["consistency_rgb"], batch["input_intrinsics"]
+                    self._params, field, judges["lpips"], batch["consistency_rgb"], source
                 ),
             )
             values |= {f"consistency_{name}": scores.T for name, scores in found.items()}
@@ -210,7 +210,8 @@ class Scorer:
     def draw(self, instances: Sequence[Instance]) -> list[dict[str, Float[np.ndarray, "V h w 3"]]]:
         """Renders of at most `batch_size` objects, to look at: 'around', and 'novel' where there are true views."""
         batch = self.put(instances)
-        field = self._compiled.encode(self._params, batch["image"])
+        source = Cameras(batch["input_c2w"], batch["input_intrinsics"])
+        field = self._compiled.encode(self._params, batch["image"], source)
         strips = {"around": np.asarray(self._compiled.around(field))}
         if self._config.scored.novel_views:
             strips["novel"] = np.asarray(self._compiled.views(field, Cameras(batch["c2w"], batch["intrinsics"])))

@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.cameras import Cameras, cycle_return_pose, with_intrinsics
-from real3d_jax.config.model import RenderConfig
+from real3d_jax.cameras import Cameras, canonical_c2w, compose, cycle_return_pose, invert_rigid, with_intrinsics
+from real3d_jax.config.conditioned import AnyRenderConfig
 from real3d_jax.images import resize_bilinear
 from real3d_jax.losses.reconstruction import View
+from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import TriplaneField, render_views
-from real3d_jax.rendering.field import reconstruct
+from real3d_jax.rendering.field import reconstruct_any
 
 _INPUT_BACKGROUND = 0.5
+_CONDITIONED_BACKGROUND = 1.0
 
 
 def cycle_views(
@@ -24,8 +26,8 @@ def cycle_views(
     cameras: Cameras,
     novel_c2w: Float[Array, "B 4 4"],
     *,
-    model: LRM,
-    render: RenderConfig,
+    model: AnyModel,
+    render: AnyRenderConfig,
     intermediate_resolution: int,
     resolution: int,
     mask_threshold: float,
@@ -51,14 +53,29 @@ def cycle_views(
     source = field if end_to_end else jax.lax.stop_gradient(field)
     novel = _render_one(source, novel_c2w, cameras, render, intermediate_resolution)
     image = intermediate_input(
-        novel, image_size=model.config.image_size, mask_threshold=mask_threshold, end_to_end=end_to_end
+        novel,
+        image_size=model.config.image_size,
+        mask_threshold=mask_threshold,
+        end_to_end=end_to_end,
+        background=_INPUT_BACKGROUND if isinstance(model, LRM) else _CONDITIONED_BACKGROUND,
     )
-    second = reconstruct(params, image, model=model)
-    return image, _render_one(second, cycle_return_pose(novel_c2w, cameras.c2w), cameras, render, resolution)
+    if isinstance(model, LRM):
+        second, back = reconstruct_any(params, image, None, model=model), cycle_return_pose(novel_c2w, cameras.c2w)
+    else:
+        # The first input camera may look past the object, but the novel one does not: it becomes the canonical one.
+        told = canonical_c2w(jnp.linalg.norm(novel_c2w[:, :3, 3], axis=-1))
+        second = reconstruct_any(params, image, Cameras(told, cameras.intrinsics), model=model)
+        back = compose(compose(told, invert_rigid(novel_c2w)), cameras.c2w)
+    return image, _render_one(second, back, cameras, render, resolution)
 
 
 def intermediate_input(
-    novel: View, *, image_size: int, mask_threshold: float, end_to_end: bool
+    novel: View,
+    *,
+    image_size: int,
+    mask_threshold: float,
+    end_to_end: bool,
+    background: float = _INPUT_BACKGROUND,
 ) -> Float[Array, "B S S 3"]:
     """The novel view as the second input of the cycle (Eq. 3).
 
@@ -70,14 +87,15 @@ def intermediate_input(
       image_size: pixels per side of the model's input.
       mask_threshold: in [0, 1].
       end_to_end: False stops the gradient here (SG in Eq. 3); True is the ablation without it.
+      background: grey value in place of what is cut out; that of the model's input.
     """
-    image = jnp.where(novel.opacity > mask_threshold, novel.rgb, _INPUT_BACKGROUND)
+    image = jnp.where(novel.opacity > mask_threshold, novel.rgb, background)
     image = resize_bilinear(image, image_size, image_size)
     return image if end_to_end else jax.lax.stop_gradient(image)
 
 
 def _render_one(
-    field: TriplaneField, c2w: Float[Array, "B 4 4"], cameras: Cameras, config: RenderConfig, resolution: int
+    field: TriplaneField, c2w: Float[Array, "B 4 4"], cameras: Cameras, config: AnyRenderConfig, resolution: int
 ) -> View:
     """One view of each field, with the intrinsics of `cameras`."""
     rgb, opacity = render_views(field, with_intrinsics(c2w[:, None], cameras), config, resolution=resolution)
