@@ -81,20 +81,20 @@ def plan(
     """
     configs = {}
     if start is None:
-        configs[START] = _with_steps(config_files.load(f"{config}:{START},{size}", changes), start_steps)
+        configs[START] = with_steps(config_files.load(f"{config}:{START},{size}", changes), start_steps)
     source = start or out / START
     runs = [(row, seed) for seed in seeds or (None,) for row in rows]
     for row, seed in dict.fromkeys([*runs, *_finished(out, with_seeds=bool(seeds))]):
-        loaded = _with_steps(config_files.load(f"{config}:{row},{size}", changes), steps)
-        configs[run_name(row, seed)] = dataclasses.replace(_with_seed(loaded, seed), init_from=str(source))
+        loaded = with_steps(config_files.load(f"{config}:{row},{size}", changes), steps)
+        configs[run_name(row, seed)] = dataclasses.replace(with_seed(loaded, seed), init_from=str(source))
     _check_changes(config, list(dict.fromkeys(map(row_of, configs))), size, changes)
     begun = any(
         (folder / "config.json").exists() for row in ROWS for folder in (out / row, *(out / row).glob("seed_*"))
     )
     for name, found in configs.items():
-        _check_same(out / name, found, may_grow=name == START and not begun)
+        check_same(out / name, found, may_grow=name == START and not begun)
     scored_on = config_files.load_as(EvaluationConfig, f"{evaluation}:{size}")
-    return Ablation(configs, _with_changes(scored_on, next(iter(configs.values()))), out, source)
+    return Ablation(configs, with_changes(scored_on, next(iter(configs.values()))), out, source)
 
 
 def results_of(out: Path, name: str) -> Path:
@@ -113,7 +113,7 @@ def _finished(out: Path, *, with_seeds: bool) -> list[tuple[str, int | None]]:
     return sorted((row, int(seed)) for row, seed in scored if seed.isdigit())
 
 
-def _check_same(workdir: Path, config: Config, *, may_grow: bool) -> None:
+def check_same(workdir: Path, config: Config, *, may_grow: bool) -> None:
     """Refuses to mix rows of different settings in one table. A run that none begins with yet `may_grow` longer."""
     path = workdir / "config.json"
     if not path.exists():
@@ -144,7 +144,7 @@ def _check_changes(config: str, rows: list[str], size: str, changes: list[str]) 
             raise UserError(f"--{key} would undo what makes the row '{name}': change it in a config file of your own.")
 
 
-def _with_changes(evaluation: EvaluationConfig, config: Config) -> EvaluationConfig:
+def with_changes(evaluation: EvaluationConfig, config: Config) -> EvaluationConfig:
     """The evaluation of what `config` trains: of its model, on data that lie in its folder and are made as it says.
 
     A VGG with weights that is given for the losses' LPIPS judges the rows, too, unless the evaluation names its own.
@@ -156,7 +156,7 @@ def _with_changes(evaluation: EvaluationConfig, config: Config) -> EvaluationCon
     return dataclasses.replace(evaluation, model=config.model, data=data, networks=networks)
 
 
-def _with_seed(config: Config, seed: int | None) -> Config:
+def with_seed(config: Config, seed: int | None) -> Config:
     """The same with another seed, and other objects streamed."""
     if seed is None:
         return config
@@ -167,7 +167,7 @@ def _with_seed(config: Config, seed: int | None) -> Config:
     return dataclasses.replace(config, seed=seed, data=dataclasses.replace(config.data, streamed=streamed))
 
 
-def _with_steps(config: Config, steps: int | None) -> Config:
+def with_steps(config: Config, steps: int | None) -> Config:
     """The same with another length."""
     if steps is None:
         return config

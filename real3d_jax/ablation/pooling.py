@@ -89,6 +89,34 @@ def pooled_differences(
     return found
 
 
+def difference_of_gains(
+    pairs: Sequence[tuple[Sequence[Scored], Sequence[Scored]]], bootstrap: BootstrapConfig
+) -> dict[str, Difference]:
+    """How much more one row gains over another than a third does over a fourth, object by object and seed by seed.
+
+    Args:
+      pairs: of rows, better and worse, the runs of each with their seeds; two of them.
+      bootstrap: of the intervals.
+    """
+    seeds = [{run.config.seed: (run, other) for run, other in shared_seeds(*pair) if run.config} for pair in pairs]
+    shared = [seed for seed in seeds[0] if seed in seeds[1]]
+    if not shared:
+        return {}
+    rows = [[_by_name(run) for run in (*seeds[0][seed], *seeds[1][seed])] for seed in shared]
+    flat = [found for four in rows for found in four]
+    names = dict.fromkeys(name for row in flat[0].values() for name in row.values)
+    found = {}
+    for name in (name for name in names if not name.endswith(tuple(BASELINES))):
+        scores = np.stack(_scores(name, flat))
+        gains, left_out = _finite((scores[0::4] - scores[1::4]) - (scores[2::4] - scores[3::4]))
+        if gains.size:
+            result = mean_over_runs(gains, level=bootstrap.level, resamples=bootstrap.resamples)
+            found[name] = Difference(
+                result.mean, (result.low, result.high), result.p, gains.shape[1], non_finite=left_out
+            )
+    return found
+
+
 def shared_seeds(runs: Sequence[Scored], base: Sequence[Scored]) -> list[tuple[Scored, Scored]]:
     """A row's runs with another row's of the same seed."""
     of_seed = {run.config.seed: run for run in base if run.config is not None}

@@ -42,7 +42,7 @@ def run(ablation: Ablation) -> int:
     for number, name in enumerate(names, 1):
         say(f"row        {name} ({number} of {len(names)})")
         try:
-            code = _train_and_score(ablation, name)
+            code = train_and_score(ablation, name)
         except MissingDataError:
             raise
         except UserError as error:
@@ -65,7 +65,7 @@ def run(ablation: Ablation) -> int:
     return USER_ERROR if failed else 0
 
 
-def _train_and_score(ablation: Ablation, name: str) -> int:
+def train_and_score(ablation: Ablation, name: str) -> int:
     """One row, or what is missing of it. Returns an exit code."""
     workdir = ablation.out / name
     checkpoint = ablation.start if name == START else workdir

@@ -4,6 +4,7 @@
     python launch/ablate.py --config configs/ablation.py --size small --rows base,clip,full --out runs/mine
     python launch/ablate.py --config configs/ablation.py --size tiny --rows figure_5
     python launch/ablate.py --config configs/ablation.py --size small --seeds 0 1 2
+    python launch/ablate.py --config configs/table7.py --rows table_7 --size small --seeds 0 1 2
 
 Stage 0 is trained first, and every row begins there, with the same seeds and one budget; not, however, from a stage 0
 that knows too little of shape (config.gate). The same command goes on where a
@@ -31,7 +32,7 @@ def main() -> int:
     parser.add_argument("--config", required=True, help="config file, or name, whose argument is ROW,SIZE: ablation")
     parser.add_argument("--evaluation", help="config of the evaluation (default: eval/ beside --config, same name)")
     parser.add_argument(
-        "--rows", default="", help="names with commas, table_5 (default) or figure_5; see real3d_jax/ablation/rows.py"
+        "--rows", default="", help="names with commas, table_5 (default) or figure_5; or table_7 (6 too)"
     )
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--out", type=Path, help="folder of everything (default: runs/ablation_SIZE)")
@@ -43,7 +44,8 @@ def main() -> int:
     )
     parser.add_argument("--no_gate", action="store_true", help="begins rows whatever stage 0 knows: config.gate is 0")
     arguments, changes = parser.parse_known_args()
-    rows = read_rows(arguments.rows)
+    gains = arguments.rows.strip() == "table_7"
+    rows = [] if gains else read_rows(arguments.rows)
     for option in ("steps", "start_steps"):
         number = getattr(arguments, option)
         if number is not None and number < 1:
@@ -54,6 +56,9 @@ def main() -> int:
     _check_seeds(arguments.seeds, changes)
     if arguments.no_gate:
         changes += ["--config.gate.input_psnr=0", "--config.gate.iou=0"]
+
+    if gains:
+        return _run_gains(arguments, changes)
 
     from real3d_jax.ablation.plan import plan
     from real3d_jax.ablation.run import run  # takes seconds to import: a mistyped row is told before
@@ -80,6 +85,26 @@ def main() -> int:
         raise UserError(
             f"{str(error).rstrip('.')}, or run on data that are made on the way, with --size tiny."
         ) from error
+
+
+def _run_gains(arguments: argparse.Namespace, changes: list[str]) -> int:
+    from real3d_jax.ablation.gains import plan_gains, run_gains
+
+    if arguments.start:
+        raise UserError("--start is of table_5 and figure_5; table_7 begins where init_from in its config says.")
+    config = Path(arguments.config)
+    planned = plan_gains(
+        arguments.config,
+        arguments.evaluation or str(config.parent / "eval" / config.name),
+        size=arguments.size,
+        out=arguments.out or Path("runs") / f"table7_{arguments.size}",
+        seeds=arguments.seeds,
+        steps=arguments.steps,
+        start_steps=arguments.start_steps,
+        changes=changes,
+    )
+    keep_programs()
+    return run_gains(planned)
 
 
 def _check_seeds(seeds: list[int], changes: list[str]) -> None:

@@ -76,7 +76,7 @@ def render_views_metric(
     """
     resolution = config.resolution if resolution is None else resolution
     origins, directions = camera_rays(cameras, resolution, resolution)
-    grey = jnp.full((1, 1), config.background) if background is None else background
+    grey = jnp.full(cameras.c2w.shape[:2], config.background) if background is None else background
     return render_rays_metric(field, origins, directions, config, background=grey[..., None, None], draws=draws)
 
 
