@@ -2,17 +2,21 @@
 
 import dataclasses
 
+from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.training import BatchConfig, Config
 
 
 def shrink(config: Config) -> Config:
     """The same run with a model, pictures and batch of the smallest sizes; losses, laws and switches stay."""
+    small = {"width": 32, "layers": 1, "heads": 2, "mlp_width": 32, "patch_size": 16, "position_grid": 3}
+    if isinstance(config.model, ConditionedModelConfig):
+        encoder = {"encoder": dataclasses.replace(config.model.encoder, **small), "camera_width": 8}
+    else:
+        encoder = {"vit": dataclasses.replace(config.model.vit, **small)}
     model = dataclasses.replace(
         config.model,
         image_size=32,
-        vit=dataclasses.replace(
-            config.model.vit, width=32, layers=1, heads=2, mlp_width=32, patch_size=16, position_grid=3
-        ),
+        **encoder,
         plane_tokens=4,
         token_width=32,
         layers=1,

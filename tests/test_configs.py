@@ -13,17 +13,19 @@ from miniature import shrink
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.config.files import differences, parse, to_tree
 from real3d_jax.config.training import uses_lpips
-from real3d_jax.models.lrm import init_params, make_model
+from real3d_jax.models.choice import init_any_params, make_any_model
+from real3d_jax.models.lrm import make_model
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import new_state
 from real3d_jax.training.step import train_step
 from real3d_jax.weights.networks import load_frozen
 
-# Their step is that of real3d: tests below, and one in tests/ablation, show that no loss and no model differ.
-SAME_STEP = ("real3d_mvimgnet", "ablation", "adapt")
+# Their step is that of real3d or lrm: tests below, and one in tests/ablation, show that no loss and no model differ.
+SAME_STEP = ("real3d_mvimgnet", "ablation", "adapt", "table7", "lrm_real")
+COMPILES_LONG = ("lrm",)  # tests/training/test_conditioned_training.py steps without LPIPS
 NAMES = [
-    pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in SAME_STEP else [])
+    pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in (*SAME_STEP, *COMPILES_LONG) else [])
     for path in sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
     if path.stem not in ("embedded_data", "reconstruct")  # no training
 ]
@@ -34,14 +36,14 @@ def _load(name, *argument):
 
 
 def _prepare(config):
-    model = make_model(config.model, config.compute)
+    model = make_any_model(config.model, config.compute)
     optimizer = make_optimizer(config.optimizer, config.schedule.steps)
     step = functools.partial(
         train_step, model=model, config=config, optimizer=optimizer, micro_batches=config.batch.micro_batches or 1
     )
 
     def make_state(key):
-        return new_state(init_params(model, key), optimizer, keep_ema=config.optimizer.ema_decay > 0)
+        return new_state(init_any_params(model, key), optimizer, keep_ema=config.optimizer.ema_decay > 0)
 
     return step, make_state
 
@@ -155,6 +157,26 @@ def test_the_mvimgnet_variant_differs_in_its_real_images_only():
     assert changed == {"config.name", "config.data.real.wild_images", "config.schedule.steps"}
     with pytest.raises(ValueError, match="must be 'paper' or 'released', not 'embedded'"):
         _load("real3d_mvimgnet", "embedded")
+
+
+def test_lrm_with_captures_differs_in_its_data_only():
+    """Tables 6 and 7; numbers of OpenLRM's published sample config."""
+    lrm, real = _load("lrm"), _load("lrm_real")
+    sets = ("co3d_captures", "mvimgnet_captures")
+    assert {line.split(":")[0] for line in differences(to_tree(lrm), to_tree(real))} == {
+        "config.name", *(f"config.data.{kind}.{name}" for kind in ("synthetic", "validation") for name in sets)
+    }  # fmt: skip
+    losses, optimizer, source = lrm.losses, lrm.optimizer, lrm.data.synthetic["gobjaverse"]
+    assert (losses.supervised_views, losses.supervised.mse, losses.supervised.lpips) == (4, 1.0, 1.0)
+    assert losses.supervised.total_variation == 5e-4
+    assert (optimizer.learning_rate, optimizer.warmup_steps, optimizer.weight_decay) == (4e-4, 3000, 0.05)
+    assert (optimizer.b1, optimizer.b2, optimizer.eps, optimizer.clip_norm) == (0.9, 0.95, 1e-8, 1.0)
+    assert (lrm.batch.synthetic, lrm.batch.real) == (128, 0)
+    assert source.backgrounds == (0.0, 0.5, 1.0)
+    for size, patch, samples in (("small", 64, 48), ("base", 96, 48), ("large", 128, 64)):
+        of_size = _load("lrm", size)
+        assert (of_size.render.resolution, of_size.render.samples) == (patch, samples)
+        assert of_size.data.synthetic["gobjaverse"].target_sizes == (patch, 3 * patch)
 
 
 def test_a_pair_of_the_paper_renders_eleven_views_ten_of_them_with_gradient(monkeypatch):

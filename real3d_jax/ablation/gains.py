@@ -32,7 +32,7 @@ from real3d_jax.runtime.folders import write_result
 TABLE_7 = "table_7"
 JSON, MARKDOWN = "gains.json", "gains.md"
 STARTS = {"start_lrm": "LRM, stage 0", "start_real3d": "Real3D, stage 0"}
-ROWS = {"lrm": "LRM", "lrm_real": "LRM*", "base": "TripoSR, fine-tuned", "real3d": "Real3D"}
+ROWS = {"lrm": "LRM", "lrm_real": "LRM*", "base": "TripoSR", "real3d": "Real3D"}
 _START_OF = {"lrm": "start_lrm", "lrm_real": "start_lrm", "base": "start_real3d", "real3d": "start_real3d"}
 MULTI_VIEW, SELF_TRAINING = ("lrm_real", "lrm"), ("real3d", "base")
 

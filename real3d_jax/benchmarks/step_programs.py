@@ -16,7 +16,7 @@ from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.topologies import Topology
 from real3d_jax.config.training import BatchConfig, Config, uses_lpips
 from real3d_jax.data import pipeline
-from real3d_jax.models.lrm import make_model
+from real3d_jax.models.choice import make_any_model
 from real3d_jax.models.presets import PRESETS
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.runtime import compiler_options
@@ -73,7 +73,7 @@ def trace_step(config: Config, topology: Topology) -> StepProgram:
     mesh = make_mesh(config.mesh, topology.devices)
     config = grow(config, mesh.size)
     layout = lay_out(config.batch, mesh.size, streamed=pipeline.streamed_rows(config))
-    model, optimizer = make_model(config.model, config.compute), make_optimizer(config.optimizer, config.schedule.steps)
+    model, optimizer = make_any_model(config.model, config.compute), make_optimizer(config.optimizer, config.schedule.steps)
     state = abstract_state(config, model, optimizer, mesh)
     step = jit_step(config, state, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh)
     key = jax.eval_shape(lambda: jax.random.key(0))

@@ -266,7 +266,7 @@ def _posed(
     c2w: Float[np.ndarray, "views 4 4"], intrinsics: Float[np.ndarray, "views 4"], distance: float, where: str
 ) -> tuple[Float[np.ndarray, "views 4 4"], Float[np.ndarray, "4 4"]]:
     """Poses in the frame of a camera-conditioned model, the input camera at `distance`, and the way there."""
-    scale = distance / np.linalg.norm(c2w[0, :3, 3])
+    scale = float(distance / np.linalg.norm(c2w[0, :3, 3]))
     with_world = np.concatenate([c2w, np.eye(4)[None]])  # the world's own axes, as if they were a camera's
     lenses = np.concatenate([intrinsics, intrinsics[:1]])
     framed, _ = posed_cameras(with_world, lenses, np.tile(WHOLE, (len(lenses), 1)), scale=scale, where=where)

@@ -67,13 +67,12 @@ def test_the_loss_falls_and_held_out_views_get_better(unbroken):
     assert summary["psnr_after"] > summary["psnr_before"] + 1
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not(unbroken, root, tmp_path, monkeypatch):
+def test_a_stopped_run_goes_on_as_if_it_had_not(unbroken, root, tmp_path):
     config = make_config(root, schedule__steps=STEPS)
-    stop_at(monkeypatch, 3)
-    assert train(config, tmp_path) == 143
-    monkeypatch.undo()
-    with shared_programs():
-        assert train(config, tmp_path) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 3)
+        assert train(config, tmp_path) == 143
+    assert train(config, tmp_path) == 0
     assert max(_losses(tmp_path)) == STEPS
     jax.tree.map(np.testing.assert_array_equal, load_params(tmp_path), load_params(unbroken))
 
@@ -115,7 +114,8 @@ def test_parameters_are_split_over_four_devices():
     """The test below, in a process that has them."""
     own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", __file__, "-k", "same_gradients_on_devices"]
     done = subprocess.run(own, env={**os.environ, "XLA_FLAGS": with_devices(4)}, capture_output=True, text=True)
-    assert "1 passed" in done.stdout, done.stdout
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("."), done.stdout  # an s would be a test that was skipped
 
 
 @pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
@@ -169,7 +169,7 @@ def test_a_run_is_scored_with_the_input_cameras_that_are_given(unbroken, root, t
     tree.batch_per_device, tree.bootstrap.resamples = 2, 50
     config = config_files.build(EvaluationConfig, tree.to_dict(), "config")
     assert evaluate(config, find_model(unbroken), tmp_path, method="lrm") == 0
-    metrics = json.loads((tmp_path / "summary.json").read_text())["metrics"]
+    metrics = json.loads((tmp_path / "summary.json").read_text())
     assert 5 < metrics["psnr"]["mean"] < 60
     assert 5 < metrics["input_psnr"]["mean"] < 60
     assert np.isfinite(metrics["consistency_psnr"]["mean"])
