@@ -4,9 +4,10 @@
     python launch/train.py --config configs/lrm.py:base          # or large
     python launch/train.py --config configs/lrm.py:tiny          # a CPU, on data that are made on the way
 
-Each example is a source and three other views; targets are patches of pictures of any size, over black, grey or white.
-The model is told where the source's camera stands and what its intrinsics are. Numbers are those of the published sample
-config where it has them; it leaves batch and length to be replaced. `configs/lrm_real.py` adds real captures.
+Each example is a source and three other views; targets are patches of pictures of any size, over black, grey or
+white. The model is told where the source's camera stands and what its intrinsics are. Numbers are those of the
+published sample config where it has them; it leaves batch and length to be replaced. `configs/lrm_real.py` adds real
+captures.
 """
 
 from ml_collections import ConfigDict
@@ -54,7 +55,7 @@ def get_config(size: str = "small") -> ConfigDict:
 
 
 def posed_source(path: str, *, patch: int, scale: float = 0.0, extent: float = 0.0, input_views: int = 0) -> ConfigDict:
-    """A data set whose cameras are told; targets are patches of whole pictures from as large as a patch to three times."""
+    """A data set whose cameras are told; targets are patches of pictures from as large as a patch to three times."""
     return ConfigDict(
         {
             "path": path,

@@ -1,4 +1,4 @@
-"""LRM* of Tables 6 and 7: `configs/lrm.py` with real captures beside the synthetic views, their poses and intrinsics told.
+"""LRM* of Tables 6 and 7: `configs/lrm.py` with real captures beside the synthetic views, their cameras told.
 
     python launch/prepare_data.py --dataset mvimgnet --source DIR --out data/mvimgnet_captures --crop mask
     python launch/prepare_data.py --dataset co3d --source DIR --out data/co3d_captures --crop mask

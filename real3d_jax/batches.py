@@ -27,8 +27,8 @@ class MultiviewBatch:
       mask: 1 (255) where the object is, 0 elsewhere; binary at the source, fractional at edges once resized.
       cameras: poses in the input-camera frame (view 0 canonical) and intrinsics, leading shape (B, V).
       weight: of each example in the batch's means, 1 on average; None is 1 for all. Filler has 0.
-      source: the camera of `image`, leading shape (B,), for a camera-conditioned model; `cameras` are then in the frame of
-        `data.posed_frames`, and where targets are patches view 0 has other intrinsics than the source. None of others.
+      source: the camera of `image`, leading shape (B,), for a camera-conditioned model; `cameras` are then in the frame
+        of `data.posed_frames`, and where targets are patches view 0 has other intrinsics. None for other models.
       background: grey value behind each target, in [0, 1]; None is white.
     """
 

@@ -1,12 +1,12 @@
-"""A camera-conditioned LRM (OpenLRM, `configs/lrm.py`, `configs/lrm_real.py`) on the paper's test sets, as Tables 1 to 3.
+"""A camera-conditioned LRM (OpenLRM, `configs/lrm.py`, `configs/lrm_real.py`) on the test sets of Tables 1 to 4.
 
     python launch/evaluate.py --config configs/eval/lrm.py --checkpoint weights/openlrm-mix-base-1.1
     python launch/evaluate.py --config configs/eval/lrm.py:small,co3d --checkpoint runs/lrm_real
     python launch/evaluate.py --config configs/eval/lrm.py:tiny --checkpoint runs/lrm_real_tiny
 
-After the colon stand a size (small, base, large; base if none is named), a test set (mvimgnet, co3d, omniobject3d, wild)
-and a protocol (paper, released). The model is told each object's input camera, whose distance is the protocol's; the
-protocol's views, crops and fields of view are those of the other models. 'tiny' scores configs/lrm_real.py:tiny.
+After the colon stand a size (small, base, large; base if none is named), a test set (mvimgnet, co3d, omniobject3d,
+wild) and a protocol (paper, released). The model is told each object's input camera, whose distance is the protocol's;
+the protocol's views, crops and fields of view are those of the other models. 'tiny' scores configs/lrm_real.py:tiny.
 """
 
 from ml_collections import ConfigDict

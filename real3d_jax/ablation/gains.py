@@ -132,18 +132,18 @@ def publish_gains(gains: Gains, failed: Mapping[str, str]) -> None:
         "failed": dict(failed),
     }
     write_result(gains.out / JSON, json.dumps(tree, indent=1, allow_nan=False) + "\n")
-    lines = _markdown(metrics, deltas, evaluation.table) + [_note(gains, scored, bootstrap), *said]
+    lines = [*_markdown(metrics, deltas, evaluation.table), _note(gains, scored, bootstrap), *said]
     write_result(gains.out / MARKDOWN, "\n".join(lines) + "\n")
 
 
 def _deltas(scored: Mapping[str, Sequence[Scored]], bootstrap: BootstrapConfig) -> dict[str, dict[str, Difference]]:
-    def of(pair):
-        return tuple(scored.get(row, ()) for row in pair)
+    def of(pair: tuple[str, str]) -> tuple[Sequence[Scored], Sequence[Scored]]:
+        return scored.get(pair[0], ()), scored.get(pair[1], ())
 
     multi_view, self_training = of(MULTI_VIEW), of(SELF_TRAINING)
     found = {
-        "LRM* - LRM (multi-view)": pooled_differences(*multi_view, bootstrap),
-        "Real3D - TripoSR (single views)": pooled_differences(*self_training, bootstrap),
+        "LRM* - LRM (multi-view)": pooled_differences(*multi_view, bootstrap=bootstrap),
+        "Real3D - TripoSR (single views)": pooled_differences(*self_training, bootstrap=bootstrap),
         "single views' gain - multi-view's": difference_of_gains([self_training, multi_view], bootstrap),
     }
     return {words: differences for words, differences in found.items() if differences}
@@ -174,6 +174,6 @@ def _note(gains: Gains, scored: Mapping[str, Sequence[Scored]], bootstrap: Boots
     steps = ", ".join(f"{ROWS[row]} {config.schedule.steps}" for row, config in runs.items())
     seeds = ", ".join(f"{ROWS[row]} {len(scored.get(row, ()))}" for row in ROWS)
     return (
-        f"\nSteps: {steps}. Seeds: {seeds}. In brackets {bootstrap.level:.0%} bootstrap intervals over objects, and seeds "
-        "where there are several; of differences, paired object by object and seed by seed."
+        f"\nSteps: {steps}. Seeds: {seeds}. In brackets {bootstrap.level:.0%} bootstrap intervals over objects, and "
+        "seeds where there are several; of differences, paired object by object and seed by seed."
     )

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from real3d_jax.config.agreement import canonical_model
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.models.decoder import Decoder
@@ -23,7 +24,7 @@ def noise(config: Config | EvaluationConfig) -> tuple[Any, Any]:
 
 def decoder(config: Config | EvaluationConfig) -> Decoder:
     """The decoder in the type that is computed with."""
-    return make_decoder(config.model, jnp.dtype(config.compute.dtype))
+    return make_decoder(canonical_model(config.model), jnp.dtype(config.compute.dtype))
 
 
 def implementation(config: Config | EvaluationConfig, wanted: str) -> str:

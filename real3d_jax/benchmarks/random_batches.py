@@ -26,15 +26,17 @@ def random_batch(config: Config, seed: int = 0) -> TrainBatch:
     synthetic = real = None
     if count := config.batch.synthetic:
         cameras = _around(np.float32(rng.uniform(-1, 1, (2, count, views))))
+        known = {}
+        if isinstance(config.model, ConditionedModelConfig):
+            known["source"] = Cameras(cameras.c2w[:, 0], cameras.intrinsics[:, 0])
+            known["background"] = jnp.ones((count, views))
         synthetic = MultiviewBatch(
             image=noise(count, size, size, 3),
             rgb=noise(count, views, side, side, 3),
             mask=noise(count, views, side, side, 1),
             cameras=cameras,
+            **known,
         )
-        if isinstance(config.model, ConditionedModelConfig):
-            source = Cameras(cameras.c2w[:, 0], cameras.intrinsics[:, 0])
-            synthetic = synthetic.replace(source=source, background=jnp.ones((count, views)))
     if count := config.batch.real:
         real = SingleViewBatch(
             image=noise(count, size, size, 3),

@@ -15,6 +15,7 @@ from real3d_jax.benchmarks.measuring import Case, Measurement, summarize, time_c
 from real3d_jax.benchmarks.random_batches import random_instance
 from real3d_jax.benchmarks.work import encode_tflop, view_tflop
 from real3d_jax.cameras import Cameras
+from real3d_jax.config.agreement import canonical_model
 from real3d_jax.config.evaluation import CalibrationConfig, EvaluationConfig, NetworksConfig, ScoredConfig
 from real3d_jax.evaluation.networks import Networks, load_networks
 from real3d_jax.evaluation.programs import score_views
@@ -45,7 +46,7 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
     """
     config = novel_views_alone(config)
     novel = config.protocol.novel_views
-    model = make_model(config.model, config.compute)
+    model = make_model(canonical_model(config.model), config.compute)
     lpips_params = _judges(config).lpips_params
     objects = [random_instance(config, seed) for seed in range(batch)]
     stacked = {name: np.stack([instance[name] for instance in objects]) for name in objects[0]}
@@ -78,7 +79,12 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
         return Case("evaluate", name, _sizes(config, batch), backend, function, make_arguments, tflop)
 
     return [
-        case("encode", encode, lambda: (params(), jnp.asarray(stacked["image"])), batch * encode_tflop(config.model)),
+        case(
+            "encode",
+            encode,
+            lambda: (params(), jnp.asarray(stacked["image"])),
+            batch * encode_tflop(canonical_model(config.model)),
+        ),
         case(
             "render",
             render,
@@ -106,9 +112,9 @@ def measure_scorer(
       a case with its `Measurement`, or with the error of one that cannot run here, such as too little memory.
     """
     config = novel_views_alone(config)
-    model, judges = make_model(config.model, config.compute), _judges(config)
+    model, judges = make_model(canonical_model(config.model), config.compute), _judges(config)
     params = jax.device_get(jax.jit(lambda key: init_params(model, key))(jax.random.key(0)))
-    work = encode_tflop(config.model) + config.protocol.novel_views.views * view_tflop(
+    work = encode_tflop(canonical_model(config.model)) + config.protocol.novel_views.views * view_tflop(
         config, config.protocol.novel_views.resolution
     )
     backend = fields.implementation(config, config.render.implementation)

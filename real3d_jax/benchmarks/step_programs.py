@@ -73,7 +73,10 @@ def trace_step(config: Config, topology: Topology) -> StepProgram:
     mesh = make_mesh(config.mesh, topology.devices)
     config = grow(config, mesh.size)
     layout = lay_out(config.batch, mesh.size, streamed=pipeline.streamed_rows(config))
-    model, optimizer = make_any_model(config.model, config.compute), make_optimizer(config.optimizer, config.schedule.steps)
+    model, optimizer = (
+        make_any_model(config.model, config.compute),
+        make_optimizer(config.optimizer, config.schedule.steps),
+    )
     state = abstract_state(config, model, optimizer, mesh)
     step = jit_step(config, state, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh)
     key = jax.eval_shape(lambda: jax.random.key(0))

@@ -14,6 +14,7 @@ from real3d_jax.benchmarks.scoring import stage_cases
 from real3d_jax.benchmarks.work import decode_tflop, encode_tflop, step_tflop, view_tflop
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.config import files as config_files
+from real3d_jax.config.agreement import canonical_model
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.models.layers import choose_attention
@@ -113,7 +114,7 @@ def make_cases(suite: str, config: Config, sizes: Sizes) -> list[Case]:
 
 
 def _encode(config: Config, sizes: Sizes) -> list[Case]:
-    model = make_model(config.model, config.compute)
+    model = make_model(canonical_model(config.model), config.compute)
     attention = choose_attention(config.compute.attention, config.compute.dtype)
 
     def images(batch):
@@ -137,7 +138,7 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
             backend=attention,
             function=function,
             make_arguments=lambda: (params(), images(batch)),
-            tflop=passes * batch * encode_tflop(config.model),
+            tflop=passes * batch * encode_tflop(canonical_model(config.model)),
             compiler_options=options,
         )
 
@@ -218,7 +219,7 @@ def _mesh(config: Config, sizes: Sizes) -> list[Case]:
             backend=backend,
             function=lambda planes, params: density_grid(TriplaneField(planes, params, decoder), sizes.grid, render),
             make_arguments=lambda: fields.noise(config),
-            tflop=decode_tflop(config.model, sizes.grid**3),
+            tflop=decode_tflop(canonical_model(config.model), sizes.grid**3),
         )
 
     return [case(backend) for backend in _backends(config)]
@@ -232,7 +233,7 @@ def _steps(config: Config, sizes: Sizes) -> list[Case]:
 
 def _step(name: str, config: Config, batch: int, frozen: FrozenNetworks) -> Case:
     config = dataclasses.replace(config, batch=BatchConfig(batch, batch, 1))
-    model = make_model(config.model, config.compute)
+    model = make_model(canonical_model(config.model), config.compute)
     optimizer = make_optimizer(config.optimizer, config.schedule.steps)
     step = functools.partial(train_step, model=model, config=config, optimizer=optimizer, micro_batches=1)
 

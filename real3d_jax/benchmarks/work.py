@@ -4,6 +4,7 @@ A backward pass counts twice its forward pass; what is computed again for it doe
 counts on the planes, where the fused kernel has it, not on the samples.
 """
 
+from real3d_jax.config.agreement import canonical_model
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.losses import LossConfig
 from real3d_jax.config.model import ModelConfig
@@ -37,13 +38,15 @@ def decode_tflop(model: ModelConfig, points: int) -> float:
 def view_tflop(config: Config | EvaluationConfig, resolution: int | None = None) -> float:
     """One rendered view."""
     side = resolution or config.render.resolution
-    return decode_tflop(config.model, side * side * config.render.samples)
+    return decode_tflop(canonical_model(config.model), side * side * config.render.samples)
 
 
 def step_tflop(config: Config) -> float:
     """Encodings and views of an optimiser step; the perceptual networks do not count."""
-    synthetic = encode_tflop(config.model) + config.losses.supervised_views * view_tflop(config)
-    cycle = 2 * encode_tflop(config.model) + (1 + _semantic_views(config.losses) + 1) * view_tflop(config)
+    synthetic = encode_tflop(canonical_model(config.model)) + config.losses.supervised_views * view_tflop(config)
+    cycle = 2 * encode_tflop(canonical_model(config.model)) + (1 + _semantic_views(config.losses) + 1) * view_tflop(
+        config
+    )
     with_gradient = config.batch.synthetic * synthetic + config.batch.real * cycle
     without = config.batch.real * view_tflop(config, config.losses.cycle.rerender or None)
     return 3 * with_gradient + without

@@ -152,9 +152,7 @@ def as_trained(model: TrainedModel, config: _DescribedT) -> _DescribedT:
         return config
     render = dataclasses.replace(config.render, **{name: model.config["render"][name] for name in FIELD})
     where = f"the model of '{model.source}'"
-    architecture = config_files.build_nearest(
-        (ModelConfig, ConditionedModelConfig), model.config["model"], where
-    )
+    architecture = config_files.build_nearest((ModelConfig, ConditionedModelConfig), model.config["model"], where)
     if isinstance(architecture, ConditionedModelConfig) != isinstance(config.render, MetricRenderConfig):
         kind, others = ("camera-conditioned", "canonical")[:: -1 if isinstance(architecture, ModelConfig) else 1]
         raise UserError(

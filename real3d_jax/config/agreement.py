@@ -2,6 +2,7 @@
 
 from real3d_jax.config.conditioned import AnyModelConfig, AnyRenderConfig, ConditionedModelConfig, MetricRenderConfig
 from real3d_jax.config.losses import uses_cycle
+from real3d_jax.config.model import ModelConfig
 from real3d_jax.config.posed import PosedSourceConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
@@ -20,8 +21,19 @@ def check_renderer(model: AnyModelConfig, render: AnyRenderConfig, where: str) -
     raise UserError(f"{where}.render is that of a {other} model, which {where}.model is not: take {right}'s.")
 
 
+def canonical_model(model: AnyModelConfig) -> ModelConfig:
+    """The canonical model's configuration, where nothing but it is measured.
+
+    Raises:
+      UserError: it is the other's.
+    """
+    if isinstance(model, ConditionedModelConfig):
+        raise UserError("config.model is camera-conditioned, and this measures the canonical model alone.")
+    return model
+
+
 def check_training(config: Config, where: str) -> None:
-    """Refuses data without input cameras for a model that is told them, and the other way round; and losses on one view.
+    """Refuses data without input cameras for a model that is told them, the other way round, and losses on one view.
 
     Raises:
       UserError: names the first key that does not fit.
@@ -61,6 +73,6 @@ def _check_no_self_training(config: Config, where: str) -> None:
     for key, value in asked.items():
         if value:
             raise UserError(
-                f"{where}.{key} asks for self-training, which a camera-conditioned model has not: set it to 0, or train "
-                "configs/real3d.py's model."
+                f"{where}.{key} asks for self-training, which a camera-conditioned model has not: set it to 0, or "
+                "train configs/real3d.py's model."
             )

@@ -60,8 +60,8 @@ class EmbeddedSourceConfig:
     Attributes:
       path: folder of records to make, relative to `data.root` or absolute.
       kind: 'procedural_views' (multi-view records), 'procedural_captures' (likewise, filmed by hand: cameras that look
-        past the object, off-centre, in a world of any direction and unit), 'procedural_single' (one view an object, as if a photograph) or
-        'photographs' (the cut-out photographs of scikit-image).
+        past the object, off-centre, in a world of any direction and unit), 'procedural_single' (one view an
+        object, as if a photograph) or 'photographs' (the cut-out photographs of scikit-image).
       family: of procedural objects: one, several joined by '+', or 'named' for all named families; '' for photographs.
       objects: training objects; 0 for photographs, which are as many as there are.
       held_out: test objects, after the training ones.
@@ -115,7 +115,7 @@ class DataConfig:
     Attributes:
       root: folder that relative paths start from.
       embedded: data sets to make on the first run, by name; empty where all data come from outside.
-      synthetic: supervised data sets, by name; those of a camera-conditioned model are `posed.PosedSourceConfig`.
+      synthetic: supervised data sets, by name; a camera-conditioned model's are `PosedSourceConfig`.
       streamed: supervised objects that are drawn as training goes on, by name.
       streamed_share: of the supervised half of a batch, in [0, 1]; the rest comes from `synthetic`.
       real: self-training data sets, by name.

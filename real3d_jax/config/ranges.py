@@ -189,7 +189,7 @@ def _check_together(group: Any, where: str) -> None:
         )
     if isinstance(group, posed.PosedSourceConfig) and (group.scale > 0) == (group.extent > 0):
         raise UserError(
-            f"{where}.scale is {group.scale:g} and .extent {group.extent:g}: set one of them above 0 and the other to 0."
+            f"{where}.scale is {group.scale:g} and .extent {group.extent:g}: set one of them above 0, the other to 0."
         )
     if isinstance(group, training.Config | evaluation.EvaluationConfig | reconstruction.ReconstructionConfig):
         agreement.check_renderer(group.model, group.render, where)

@@ -118,8 +118,9 @@ def _multiview_examples(
     views: int,
     quarantine: Quarantine | None = None,
 ) -> MultiviewExamples:
-    kind = PosedExamples if isinstance(source, PosedSourceConfig) else MultiviewExamples
-    return kind(data, source, sizes, views, quarantine)
+    if isinstance(source, PosedSourceConfig):
+        return PosedExamples(data, source, sizes, views, quarantine)
+    return MultiviewExamples(data, source, sizes, views, quarantine)
 
 
 def streamed_rows(config: Config) -> int:

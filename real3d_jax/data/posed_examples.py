@@ -27,8 +27,8 @@ class PosedExamples(MultiviewExamples):
         super().__post_init__()
         if self.source.target_sizes[0] < self.sizes.target:
             raise UserError(
-                f"target_sizes of '{self.source.path}' begin at {self.source.target_sizes[0]} pixels, of which no patch "
-                f"of {self.sizes.target} (config.render.resolution) can be cut: raise them."
+                f"target_sizes of '{self.source.path}' begin at {self.source.target_sizes[0]} pixels, of which no "
+                f"patch of {self.sizes.target} (config.render.resolution) can be cut: raise them."
             )
 
     def _example(self, shots: Sequence[View], rng: np.random.Generator) -> Example:

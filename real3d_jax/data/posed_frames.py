@@ -90,8 +90,8 @@ def check_normalised(intrinsics: Float[np.ndarray, "*views 4"], *, where: str) -
     if bad.any():
         shown = ", ".join(f"{number:g}" for number in found[bad][0])
         raise UserError(
-            f"The intrinsics of {where} are {shown}, which look like pixels: divide fx and cx by the picture's width, fy "
-            "and cy by its height."
+            f"The intrinsics of {where} are {shown}, which look like pixels: divide fx and cx by the picture's width, "
+            "fy and cy by its height."
         )
 
 

@@ -172,9 +172,7 @@ class Instances:
         masks = [_mask(target, size) for target in targets]
         background = transforms.WHITE if self.conditioned else transforms.GREY
         return {
-            "image": transforms.composite(
-                transforms.premultiply(source), size=self.input_size, background=background
-            ),
+            "image": transforms.composite(transforms.premultiply(source), size=self.input_size, background=background),
             "input_rgb": self._on_white(source, size),
             "input_mask": _mask(source, size),
             "semantic_rgb": self._on_white(source, protocol.semantic.resolution),

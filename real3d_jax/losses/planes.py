@@ -12,6 +12,4 @@ def total_variation(planes: Float[Array, "B 3 h w K"], weight: Float[Array, "B"]
     `weight` is that of each example, as in `example_mean`.
     """
     planes = planes.astype(jnp.float32)
-    return sum(
-        (example_mean(jnp.square(jnp.diff(planes, axis=axis)), weight) for axis in (2, 3)), start=jnp.zeros(())
-    )
+    return sum((example_mean(jnp.square(jnp.diff(planes, axis=axis)), weight) for axis in (2, 3)), start=jnp.zeros(()))

@@ -33,8 +33,8 @@ def check_position_start(name: str, model: AnyModelConfig | None = None) -> None
         patches, grid = model.image_size // model.encoder.patch_size, model.encoder.position_grid
         if patches != grid:
             raise UserError(
-                f"config.position_start = 'aligned' needs a position table of the picture's own {patches} patches a side "
-                f"in a camera-conditioned model, and config.model.encoder.position_grid is {grid}: set one of them."
+                f"config.position_start = 'aligned' needs a position table of the picture's own {patches} patches a "
+                f"side in a camera-conditioned model, and config.model.encoder.position_grid is {grid}: set either."
             )
 
 
@@ -88,7 +88,7 @@ def plane_codes(side: int, width: int) -> Float[np.ndarray, "3 {side} {side} {wi
 
 
 def conditioned_plane_codes(side: int, width: int) -> Float[np.ndarray, "3 {side} {side} {width}"]:
-    """The same of a camera-conditioned model, whose planes are (x, y), (x, z), (z, y) of OpenLRM's world: (y, -x, z)."""
+    """Likewise of a camera-conditioned model: the planes (x, y), (x, z), (z, y) of OpenLRM's world, our (y, -x, z)."""
     first, second = np.meshgrid(_centres(side), _centres(side))
     return np.stack(
         [

@@ -13,8 +13,8 @@ from real3d_jax.errors import UserError
 from real3d_jax.losses.cycle import cycle_views
 from real3d_jax.losses.gradient_cap import cap_gradient, gradient_norms
 from real3d_jax.losses.novel_poses import NovelPoses
-from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.losses.planes import total_variation
+from real3d_jax.losses.reconstruction import View, reconstruction_loss
 from real3d_jax.losses.self_training import pixel_loss, self_training_loss, semantic_loss
 from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.lrm import LRM
@@ -91,13 +91,14 @@ def _synthetic_loss(field, batch: MultiviewBatch, keys, *, frozen: FrozenNetwork
 
 
 def _render_targets(field, batch: MultiviewBatch, keys, config: Config) -> View:
-    if not isinstance(config.render, MetricRenderConfig):
-        return View(*render_views(field, batch.cameras, config.render))
+    render = config.render
+    if not isinstance(render, MetricRenderConfig):
+        return View(*render_views(field, batch.cameras, render))
     draws = None
     if keys is not None:
-        rays = (batch.rgb.shape[1], config.render.resolution, config.render.resolution)
-        draws = jax.vmap(lambda key: random_draws(key, rays, config.render))(keys)
-    rendered = render_views_metric(field, batch.cameras, config.render, background=batch.background, draws=draws)
+        rays = (batch.rgb.shape[1], render.resolution, render.resolution)
+        draws = jax.vmap(lambda key: random_draws(key, rays, render))(keys)
+    rendered = render_views_metric(field, batch.cameras, render, background=batch.background, draws=draws)
     return View(rendered.rgb, rendered.opacity)
 
 

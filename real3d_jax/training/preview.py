@@ -21,9 +21,7 @@ def render_objects(
 ) -> tuple[Float[Array, "B V h w 3"], Float[Array, "B V h w 1"]]:
     """Colour and opacity of every camera of a batch, reconstructed from its input images; over white."""
     batch = as_float(batch)
-    return render_views(
-        reconstruct_any(params, batch.image, batch.source, model=model), batch.cameras, config.render
-    )
+    return render_views(reconstruct_any(params, batch.image, batch.source, model=model), batch.cameras, config.render)
 
 
 def preview(

@@ -41,9 +41,7 @@ def drawn(c2w, intrinsics, points, size):
     """The discs of `projection.draw` where a record's camera sees points."""
     image = np.zeros((size, size, 4), np.uint8)
     centres = np.arange(size) + 0.5
-    for (x, y), colour in zip(
-        projection.projected(c2w, intrinsics, points, size), projection.COLOURS, strict=True
-    ):
+    for (x, y), colour in zip(projection.projected(c2w, intrinsics, points, size), projection.COLOURS, strict=True):
         alpha = np.round(255 * np.clip(4.5 - np.hypot(centres - x, centres[:, None] - y), 0, 1)).astype(np.uint8)
         image[alpha > 0, :3] = colour
         image[..., 3] = np.maximum(image[..., 3], alpha)
@@ -191,7 +189,11 @@ def _behind():
         ("lrm:tiny", "--config.batch.real=2", "config.batch.real asks for self-training"),
         ("lrm:tiny", "--config.losses.cycle.weights.mse=5", "config.losses.cycle.weights asks for self-training"),
         ("lrm:tiny", "--config.losses.semantic.weight=1", "config.losses.semantic.weight asks for self-training"),
-        ("lrm:tiny", "--config.data.synthetic.a.extent=1", "scale is 2 and .extent 1: set one of them above 0"),
+        (
+            "lrm:tiny",
+            "--config.data.synthetic.a.extent=1",
+            "scale is 2 and .extent 1: set one of them above 0, the other",
+        ),
         ("lrm:tiny", "--config.data.synthetic.a.backgrounds=(2.0,)", "grey values between 0 and 1"),
         ("lrm:tiny", "--config.data.synthetic.mine.path=x", "makes all its input cameras the canonical one"),
     ],
@@ -208,5 +210,5 @@ def test_a_canonical_model_takes_no_posed_data():
     with pytest.raises(UserError, match=r"config\.data\.synthetic\.a leaves its input cameras where they are"):
         config_files.parse(mixed)
     tree.render = other.render
-    with pytest.raises(UserError, match="config.render is that of a camera-conditioned model"):
+    with pytest.raises(UserError, match=r"config\.render is that of a camera-conditioned model"):
         config_files.parse(tree)

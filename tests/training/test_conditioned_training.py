@@ -140,7 +140,7 @@ def test_another_step_draws_other_samples(step, plain):
 
 
 def test_an_empty_field_shows_each_targets_background(step):
-    config, model, params, batch = step
+    config, _, params, batch = step
     decoder = jax.tree.map(jnp.zeros_like, params["decoder"])
     empty = TriplaneField(jnp.zeros((4, 3, 4, 4, 4)), decoder, make_conditioned_decoder(config.model, jnp.float32))
     nothing = dataclasses.replace(config, render=dataclasses.replace(config.render, density_bias=-90.0))
@@ -176,7 +176,9 @@ def test_a_run_is_scored_with_the_input_cameras_that_are_given(unbroken, root, t
 
 
 def test_a_run_of_one_kind_is_no_model_of_the_other(unbroken):
-    mini, small = (config_files.load_as(ReconstructionConfig, f"reconstruct:{name}") for name in ("mini", "openlrm_small"))
+    mini, small = (
+        config_files.load_as(ReconstructionConfig, f"reconstruct:{name}") for name in ("mini", "openlrm_small")
+    )
     with pytest.raises(UserError, match="is a camera-conditioned model, and the config is for a canonical one"):
         as_trained(find_model(unbroken), mini)
     assert as_trained(find_model(unbroken), small).model.image_size == 16

@@ -27,9 +27,7 @@ def embedded_source(
         raise UserError(f"Only 'procedural_single' can have raw views: set raw to 0 for '{kind}', not {raw}.")
     if kind in ("procedural_views", "procedural_captures"):
         made = procedural_views if kind == "procedural_views" else procedural_captures
-        return made(
-            family=family, objects=objects, held_out=held_out, views=views, image_size=image_size, seed=seed
-        )
+        return made(family=family, objects=objects, held_out=held_out, views=views, image_size=image_size, seed=seed)
     if kind == "procedural_single":
         clean = procedural_single(family=family, objects=objects, held_out=held_out, image_size=image_size, seed=seed)
         return with_raw_share(clean, raw) if raw else clean

@@ -73,9 +73,7 @@ def procedural_views(*, family: str, objects: int, held_out: int, views: int, im
     return Source(MULTIVIEW, 0, settings, {"train": objects, "test": held_out}, items)
 
 
-def procedural_captures(
-    *, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int
-) -> Source:
+def procedural_captures(*, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int) -> Source:
     """Objects filmed by hand, as MVImgNet's and CO3D's are: `captured_cameras`. Arguments as for `procedural_views`."""
     _check(family, objects, held_out, views, image_size)
 
@@ -153,7 +151,7 @@ class Captured(NamedTuple):
 
 
 def captured_cameras(family: str, seed: int, number: int, views: int) -> Captured:
-    """The cameras of `procedural_views`, held by hand: they roll, look past the object and are cropped off the middle."""
+    """The cameras of `procedural_views`, held by hand: they roll, look past the object, off the middle."""
     rng = np.random.default_rng([*numbering.stream(family, seed, number), _CAPTURE_STREAM])
     turned = Rotation.random(rng=rng).as_matrix()
     unit = np.exp(rng.uniform(*np.log(CAPTURE_UNIT)))

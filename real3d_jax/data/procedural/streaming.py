@@ -86,9 +86,7 @@ class StreamedExamples:
         return np.concatenate([(1 - side) * spread, side], axis=1).astype(np.float32)
 
 
-def draw_examples(
-    batch: ObjectBatch, *, image_size: int, target_size: int, posed: bool = False
-) -> MultiviewBatch:
+def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int, posed: bool = False) -> MultiviewBatch:
     """The pictures of a batch of objects, in uint8 as the readers of records give them.
 
     Args:
