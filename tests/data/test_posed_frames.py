@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.posed import PosedSourceConfig
 from real3d_jax.data import frames, record_writer
 from real3d_jax.data.examples import ImageSizes
@@ -16,6 +17,7 @@ from real3d_jax.data.procedural.source import captured_cameras
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.records import MULTIVIEW, Item, Source, View
 from real3d_jax.errors import UserError
+from real3d_jax.evaluation.scored_objects import Instances
 from tests.data import projection
 
 SIZE, PATCH, VIEWS = 192, 96, 4
@@ -115,6 +117,23 @@ def _measured(rgb, grey, colour, place, reach=7):
     part = cover[y0 : y0 + 2 * reach, x0 : x0 + 2 * reach]
     centres = np.arange(2 * reach) + 0.5
     return np.array([x0 + part.sum(0) @ centres / part.sum(), y0 + part.sum(1) @ centres / part.sum()])
+
+
+def test_scored_objects_tell_the_camera_that_took_their_input(filmed):
+    data, points = filmed
+    config = config_files.load_as(EvaluationConfig, "eval/lrm:tiny")
+    novel = dataclasses.replace(config.protocol.novel_views, views=2, resolution=SIZE)
+    protocol = dataclasses.replace(config.protocol, novel_views=novel)
+    instance = Instances(data, protocol, SIZE, (0,), novel_views=True, conditioned=True).read(0)
+    assert np.linalg.norm(instance["input_c2w"][:3, 3]) == pytest.approx(protocol.input_view.distance)
+    np.testing.assert_allclose(instance["to_input"][:3, 3], 0, atol=1e-5, err_msg="the object is not at the origin")
+    moved = points @ instance["to_input"][:3, :3].T + instance["to_input"][:3, 3]
+    cameras = [(instance["image"], instance["input_c2w"], instance["input_intrinsics"])]
+    cameras += list(zip(instance["rgb"], instance["c2w"], instance["intrinsics"], strict=True))
+    for picture, c2w, lens in cameras:
+        places = projection.projected(c2w, lens, moved, SIZE)
+        for place, colour in zip(places, projection.COLOURS, strict=True):
+            assert np.abs(_measured(picture, 1.0, colour, place) - place).max() < 0.1
 
 
 def test_of_cameras_that_look_at_the_object_it_is_the_canonical_frame():
