@@ -1,0 +1,38 @@
+"""Puts table, curve and picture of a finished study into docs/, so that no number there is typed."""
+
+import shutil
+from pathlib import Path
+
+from real3d_jax.ablation.adapting import report
+from real3d_jax.ablation.adapting.pictures import PICTURE
+from real3d_jax.errors import UserError
+
+PAGE, KEPT = Path("docs/adapt.md"), Path("docs/adapt.json")
+IMAGES = Path("docs/images")
+BEGIN, END = "<!-- made from adapt.json: begin -->", "<!-- end -->"
+
+
+def write(out: Path) -> None:
+    """Copies `adapting.json` to docs/, with its curve and picture, and fills the page's part between the marks.
+
+    Raises:
+      UserError: the study is not finished, or this is no checkout.
+    """
+    found = out / report.JSON
+    if not found.exists():
+        raise UserError(f"There is no '{found}': run `python -m real3d_jax.ablation.adapting --out {out}` first.")
+    if not PAGE.exists():
+        raise UserError(f"There is no '{PAGE}': start this from the repository's root.")
+    shutil.copyfile(found, KEPT)
+    tree = report.read(KEPT)
+    PAGE.write_text(filled(PAGE.read_text(), report.table(tree)))
+    (IMAGES / "adapt_curve.svg").write_text(report.curve(tree))
+    if (out / PICTURE).exists():
+        shutil.copyfile(out / PICTURE, IMAGES / "adapt_before_after.png")
+
+
+def filled(page: str, table: str) -> str:
+    """The page with the table between the marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table}{END}{after}"
