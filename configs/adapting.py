@@ -44,6 +44,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.training = "configs/adapt.py:smoke"
         config.changes = (
             "--config.schedule.steps=2",
+            "--config.optimizer.warmup_steps=1",
             "--config.schedule.validate_every=0",
             "--config.schedule.validation_objects=1",
             "--config.schedule.pictures_every=0",
