@@ -27,7 +27,7 @@ def get_config(variant: str = "") -> ConfigDict:
     strengths = [word for word in words if word in STRENGTHS]
     folders = [word for word in words if word not in STRENGTHS] or ["curated"]
     if len(strengths) > 1:
-        raise ValueError(f"name one of {' and '.join(strengths)}")
+        raise ValueError(f"name one of {' and '.join(STRENGTHS)}")
     if len(folders) > 1:
         raise ValueError(f"name one folder of records, not {' and '.join(folders)}")
     (strength,) = strengths or ("",)

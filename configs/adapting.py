@@ -2,7 +2,7 @@
 
     python -m real3d_jax.ablation.adapting --until curated       # draws and curates photographs, on a CPU
     python -m real3d_jax.ablation.adapting                       # trains and scores; minutes on a GPU
-    python -m real3d_jax.ablation.adapting --config configs/adapting.py:tiny --out runs/adapting_tiny      # on a CPU
+    python -m real3d_jax.ablation.adapting --config configs/adapting.py:rehearsal --out runs/rehearsal      # CPU
 
 The photographs show wheelbarrows, a family that the model was never trained on, drawn before backdrops. Each run is
 `configs/adapt.py:mini` on so many of them; other wheelbarrows are scored by `configs/eval/adapting.py`.
@@ -12,9 +12,9 @@ from ml_collections import ConfigDict
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """The configuration; `variant` is 'tiny' for a rehearsal on a CPU, or nothing."""
-    if variant not in ("", "tiny"):
-        raise ValueError(f"the part after the colon must be 'tiny', not '{variant}'")
+    """The configuration; `variant` is 'rehearsal', for a CPU, or nothing."""
+    if variant not in ("", "rehearsal"):
+        raise ValueError(f"the part after the colon must be 'rehearsal', not '{variant}'")
     config = ConfigDict()
     config.name = "adapting"
     config.init_from = "mini"
@@ -33,24 +33,26 @@ def get_config(variant: str = "") -> ConfigDict:
     config.numbers = (0, 16, 64, 256, 1000)
     config.seeds = (0,)
     config.training = "configs/adapt.py:mini"
-    config.changes = ()
+    config.changes = (
+        "--config.schedule.validate_every=0",
+        "--config.schedule.validation_objects=65",
+        "--config.schedule.pictures_every=0",
+        "--config.schedule.checkpoint_every=0",
+    )
     config.evaluation = "configs/eval/adapting.py"
     config.shown = 4
     config.bootstrap = ConfigDict({"level": 0.95, "resamples": 10_000})
-    if variant == "tiny":
-        config.name = "adapting_tiny"
+    if variant == "rehearsal":
+        config.name = "adapting_rehearsal"
         config.photographs.update({"count": 8, "cut": 0.25})
-        config.numbers = (0, 2, 4)
+        config.numbers = (0, 4)
         config.training = "configs/adapt.py:smoke"
-        config.changes = (
+        config.changes += (
             "--config.schedule.steps=2",
             "--config.optimizer.warmup_steps=1",
-            "--config.schedule.validate_every=0",
             "--config.schedule.validation_objects=1",
-            "--config.schedule.pictures_every=0",
-            "--config.schedule.checkpoint_every=0",
         )
-        config.evaluation += ":tiny"
+        config.evaluation += ":rehearsal"
         config.shown = 1
         config.bootstrap.resamples = 200
     return config

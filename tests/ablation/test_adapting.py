@@ -68,13 +68,13 @@ def of_keys(keys):
 def planned(tmp_path, monkeypatch):
     keys = [f"photograph_{number}" for number in range(12)]
     monkeypatch.setattr(study, "RecordSet", lambda folder, split: of_keys(keys))
-    config = files.load_as(AdaptingConfig, "configs/adapting.py:tiny", ["--config.numbers=(0, 2, 12)"])
+    config = files.load_as(AdaptingConfig, "configs/adapting.py:rehearsal", ["--config.numbers=(0, 2, 12)"])
     made = study.Study(config, tmp_path)
     return keys, made, study.plan(made)[0]
 
 
 def test_each_run_trains_on_exactly_its_number(planned):
-    keys, made, runs = planned
+    keys, _, runs = planned
     taken = {}
     for (number, _), config in runs.items():
         share = config.data.real["own"].fraction if config.data.real else 0

@@ -2,7 +2,7 @@
 
     python -m real3d_jax.ablation.adapting --until curated       # draws and curates photographs: the curation extra
     python -m real3d_jax.ablation.adapting                       # trains and scores; minutes on a GPU
-    python -m real3d_jax.ablation.adapting --config configs/adapting.py:tiny --out runs/adapting_tiny      # on a CPU
+    python -m real3d_jax.ablation.adapting --config configs/adapting.py:rehearsal --out runs/rehearsal      # CPU
 
 In the folder `--out` are then `adapting.json` and what is made of it, `table.md` and `curve.svg`; `before_after.png`;
 and a workdir with `evaluation/` for each run. The same command goes on where a stopped one left off; `--documents`
@@ -48,11 +48,10 @@ def main() -> int:
     if arguments.until == "curated":
         return 0
     keep_programs()
-    code = run(study)
+    code = run(study, lambda: report.publish(study))
     if code:
         return code
-    tree = report.publish(study)
-    say(report.table(tree).rstrip())
+    say(report.table(report.publish(study)).rstrip())
     say(f"picture    {pictures.draw_pictures(study)}")
     return 0
 

@@ -133,6 +133,8 @@ def curve(tree: Mapping[str, Any]) -> str:
         for key, _, _ in _LINES
     }
     numbers = sorted({number for points in found.values() for number, _ in points})
+    if not numbers:
+        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"></svg>\n'
     ends = [end for points in found.values() for _, gain in points for end in gain["interval"] or (gain["mean"],)]
     low, high = min(0.0, *ends), max(0.0, *ends)
     step = 10 ** math.floor(math.log10(max(high - low, 1e-9)))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,19 @@ def _run(loaded: Config, study: Study, number: int, seed: int, places: list[floa
     return dataclasses.replace(loaded, seed=seed, init_from=study.config.init_from, batch=batch, data=data)
 
 
-def run(study: Study) -> int:
-    """Trains and scores what is not finished. Returns an exit code: 0, or 143 or 130 when stopped by a signal."""
+def run(study: Study, publish: Callable[[], Any]) -> int:
+    """Trains and scores what is not finished: first without photographs, then from the greatest number downwards.
+
+    Args:
+      study: what is run.
+      publish: called after each run, so that one that is cut off leaves what it has.
+
+    Returns:
+      An exit code: 0, or 143 or 130 when stopped by a signal.
+    """
     runs, scored_on = plan(study)
     code = _score(scored_on, find_model(study.config.init_from), study.out / START / "evaluation", START)
-    for (number, seed), config in () if code else runs.items():
+    for (number, seed), config in () if code else sorted(runs.items(), key=lambda item: (item[0][0] > 0, -item[0][0])):
         workdir = study.workdir(number, seed)
         say(f"run        {number} photographs, seed {seed}")
         if not (workdir / "summary.json").exists():
@@ -144,6 +152,7 @@ def run(study: Study) -> int:
         jax.clear_caches()
         if code:
             break
+        publish()
     return code
 
 
@@ -152,18 +161,22 @@ def _score(config: EvaluationConfig, model: Any, out: Path, method: str) -> int:
 
 
 def scored(study: Study) -> tuple[Scored, dict[int, list[Scored]]]:
-    """The start, and the runs of each number."""
+    """The start, and the runs of each number whose scores are there."""
     runs, _ = plan(study)
     of_number: dict[int, list[Scored]] = {number: [] for number in study.config.numbers}
     for (number, seed), config in runs.items():
-        of_number[number].append(Scored(study.results(number, seed), config))
-    return Scored(study.out / START / "evaluation", None), of_number
+        if (study.results(number, seed) / SUMMARY).exists():
+            of_number[number].append(Scored(study.results(number, seed), config))
+    finished = {number: found for number, found in of_number.items() if found}
+    return Scored(study.out / START / "evaluation", None), finished
 
 
 def known(study: Study, number: int) -> Mapping[str, list[float]]:
     """Held-out novel PSNR of the supervised data before and after, of each seed, which tells what a run forgot."""
     found: dict[str, list[float]] = {"before": [], "after": []}
     for seed in study.config.seeds:
+        if not (study.results(number, seed) / SUMMARY).exists():
+            continue
         summary = folders.read_json(study.workdir(number, seed) / "summary.json", remedy="delete the run's folder")
         for when, values in found.items():
             if summary.get(f"psnr_{when}") is not None:
