@@ -11,7 +11,7 @@ from PIL import Image
 
 from real3d_jax.config.adapting import DrawnPhotographsConfig
 from real3d_jax.data.procedural.source import procedural_single
-from real3d_jax.data.records import Photograph
+from real3d_jax.data.records import Item, Photograph
 from real3d_jax.runtime import folders
 
 INSTANCES, PHOTOGRAPHS, DEPTHS = "instances.json", "photographs", "depths"
@@ -41,7 +41,8 @@ def draw_photographs(folder: Path, config: DrawnPhotographsConfig, *, settings: 
     )
     found = []
     for number, item in enumerate(views.items("train", range(config.count))):
-        (view,) = getattr(item, "records", ())
+        assert isinstance(item, Item)
+        (view,) = item.records
         assert isinstance(view, Photograph)
         rng = np.random.default_rng([config.seed, number])
         image = _placed(view.image, rng, config)
