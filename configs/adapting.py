@@ -1,7 +1,6 @@
 """From which number of photographs on adapting the model in the box helps: what `docs/adapt.md` shows.
 
-    python -m real3d_jax.ablation.adapting --until curated       # draws and curates photographs, on a CPU
-    python -m real3d_jax.ablation.adapting                       # trains and scores; minutes on a GPU
+    python -m real3d_jax.ablation.adapting                       # draws, curates, trains, scores; minutes on a GPU
     python -m real3d_jax.ablation.adapting --config configs/adapting.py:rehearsal --out runs/rehearsal      # CPU
 
 The photographs show wheelbarrows, a family that the model was never trained on, drawn before backdrops. Each run is

@@ -1,7 +1,6 @@
 """From which number of photographs on adapting a model to them helps.
 
-    python -m real3d_jax.ablation.adapting --until curated       # draws and curates photographs: the curation extra
-    python -m real3d_jax.ablation.adapting                       # trains and scores; minutes on a GPU
+    python -m real3d_jax.ablation.adapting                       # draws, curates, trains, scores; minutes on a GPU
     python -m real3d_jax.ablation.adapting --config configs/adapting.py:rehearsal --out runs/rehearsal      # CPU
 
 In the folder `--out` are then `adapting.json` and what is made of it, `table.md` and `curve.svg`; `before_after.png`;
@@ -30,7 +29,6 @@ def main() -> int:
     )
     parser.add_argument("--config", default="configs/adapting.py", help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/adapting"), help="folder (default: %(default)s)")
-    parser.add_argument("--until", choices=("curated", "scored"), default="scored", help="where to stop")
     parser.add_argument("--documents", action="store_true", help="writes table and curve into docs/, and ends")
     arguments, changes = parser.parse_known_args()
     config = config_files.load_as(AdaptingConfig, arguments.config, changes)
@@ -45,8 +43,6 @@ def main() -> int:
     plan = config_files.to_tree(config)
     folders.begin(study.out / "study.json", plan, made="begun")
     curate(study)
-    if arguments.until == "curated":
-        return 0
     keep_programs()
     code = run(study, lambda: report.publish(study))
     if code:

@@ -17,7 +17,7 @@ from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import BatchConfig, Config
 from real3d_jax.data.names import place
 from real3d_jax.data.record_reader import RecordSet
-from real3d_jax.errors import UserError
+from real3d_jax.errors import UserError, check_installed
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.publish import SUMMARY
 from real3d_jax.runtime import folders
@@ -58,20 +58,15 @@ def curate(study: Study) -> None:
     """Makes what is missing of `drawn/` and `curated/`.
 
     Raises:
-      UserError: the curation extra is missing, or a folder holds others.
+      UserError: pycocotools, of the curation extra, is missing, or a folder holds others.
     """
     if (study.curated / "summary.json").exists():
         say(f"finished   {study.curated}")
         return
-    try:
-        from real3d_jax.curation.run.curate import Curation
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"Curation needs an extra ({error}): pip install -e '.[curation]', or bring '{study.curated}' along from "
-            "a machine that has it."
-        ) from error
+    check_installed("pycocotools", what="Photographs are curated", extra="curation")
     from real3d_jax.curation.backends.precomputed_depth import PrecomputedDepth
     from real3d_jax.curation.backends.precomputed_instances import PrecomputedInstances
+    from real3d_jax.curation.run.curate import Curation
     from real3d_jax.curation.settings import CurationSettings, FilterSettings, OcclusionSettings
 
     drawn, curation = study.out / "drawn", study.config.curation
@@ -87,7 +82,7 @@ def curate(study: Study) -> None:
         rules=CurationSettings(filters, OcclusionSettings(), 0),
         instances=drawn / INSTANCES,
         image_size=curation.image_size,
-    ).run(progress=False)
+    ).run(progress=False, beam=False)
     say(f"curated    {summary['instances']['kept']} of {summary['instances']['all']} instances: {summary['reasons']}")
 
 
