@@ -109,7 +109,13 @@ def tree(gains):
         }
         for number, value in gains.items()
     ]
-    return {"config": {"bootstrap": {"level": 0.95}}, "start": gain(18.0), "rows": rows}
+    return {
+        "config": {"bootstrap": {"level": 0.95}, "seeds": [0], "numbers": list(gains)},
+        "curation": {"instances": {"all": 1200, "kept": 1050}, "reasons": {"kept": 1050, "small": 150}},
+        "device": "a card",
+        "start": gain(18.0),
+        "rows": rows,
+    }
 
 
 def test_table_and_answer_follow_from_the_scores():
@@ -117,6 +123,7 @@ def test_table_and_answer_follow_from_the_scores():
     assert "| as it comes | 18.00 [17.90, 18.10] | 18.000 [17.900, 18.100] |" in text
     assert "| 64 | +0.15 [0.05, 0.25] |" in text
     assert "| none | 0.00 [-0.10, 0.10] |" in text
+    assert "Curation kept 1,050 of 1,200 objects (150 small). Seeds: 0." in text
     assert "Against the model as it comes, 64 photographs and more help" in text
     assert "Against as many steps without them, 256 photographs and more help" in text
 
@@ -153,5 +160,5 @@ def test_documents_say_what_their_file_says():
     assert documents.BEGIN in page
     if documents.KEPT.exists():
         found = report.read(documents.KEPT)
-        assert documents.filled(page, report.table(found)) == page
-        assert (documents.IMAGES / "adapt_curve.svg").read_text() == report.curve(found)
+        assert documents.filled(page, documents.part(found)) == page
+        assert (documents.IMAGES / documents.CURVE).read_text() == report.curve(found)

@@ -72,7 +72,16 @@ def table(tree: Mapping[str, Any]) -> str:
         after = row["known_families"]["after"]
         lines.append([str(row["photographs"] or "none"), *gains, f"{_mean(after):.2f}" if after else "-"])
     grid = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([*grid, "", *answers(tree)]) + "\n"
+    return "\n".join([*grid, "", *answers(tree), _made(tree)]) + "\n"
+
+
+def _made(tree: Mapping[str, Any]) -> str:
+    instances, seeds = tree["curation"]["instances"], ", ".join(map(str, tree["config"]["seeds"]))
+    rejected = ", ".join(f"{n} {why}" for why, n in tree["curation"]["reasons"].items() if why != "kept")
+    return (
+        f"Curation kept {instances['kept']:,} of {instances['all']:,} objects ({rejected}). Seeds: {seeds}. "
+        f"Differences are paired object by object. Made on: {tree['device']}."
+    )
 
 
 def answers(tree: Mapping[str, Any]) -> list[str]:
