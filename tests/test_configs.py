@@ -27,7 +27,7 @@ COMPILES_LONG = ("lrm",)  # tests/training/test_conditioned_training.py steps wi
 NAMES = [
     pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in (*SAME_STEP, *COMPILES_LONG) else [])
     for path in sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
-    if path.stem not in ("embedded_data", "reconstruct")  # no training
+    if path.stem not in ("embedded_data", "reconstruct", "adapting")  # no training
 ]
 
 
@@ -104,6 +104,20 @@ def test_adaptation_is_training_on_ones_own_photographs(variant, base):
     assert not {key for key in changed if key.startswith("losses")}
     with pytest.raises(ValueError, match="one folder of records, not mine and yours"):
         _load("adapt", "mine,yours")
+
+
+def test_adaptation_of_the_boxed_model_at_full_strength():
+    config, like = _load("adapt", "mini,mine"), _load("mini", "fine")
+    assert (config.init_from, config.model) == ("mini", PRESETS["mini"])
+    assert config.losses == like.losses
+    assert not uses_lpips(config)
+    own = config.data.real["own"]
+    assert (own.path, own.distance, own.crop_ratio) == ("mine", 2.4, (1.15, 1.45))
+    assert config.batch.synthetic == config.batch.real == 32
+    seeds = [{stream.seed for stream in made.data.streamed.values()} for made in (config, like)]
+    assert not seeds[0] & seeds[1]  # other objects than the weights were trained on
+    with pytest.raises(ValueError, match="name one of smoke and mini"):
+        _load("adapt", "mini,smoke")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -38,6 +38,7 @@ def main() -> None:
             raise UserError(f"--{name} must be at least 1, not {getattr(options, name)}.")
     with _quiet_imports():
         try:
+            from real3d_jax.curation.run import beam_pipeline  # noqa: F401
             from real3d_jax.curation.run.curate import Curation
         except ModuleNotFoundError as error:
             raise UserError(f"Curation needs an extra ({error}): pip install -e '.[curation]'.") from error

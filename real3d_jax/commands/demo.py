@@ -48,6 +48,7 @@ def main() -> int:
     from real3d_jax.inference.model import Model
     from real3d_jax.inference.preprocess import load_rembg
     from real3d_jax.inference.run import say_other_camera
+    from real3d_jax.runtime.compile_cache import keep_programs
     from real3d_jax.weights.boxed import default_checkpoint
 
     limits = Limits(
@@ -59,6 +60,7 @@ def main() -> int:
     )
     check_demo_installed()
     check(config)
+    keep_programs()
     found = find_model(arguments.checkpoint or default_checkpoint(config.model), ema=arguments.ema)
     config = as_trained(found, config)
     model = Model(config, load_checkpoint(found, config))

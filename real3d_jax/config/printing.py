@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from real3d_jax.config import files
+from real3d_jax.config.adapting import AdaptingConfig
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.config.training import Config
@@ -22,7 +23,9 @@ def get_config() -> ConfigDict:
 '''
 
 
-def load_any(source: str, changes: Sequence[str] = ()) -> Config | EvaluationConfig | ReconstructionConfig:
+def load_any(
+    source: str, changes: Sequence[str] = ()
+) -> Config | EvaluationConfig | ReconstructionConfig | AdaptingConfig:
     """The configuration of a file of any kind; arguments and errors as of `files.load_as`."""
     keys = set(files.load_tree(source).keys())
 
@@ -30,7 +33,7 @@ def load_any(source: str, changes: Sequence[str] = ()) -> Config | EvaluationCon
         fields = {field.name for field in dataclasses.fields(schema)}
         return len(keys & fields) / len(keys | fields)
 
-    schema = max((Config, EvaluationConfig, ReconstructionConfig), key=likeness)
+    schema = max((Config, EvaluationConfig, ReconstructionConfig, AdaptingConfig), key=likeness)
     return files.load_as(schema, source, changes)
 
 

@@ -131,7 +131,8 @@ class Model:
             raise UserError("from_views needs a list of photographs, and as many cameras.")
         find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
         images, seen = prepare_views(photographs, cameras, self.config, find_object)
-        views, field = as_given(images, seen, config), self._reconstructor.field(images[0])
+        background = self.config.input.background
+        views, field = as_given(images, seen, config, background=background), self._reconstructor.field(images[0])
         return Reconstruction(images[0], field, self._reconstructor, given=views).refine(config.steps_of_views)
 
     def reconstruct(

@@ -171,7 +171,7 @@ class Reconstruction:
           UserError: a number is out of range, or the planes do not stay finite.
         """
         config = changed(self._config.refine, "refine", steps=steps, learning_rate=learning_rate, hold=hold)
-        given = self._given or input_view(self.image, config)
+        given = self._given or input_view(self.image, config, background=self._config.input.background)
         # The model's own camera took the picture for it; the lens that straightens the field comes after that.
         bare = self._reconstructor.refined(dataclasses.replace(self.field, lens=None), given, config.steps, config)
         field = dataclasses.replace(bare, lens=self.field.lens)

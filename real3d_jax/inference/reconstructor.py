@@ -6,6 +6,7 @@ field = reconstructor.field(reconstructor.input_image(rgba))
 frames, mesh = reconstructor.orbit(field), reconstructor.surface(field)
 """
 
+import contextlib
 import functools
 import typing
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from real3d_jax.images import as_bytes
 from real3d_jax.inference.checks import canonical
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.inference.refinement import GivenViews, refine_field
-from real3d_jax.inference.surfaces import make_surface
+from real3d_jax.inference.surfaces import Stage, make_surface
 from real3d_jax.models.choice import AnyModel, make_any_model
 from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
 from real3d_jax.rendering import TriplaneField, render_views
@@ -147,11 +148,13 @@ class Reconstructor:
         with self._precision():
             return refine_field(field, views, steps, config, render)
 
-    def surface(self, field: TriplaneField, config: SurfaceConfig | None = None) -> Mesh:
-        """The mesh of one field, in world coordinates; errors as of `make_surface`."""
+    def surface(
+        self, field: TriplaneField, config: SurfaceConfig | None = None, *, stage: Stage = contextlib.nullcontext
+    ) -> Mesh:
+        """The mesh of one field, in world coordinates; `stage` and errors as of `make_surface`."""
         config = config or self.config.surface
         with self._precision():
-            return make_surface(field, self.config.render, config)
+            return make_surface(field, self.config.render, config, stage=stage)
 
     def _some_views(
         self,

@@ -19,7 +19,7 @@ from real3d_jax.batches import as_float
 from real3d_jax.cameras import Cameras, camera_rays, canonical_c2w, intrinsics_from_fov
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import RefineConfig
-from real3d_jax.data.transforms import GREY, composite, premultiply
+from real3d_jax.data.transforms import composite, premultiply
 from real3d_jax.errors import UserError
 from real3d_jax.losses.reconstruction import mse
 from real3d_jax.rendering import TriplaneField, render_rays
@@ -29,25 +29,31 @@ class GivenViews(NamedTuple):
     """Pictures that a field is fitted to.
 
     Attributes:
-      rgb: on grey, as the model sees its input.
+      rgb: on a plain background, as the model sees its input.
       cameras: that took them, in the field's frame; of leading shape (V,).
+      background: its grey value, in [0, 1].
     """
 
     rgb: UInt8[np.ndarray, "V r r 3"]
     cameras: Cameras
+    background: float
 
 
-def input_view(image: UInt8[np.ndarray, "S S 3"], config: RefineConfig) -> GivenViews:
-    """What the model saw, taken by the canonical camera."""
+def input_view(image: UInt8[np.ndarray, "S S 3"], config: RefineConfig, *, background: float) -> GivenViews:
+    """What the model saw, taken by the canonical camera; `background` as of `GivenViews`."""
     intrinsics = intrinsics_from_fov(jnp.radians(config.fov_y))[None]
-    return as_given([image], Cameras(canonical_c2w(config.distance)[None], intrinsics), config)
+    cameras = Cameras(canonical_c2w(config.distance)[None], intrinsics)
+    return as_given([image], cameras, config, background=background)
 
 
-def as_given(images: Sequence[UInt8[np.ndarray, "S S 3"]], cameras: Cameras, config: RefineConfig) -> GivenViews:
-    """Square pictures of one size, on grey, at the resolution that they are compared at; never enlarged."""
+def as_given(
+    images: Sequence[UInt8[np.ndarray, "S S 3"]], cameras: Cameras, config: RefineConfig, *, background: float
+) -> GivenViews:
+    """Square pictures of one size, on a background, at the resolution that they are compared at; never enlarged."""
     size = min(config.resolution, images[0].shape[0])
     opaque = [premultiply(np.asarray(Image.fromarray(image).convert("RGBA"))) for image in images]
-    return GivenViews(np.stack([composite(image, size=size, background=GREY) for image in opaque]), cameras)
+    rgb = np.stack([composite(image, size=size, background=background) for image in opaque])
+    return GivenViews(rgb, cameras, background)
 
 
 def refine_field(
@@ -55,16 +61,16 @@ def refine_field(
 ) -> TriplaneField:
     """The field after gradient steps on its planes; 0 steps leave it as it is.
 
-    Minimised is the mean squared error of the views' colours over grey, plus `config.hold` times the mean squared
-    distance of the planes from where they began, in units of their standard deviation then. Each step of Adam takes
-    `config.rays` rays, any of all views. Equal arguments give equal fields on one machine.
+    Minimised is the mean squared error of the views' colours over their background, plus `config.hold` times the mean
+    squared distance of the planes from where they began, in units of their standard deviation then. Each step of Adam
+    takes `config.rays` rays, any of all views. Equal arguments give equal fields on one machine.
 
     Args:
       field: a batch of one.
       views: that it is fitted to.
       steps: how many.
       config: rates and sizes.
-      render: samples and box; the background is grey here.
+      render: samples and box; the background is the views'.
 
     Raises:
       UserError: the planes are not finite any more.
@@ -79,7 +85,7 @@ def refine_field(
         steps,
         (config.learning_rate, config.hold, config.seed),
         rays=min(config.rays, len(origins)),
-        render=dataclasses.replace(render, background=GREY),
+        render=dataclasses.replace(render, background=views.background),
     )
     if not bool(jnp.isfinite(planes).all()):
         raise UserError(

@@ -11,7 +11,7 @@ from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data import frames
 from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import check_alpha, check_camera
-from real3d_jax.data.transforms import GREY, composite, premultiply, window
+from real3d_jax.data.transforms import composite, premultiply, window
 from real3d_jax.errors import UserError
 from real3d_jax.inference.photographs import Photograph, name_of, opened
 from real3d_jax.inference.preprocess import CutOut, with_mask
@@ -37,7 +37,14 @@ def prepare_views(
             check_alpha(rgba[..., 3], threshold=threshold, where="the photograph")
         except Unusable as error:
             raise UserError(f"{where} cannot be used: {error}.") from error
-        image, seen = centred(rgba, focal, fov_y=config.refine.fov_y, size=config.model.image_size, where=where)
+        image, seen = centred(
+            rgba,
+            focal,
+            fov_y=config.refine.fov_y,
+            size=config.model.image_size,
+            background=config.input.background,
+            where=where,
+        )
         images.append(image)
         intrinsics.append(seen)
     return images, Cameras(given.c2w, jnp.asarray(np.stack(intrinsics)))
@@ -82,15 +89,22 @@ def checked_cameras(cameras: Cameras, count: int, distance: float) -> Cameras:
 
 
 def centred(
-    rgba: UInt8[np.ndarray, "H W 4"], intrinsics: Float[np.ndarray, "4"], *, fov_y: float, size: int, where: str
+    rgba: UInt8[np.ndarray, "H W 4"],
+    intrinsics: Float[np.ndarray, "4"],
+    *,
+    fov_y: float,
+    size: int,
+    background: float,
+    where: str,
 ) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "4"]]:
-    """The square about the principal point that the model's field of view shows, on grey, and its intrinsics.
+    """The square about the principal point that the model's field of view shows, on a background, and its intrinsics.
 
     Args:
       rgba: a photograph, straight alpha; beyond its border nothing is.
       intrinsics: normalised `fx, fy, cx, cy`.
       fov_y: of the model, degrees.
       size: pixels per side of the result.
+      background: grey value behind the object, in [0, 1].
       where: how messages call it.
 
     Raises:
@@ -106,5 +120,5 @@ def centred(
     side = max(1, round(2 * fy * np.tan(np.radians(fov_y) / 2)))
     left, top = round(cx - side / 2), round(cy - side / 2)
     shown = window(rgba, left, top, side)
-    image = composite(premultiply(shown), size=size, background=GREY)
+    image = composite(premultiply(shown), size=size, background=background)
     return image, np.array([fx, fy, cx - left, cy - top], np.float32) / side

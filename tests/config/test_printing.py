@@ -8,6 +8,7 @@ import pytest
 
 from real3d_jax.config import files as config_files
 from real3d_jax.config import places
+from real3d_jax.config.adapting import AdaptingConfig
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.printing import as_file, load_any
 from real3d_jax.config.reconstruction import ReconstructionConfig
@@ -37,7 +38,8 @@ def test_round_trip(source, tmp_path):
     # Not only as the schema reads it: the tree itself, types and all, but that lists become tuples.
     assert config_files.to_tree(config_files.load_tree(str(file)).to_dict()) == config_files.to_tree(config)
     kind = EvaluationConfig if source.startswith("eval/") else Config
-    assert type(config) is (ReconstructionConfig if source.startswith("reconstruct") else kind)
+    others = {"reconstruct": ReconstructionConfig, "adapting": AdaptingConfig}
+    assert type(config) is others.get(source.partition(":")[0], kind)
 
 
 def test_strange_keys_and_values_survive():

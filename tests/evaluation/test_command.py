@@ -40,7 +40,7 @@ def test_configs_fit_the_schema(path, variant):
     assert config.protocol.name == name and name in config.name
     if path.stem != "smoke":
         size = variant.rsplit(",", 1)[-1].lstrip(":")
-        default = "mini" if path.stem == "mini" else "base"
+        default = "mini" if path.stem in ("mini", "adapting") else "base"
         if (path.stem, size) == ("ablation", "small"):
             size = "mini"  # the ablation's own size of that name
         assert config.model == PRESETS[size if size in PRESETS else default]

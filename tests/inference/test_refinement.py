@@ -1,6 +1,7 @@
 """Refinement at test time: the field comes nearer to the pictures that are given, and nothing else moves."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +11,10 @@ from PIL import Image
 
 from real3d_jax import cameras
 from real3d_jax.batches import as_float
-from real3d_jax.checkpoints.trained_model import find_model
+from real3d_jax.checkpoints.trained_model import Checkpoint, find_model
 from real3d_jax.errors import UserError
 from real3d_jax.inference import refinement
+from real3d_jax.inference.model import Model
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.inference.run import reconstruct_all
@@ -34,7 +36,7 @@ def refined(result):
 
 def error(result, config, image=None, c2w=None):
     """The mean squared error of a view over grey, by the plain renderer."""
-    views = refinement.input_view(result.image if image is None else image, config.refine)
+    views = refinement.input_view(result.image if image is None else image, config.refine, background=0.5)
     shown = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], views.cameras)
     shown = shown if c2w is None else shown.replace(c2w=c2w[None, None])
     grey = dataclasses.replace(config.render, background=0.5)
@@ -45,6 +47,20 @@ def error(result, config, image=None, c2w=None):
 def test_steps_bring_the_field_nearer_to_its_photograph(refining, result, refined):
     assert error(refined, refining) < 0.7 * error(result, refining)
     np.testing.assert_array_equal(refined.image, result.image)
+
+
+@pytest.mark.parametrize("background", [0.5, 1.0])
+def test_the_background_is_that_of_the_input(refining, params, monkeypatch, background):
+    config = dataclasses.replace(refining, input=dataclasses.replace(refining.input, background=background))
+    result = Model(config, Checkpoint(params, Path("a test"), None, "0"))(photograph())
+    asked = []
+    monkeypatch.setattr(
+        refinement, "_descend", lambda field, given, *_, **how: asked.append((given, how)) or field.planes
+    )
+    result.refine(STEPS)
+    ((_, _, colours), how) = asked[0]
+    assert how["render"].background == background
+    np.testing.assert_allclose(colours[0], background, atol=0.003)  # a corner, where no object is
 
 
 def test_no_step_changes_nothing(result):
@@ -79,14 +95,14 @@ def test_holding_keeps_the_planes_near(result, refined):
 
 def test_rays_follow_from_the_seed(refining, params, result, refined):
     other = dataclasses.replace(refining, refine=dataclasses.replace(refining.refine, seed=1))
-    views = refinement.input_view(result.image, other.refine)
+    views = refinement.input_view(result.image, other.refine, background=0.5)
     field = Reconstructor(other, params).refined(result.field, views, STEPS, other.refine)
     assert np.abs(field.planes - refined.field.planes).max() > 0
 
 
 def test_the_photograph_is_the_canonical_cameras(refining, result):
     refine = dataclasses.replace(refining.refine, distance=2.2, fov_y=35.0, resolution=1000)
-    views = refinement.input_view(result.image, refine)
+    views = refinement.input_view(result.image, refine, background=0.5)
     np.testing.assert_allclose(views.cameras.c2w, cameras.canonical_c2w(2.2)[None], atol=1e-6)
     np.testing.assert_allclose(views.cameras.intrinsics, [[1.5858, 1.5858, 0.5, 0.5]], atol=1e-4)
     np.testing.assert_array_equal(views.rgb, result.image[None])  # never enlarged

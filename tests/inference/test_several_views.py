@@ -36,22 +36,25 @@ def test_the_field_is_fitted_to_all_views(refining, refining_model, around):
         assert error(fitted, config, image, pose) < 0.7 * error(start, config, image, pose)
     plain = model._reconstructor.field(images[0])
     np.testing.assert_array_equal(start.field.planes, plain.planes)
-    expected = model._reconstructor.refined(plain, as_given(images, seen, config.refine), 8, config.refine)
+    expected = model._reconstructor.refined(
+        plain, as_given(images, seen, config.refine, background=0.5), 8, config.refine
+    )
     np.testing.assert_array_equal(fitted.field.planes, expected.planes)
     again = model.from_views(PHOTOGRAPHS, around, steps=8)
     np.testing.assert_array_equal(again.field.planes, fitted.field.planes)
     np.testing.assert_array_equal(start.refine(8).field.planes, fitted.field.planes)
 
 
-def test_a_view_is_the_square_about_the_principal_point():
+@pytest.mark.parametrize(("background", "pixel"), [(0.5, 128), (1.0, 255)])
+def test_a_view_is_the_square_about_the_principal_point(background, pixel):
     rgba = np.zeros((60, 100, 4), np.uint8)
     rgba[20:30, 70:80] = (255, 0, 0, 255)
     focal = 20 / np.tan(np.radians(39.6) / 2)  # pixels; 40 of them are the field of view
     given = np.array([focal / 100, focal / 60, 0.75, 25 / 60], np.float32)
-    image, seen = centred(rgba, given, fov_y=39.6, size=40, where="it")
+    image, seen = centred(rgba, given, fov_y=39.6, size=40, background=background, where="it")
     red = (image == [255, 0, 0]).all(-1)
     assert red[15:25, 15:25].all() and red.sum() == 100  # its middle is the principal point
-    assert (image[~red] == 128).all()
+    assert (image[~red] == pixel).all()
     np.testing.assert_allclose(seen, [focal / 40, focal / 40, 0.5, 0.5], rtol=1e-6)
 
 

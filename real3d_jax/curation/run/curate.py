@@ -11,7 +11,7 @@ from typing import Any
 from real3d_jax.curation import coco
 from real3d_jax.curation.backends.interfaces import DepthBackend, Loadable, SegmentationBackend
 from real3d_jax.curation.parts import Job, Parts, replacing
-from real3d_jax.curation.run import assembly, beam_pipeline
+from real3d_jax.curation.run import assembly, in_this_process
 from real3d_jax.curation.run.curator import Curator
 from real3d_jax.curation.settings import CurationSettings
 from real3d_jax.data import photograph_files
@@ -54,13 +54,16 @@ class Curation:
     batch_size: int = 4
     per_part: int = 32
 
-    def run(self, *, workers: int = 1, beam_flags: Sequence[str] = (), progress: bool = True) -> Mapping[str, Any]:
+    def run(
+        self, *, workers: int = 1, beam_flags: Sequence[str] = (), progress: bool = True, beam: bool = True
+    ) -> Mapping[str, Any]:
         """Curates, or goes on where a killed run stopped.
 
         Args:
           workers: processes of Beam's local runner; 1 is this one.
           beam_flags: Beam's own, such as `--runner=DataflowRunner`.
           progress: shows bars on stderr.
+          beam: False curates one part after another in this process, which does not need Beam.
 
         Returns:
           The content of `summary.json`.
@@ -74,7 +77,8 @@ class Curation:
         try:
             self._begin({**settings, "held_out": self.held_out, "photographs_per_part": self.per_part})
             if not assembly.is_complete(self.out):
-                self._finish(curator, found, settings, workers=workers, beam_flags=beam_flags, progress=progress)
+                on_beam = {"workers": workers, "flags": beam_flags} if beam else None
+                self._finish(curator, found, settings, on_beam, progress=progress)
             shutil.rmtree(self.out / _PARTS, ignore_errors=True)
             return json.loads((self.out / assembly.SUMMARY).read_text())
         except OSError as error:
@@ -102,9 +106,8 @@ class Curation:
         curator: Curator,
         found: Sequence[PhotographFile],
         settings: Mapping[str, Any],
+        on_beam: Mapping[str, Any] | None,
         *,
-        workers: int,
-        beam_flags: Sequence[str],
         progress: bool,
     ) -> None:
         parts = Parts((self.out / _PARTS).resolve())
@@ -114,8 +117,12 @@ class Curation:
         unmatched = parts.folder / _UNMATCHED
         if not unmatched.exists():
             self._write_jobs(parts, found, unmatched)
-        work = beam_pipeline.Work(parts, count, len(found))
-        beam_pipeline.run(work, curator, workers=workers, flags=beam_flags, progress=progress)
+        if on_beam is None:
+            in_this_process.run(parts, count, curator)
+        else:
+            from real3d_jax.curation.run import beam_pipeline
+
+            beam_pipeline.run(beam_pipeline.Work(parts, count, len(found)), curator, progress=progress, **on_beam)
         assembly.assemble(
             self.out,
             parts,

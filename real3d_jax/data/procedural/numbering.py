@@ -2,12 +2,11 @@
 
 from real3d_jax.data.procedural import abstract, families
 from real3d_jax.data.procedural.abstract import ABSTRACT
-from real3d_jax.data.procedural.families import NAMED
+from real3d_jax.data.procedural.families import HELD_OUT, NAMED
 from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
 from real3d_jax.errors import UserError, did_you_mean
 
 ALL_NAMED = "named"
-_FIRST_NAMED = 100
 
 
 def members(family: str) -> tuple[str, ...]:
@@ -20,8 +19,8 @@ def members(family: str) -> tuple[str, ...]:
         return tuple(NAMED)
     names = tuple(family.split("+"))
     for name in names:
-        if name not in ABSTRACT and name not in NAMED:
-            known = [*ABSTRACT, *NAMED, ALL_NAMED]
+        if name not in ABSTRACT and not families.is_drawn(name):
+            known = [*ABSTRACT, *NAMED, *HELD_OUT, ALL_NAMED]
             raise UserError(f"There is no family '{name}' of procedural objects: {did_you_mean(name, known)}")
     return names
 
@@ -29,25 +28,24 @@ def members(family: str) -> tuple[str, ...]:
 def sample(family: str, seed: int, number: int) -> ProceduralObject:
     """Object `number` of a family; equal arguments give equal objects, whatever else is made.
 
-    Of several families (see `members`) number i belongs to the one at i modulo their count. Named families, and
-    abstract ones beside them, have `MAX_SOLIDS` slots for solids.
+    Of several families (see `members`) number i belongs to the one at i modulo their count. Named and held-out ones,
+    and abstract ones beside them, have `MAX_SOLIDS` slots for solids.
 
     Raises:
       UserError: there is no such family.
     """
     names = members(family)
     name = names[number % len(names)]
-    if name in NAMED:
+    if families.is_drawn(name):
         return families.sample(name, seed, number)
     found = abstract.sample(name, seed, number)
-    return padded(found, MAX_SOLIDS) if any(other in NAMED for other in names) else found
+    return padded(found, MAX_SOLIDS) if any(map(families.is_drawn, names)) else found
 
 
 def stream(family: str, seed: int, number: int) -> list[int]:
     """Seeds of random numbers that belong to an object, and to no other."""
     name = _member(family, number)
-    place = ABSTRACT.index(name) if name in ABSTRACT else _FIRST_NAMED + list(NAMED).index(name)
-    return [seed, place, number]
+    return [seed, ABSTRACT.index(name) if name in ABSTRACT else families.place(name), number]
 
 
 def object_name(family: str, seed: int, number: int) -> str:

@@ -97,6 +97,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
                     0.5, 100, value=usual.threshold, step=0.5, label="Density of the surface: lower is thicker"
                 )
                 texture = gradio.Checkbox(False, label=f"Texture of {_TEXELS} x {_TEXELS}, and fewer faces")
+                video = gradio.Checkbox(False, label="The animation as MP4, too", visible=service.films)
                 button = gradio.Button("Reconstruct", variant="primary")
             with gradio.Column(scale=3, min_width=320):
                 viewer = gradio.Model3D(label="Mesh", interactive=False, height=480, clear_color=(0.93, 0.93, 0.93, 1))
@@ -113,7 +114,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
             event(_look_again(service), [picture, crop, strokes], [seen, told], trigger_mode="always_last", **_SERIAL)
         button.click(
             make,
-            [picture, crop, strokes, resolution, threshold, texture],
+            [picture, crop, strokes, resolution, threshold, texture, video],
             [seen, told, viewer, animation, files],
             trigger_mode="once",
             **_SERIAL,
@@ -151,12 +152,14 @@ def _make(service: Service, folder: Path) -> Callable:
         resolution: float,
         threshold: float,
         texture: bool,
+        video: bool,
     ) -> tuple:
         if picture is None:
             raise gradio.Error("There is no picture yet: choose one.", print_exception=False)
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
             settings = Settings(int(resolution), float(threshold), float(crop), _TEXELS * bool(texture))
-            options = {"formats": _FORMATS, "animation": True, "remedy": _REMEDY, "strokes": strokes}
+            options = {"formats": _FORMATS, "animation": True, "video": bool(video) and service.films}
+            options |= {"remedy": _REMEDY, "strokes": strokes}
             made: Made = _called(service, _checked(service), Path(picture), settings, Path(own), **options)
             # Where Gradio would copy them to once this has returned, and the folder is gone.
             cache = get_upload_folder()

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import math
 import threading
 import time
@@ -21,7 +22,7 @@ from real3d_jax.inference.model import Model
 from real3d_jax.inference.preprocess import CutOut, Prepared
 from real3d_jax.inference.reconstruction import Reconstruction
 
-MESH, ANIMATION = "mesh", "orbit.gif"
+MESH, ANIMATION, VIDEO = "mesh", "orbit.gif", "orbit.mp4"
 _FIRST_GUESS = 5.0  # seconds of a job, before there was one
 
 
@@ -75,6 +76,11 @@ class Service:
         surface = self.model.config.surface
         resolution = min(max(surface.resolution // STEP * STEP, STEP), self.limits.resolution)
         return Settings(resolution, surface.threshold, self.model.config.input.crop_ratio)
+
+    @property
+    def films(self) -> bool:
+        """Whether the extra is installed that videos need."""
+        return importlib.util.find_spec("av") is not None
 
     @property
     def taken(self) -> int:
@@ -133,6 +139,7 @@ class Service:
         *,
         formats: tuple[str, ...] = ("glb",),
         animation: bool = False,
+        video: bool = False,
         remedy: str,
         strokes: UInt8[np.ndarray, "h w 4"] | None = None,
     ) -> Made:
@@ -143,13 +150,14 @@ class Service:
           settings: checked ones.
           folder: where files are written.
           formats: of the mesh.
-          animation: whether to write one, too.
+          animation: whether to write one, too,
+          video: and whether as MP4 beside GIF (needs the video extra).
           remedy: and
           strokes: as of `pictures.cut`.
 
         Raises:
           Unusable: the picture cannot be read, or shows no object, or no background.
-          UserError: there is no surface at this threshold.
+          UserError: there is no surface at this threshold, or a video is asked for without the extra.
         """
         seconds: dict[str, float] = {}
         with _clock(seconds, "picture"):
@@ -164,7 +172,8 @@ class Service:
             files = sorted(folder.glob(f"{MESH}.*"))  # OBJ with a texture is three files
         if animation:
             with _clock(seconds, "animation"):
-                files.append(result.orbit().save(folder / ANIMATION))
+                views = result.orbit()
+                files += [views.save(folder / name) for name in (ANIMATION, VIDEO)[: 1 + video]]
         return Made(result.image, result.notes, {file.name: file for file in files}, seconds)
 
     def _cut(self, image: Image.Image, strokes: UInt8[np.ndarray, "h w 4"] | None, remedy: str) -> Image.Image:

@@ -71,6 +71,11 @@ def test_every_instance_has_a_line_with_its_reason(curated):
     assert lines[3]["category"] == "Bus"
 
 
+def test_without_beam_the_files_are_the_same(curated, drawn, tmp_path):
+    _run(_curation(drawn, tmp_path / "out"), beam=False)
+    assert _files(tmp_path / "out") == _files(curated)
+
+
 def test_nothing_else_is_left_in_the_folder(curated):
     assert sorted(path.name for path in curated.iterdir()) == [
         *("curation.json", "decisions.jsonl", "records", "rejected.jsonl", "report.html", "summary.json")

@@ -10,12 +10,13 @@ from PIL import Image
 from scipy.spatial import Delaunay
 
 from real3d_jax.data.procedural import contact_sheet
-from real3d_jax.data.procedural.families import NAMED, sample
+from real3d_jax.data.procedural.families import HELD_OUT, NAMED, sample
 from real3d_jax.data.procedural.field import ArrayField, signed_distance
 from real3d_jax.data.procedural.objects import BOUNDING_RADIUS, stack
 from real3d_jax.errors import UserError
 
 pytestmark = pytest.mark.optimized
+DRAWN = (*NAMED, *HELD_OUT)
 OBJECTS = 3  # looked at closely, of each family
 # These may swim, fly, lie, hang or be stuck into the ground.
 NOT_STANDING = {
@@ -73,7 +74,7 @@ def leaves(o):
     return jax.tree.leaves(o)
 
 
-@pytest.mark.parametrize("family", NAMED)
+@pytest.mark.parametrize("family", DRAWN)
 def test_an_object_is_the_same_every_time_and_no_other(family):
     again, other, seed = sample(family, 0, 3), sample(family, 0, 4), sample(family, 1, 3)
     for ours, theirs in zip(leaves(sample(family, 0, 3)), leaves(again), strict=True):
@@ -83,11 +84,11 @@ def test_an_object_is_the_same_every_time_and_no_other(family):
 
 
 def test_families_do_not_share_their_draws():
-    draws = {family: sample(family, 0, 0).light.direction.tobytes() for family in NAMED}
-    assert len(set(draws.values())) == len(NAMED)
+    draws = {family: sample(family, 0, 0).light.direction.tobytes() for family in DRAWN}
+    assert len(set(draws.values())) == len(DRAWN)
 
 
-@pytest.mark.parametrize("family", NAMED)
+@pytest.mark.parametrize("family", DRAWN)
 def test_objects_fill_their_bounds(family):
     assert distances(family, spread(4000, BOUNDING_RADIUS + 0.012, 0)).min() > 0
     points = grid(24)
@@ -96,7 +97,7 @@ def test_objects_fill_their_bounds(family):
         assert np.linalg.norm(points[inside], axis=-1).max() > 0.42, number
 
 
-@pytest.mark.parametrize("family", [f for f in NAMED if f not in NOT_STANDING])
+@pytest.mark.parametrize("family", [f for f in DRAWN if f not in NOT_STANDING])
 def test_objects_stand(family):
     line = np.linspace(-0.5, 0.5, 44)
     columns = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
@@ -108,7 +109,7 @@ def test_objects_stand(family):
         assert Delaunay(feet).find_simplex(centre_of_mass) >= 0, (number, centre_of_mass, feet)
 
 
-@pytest.mark.parametrize("family", [f for f in NAMED if f not in NOT_SYMMETRIC])
+@pytest.mark.parametrize("family", [f for f in DRAWN if f not in NOT_SYMMETRIC])
 def test_left_and_right_are_mirror_images(family):
     points = np.random.default_rng(2).uniform(-0.5, 0.5, (3000, 3))
     np.testing.assert_allclose(distances(family, points), distances(family, points * [1, -1, 1]), atol=2e-5)
@@ -124,13 +125,13 @@ def assert_all_differ(family, count):
     assert len(shapes) == count
 
 
-@pytest.mark.parametrize("family", NAMED)
+@pytest.mark.parametrize("family", DRAWN)
 def test_no_two_objects_are_alike(family):
     assert_all_differ(family, 60)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", NAMED)
+@pytest.mark.parametrize("family", DRAWN)
 def test_no_two_of_many_objects_are_alike(family):
     assert_all_differ(family, 2000)
 

@@ -65,8 +65,16 @@ def file(path, **more):
     return {"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "cup.png", **more}
 
 
-def made(client, session, path):
-    return call(client, "make", session, file(path), 1.2, None, 64, 10, False)
+def made(client, session, path, video=False):
+    return call(client, "make", session, file(path), 1.2, None, 64, 10, False, video)
+
+
+def test_a_video_comes_where_the_extra_is_installed(page):
+    pytest.importorskip("av", reason="needs the video extra")
+    _, client = page
+    answer = made(client, "filming", uploaded(client), video=True)
+    *_, files = answer["output"]["data"]
+    assert [Path(one["path"]).name for one in files] == ["mesh.glb", "mesh.obj", "orbit.gif", "orbit.mp4"]
 
 
 def test_a_picture_becomes_files_that_others_find_only_by_their_whole_address(page, tmp_path):
@@ -154,7 +162,7 @@ def test_a_file_that_is_too_large_is_stopped(page):
 )
 def test_sliders_are_not_believed(numbers, page):
     _, client = page
-    answer = call(client, "make", "forger", file(uploaded(client)), *numbers)
+    answer = call(client, "make", "forger", file(uploaded(client)), *numbers, False)
     assert not answer["success"]
 
 
@@ -176,9 +184,9 @@ def test_strokes_are_heeded_and_forged_ones_refused(page):
     answer = call(client, "look", "painter", file(opaque), 1.2)
     assert answer["success"] and "paint the object green" in answer["output"]["data"][1]
     editor = {"background": None, "layers": [file(layer)], "composite": None, "id": None}
-    answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10, False)
+    answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10, False, False)
     assert answer["success"], answer
     bomb = uploaded(client, encoded(Image.new("1", (500, 500))), "layer.png")
     for layers, said in (([file(bomb)], "The strokes cannot be read: clear them."), ([file("/etc/passwd")], None)):
-        answer = call(client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10, False)
+        answer = call(client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10, False, False)
         assert not answer["success"] and answer["output"]["error"] == said
