@@ -29,14 +29,14 @@ def check_gate(gate: GateConfig, start: TrainedModel, *, steps: int | None) -> N
     missing = [_SCORES[name] for name in _asked(gate) if name not in scores]
     if missing:
         raise UserError(
-            f"Nothing tells the {missing[0]} of '{start.source}', which the gate asks for (a training workdir has it in "
-            "summary.json, if its config scores held-out objects): begin with another, or go on by --no_gate."
+            f"Nothing tells the {missing[0]} of '{start.source}', which the gate asks for (a training workdir has it "
+            "in summary.json, if its config scores held-out objects): begin with another, or go on by --no_gate."
         )
     if below := _below(gate, scores):
         longer = "train it longer" if steps is None else f"train it longer (--start_steps above {steps})"
         raise UserError(
-            f"No row begins with '{start.source}', which knows too little of shape ({'; '.join(below)}): {longer}, or go on "
-            "regardless by --no_gate."
+            f"No row begins with '{start.source}', which knows too little of shape ({'; '.join(below)}): {longer}, or go "
+            "on regardless by --no_gate."
         )
 
 
