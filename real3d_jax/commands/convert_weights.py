@@ -108,7 +108,7 @@ def _read_run(model: "TrainedModel", args: argparse.Namespace) -> Weights:
 
     params, file = read_params(model.folder, ema=args.ema), model.unused
     weights = weights_from_params(params, load_unused(file.parent) if file else {}, where=f"'{args.input}'")
-    if args.to == "tsr" or not model.config:
+    if args.to == "tsr" or model.step is None or not model.config:
         return weights
     inputs = {name: getattr(args, name) for name in INPUT}
     return with_training(weights, model.config, of_run(model.config, step=model.step, inputs=inputs))
