@@ -35,8 +35,8 @@ def check_gate(gate: GateConfig, start: TrainedModel, *, steps: int | None) -> N
     if below := _below(gate, scores):
         longer = "train it longer" if steps is None else f"train it longer (--start_steps above {steps})"
         raise UserError(
-            f"No row begins with '{start.source}', which knows too little of shape ({'; '.join(below)}): {longer}, or go "
-            "on regardless by --no_gate."
+            f"No row begins with '{start.source}', which knows too little of shape ({'; '.join(below)}): {longer}, or "
+            "go on regardless by --no_gate."
         )
 
 
