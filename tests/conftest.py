@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 
 import pytest
 
@@ -24,6 +25,10 @@ if not (importlib.metadata.entry_points(group="jax_plugins") or importlib.util.f
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 
+_ENOUGH = 2 << 30
+_PROGRAMS_A_CONTEXT = 200
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """What is imported stays to the end: the garbage collector need not look through it, now or ever after."""
@@ -31,20 +36,58 @@ def pytest_collection():
     try:
         return (yield)
     finally:
+        _keep_contexts()
         gc.freeze()
         gc.enable()
 
 
+def _keep_contexts():
+    """Lets programs of one thread be lowered in one MLIR context.
+
+    JAX makes one for each and takes it down again, which is a third of the time of tests that run op by op. It has no
+    option for that; a JAX whose insides have another name goes on as it likes.
+    """
+    mlir = sys.modules.get("jax._src.interpreters.mlir")
+    make, local = getattr(mlir, "make_ir_context", None), threading.local()
+    if mlir is None or make is None:
+        return
+
+    def kept():
+        if not getattr(local, "left", 0):  # what a context has seen it keeps
+            local.context, local.left = make(), _PROGRAMS_A_CONTEXT
+        local.left -= 1
+        return local.context
+
+    mlir.make_ir_context = kept
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _programs(request):
-    """Compiles a file's programs as its mark says, and frees them: a process would otherwise gather gigabytes."""
-    with _optimizing() if request.node.get_closest_marker("optimized") else contextlib.nullcontext():
+    """Compiles a file's programs as its mark says, and frees them all once they are many: they would gather gigabytes.
+
+    Until then a file finds those that others have traced.
+    """
+    optimized = request.node.get_closest_marker("optimized") is not None
+    if optimized:
+        _free_programs()
+    with _optimizing() if optimized else contextlib.nullcontext():
         yield
+    if optimized or _memory() > _ENOUGH:
+        _free_programs()
+
+
+def _free_programs():
     if jax := sys.modules.get("jax"):
         jax.clear_caches()
         gc.collect()
         if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # of glibc, which keeps what is freed otherwise
             libc.malloc_trim(0)
+
+
+def _memory():
+    """Bytes that this process takes up now; more than enough where the system does not tell."""
+    statm = pathlib.Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else _ENOUGH + 1
 
 
 @contextlib.contextmanager

@@ -1,23 +1,25 @@
 """Whether stage 0 knows shape: rows that begin with a model that knows none compare blobs."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
+from real3d_jax.checkpoints.run_folder import LATEST
+from real3d_jax.checkpoints.trained_model import TrainedModel
 from real3d_jax.config.training import GateConfig
 from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
+from real3d_jax.runtime import stores
 from real3d_jax.runtime.folders import read_json
 
 # Fields of the gate, which are scores of a `Validator`, with what they are called.
 _SCORES = {"input_psnr": "held-out input view", "iou": "novel silhouette IoU"}
 
 
-def check_gate(gate: GateConfig, start: Path, *, steps: int | None) -> None:
+def check_gate(gate: GateConfig, start: TrainedModel, *, steps: int | None) -> None:
     """Lets a start pass whose held-out scores are above the gate.
 
     Args:
       gate: what is asked.
-      start: a training workdir, whose `summary.json` has the scores of the parameters that rows begin with.
+      start: what rows begin with; its scores are in the `summary.json` of the training that ended with it.
       steps: that stage 0 was trained for; None for a start that was given.
 
     Raises:
@@ -27,18 +29,18 @@ def check_gate(gate: GateConfig, start: Path, *, steps: int | None) -> None:
     missing = [_SCORES[name] for name in _asked(gate) if name not in scores]
     if missing:
         raise UserError(
-            f"Nothing tells the {missing[0]} of '{start}', which the gate asks for (a training workdir has it in "
-            "summary.json, if its config scores held-out objects): begin with another, or go on by --no_gate."
+            f"Nothing tells the {missing[0]} of '{start.source}', which the gate asks for (a training workdir has it "
+            "in summary.json, if its config scores held-out objects): begin with another, or go on by --no_gate."
         )
     if below := _below(gate, scores):
         longer = "train it longer" if steps is None else f"train it longer (--start_steps above {steps})"
         raise UserError(
-            f"No row begins with '{start}', which knows too little of shape ({'; '.join(below)}): {longer}, or go on "
-            "regardless by --no_gate."
+            f"No row begins with '{start.source}', which knows too little of shape ({'; '.join(below)}): {longer}, or "
+            "go on regardless by --no_gate."
         )
 
 
-def gate_note(gate: GateConfig, start: Path) -> str:
+def gate_note(gate: GateConfig, start: TrainedModel) -> str:
     """What the table says of the gate and of the start's held-out scores."""
     scores = held_out_scores(start)
     told = ", ".join(f"{_SCORES[name]} {describe_score(name, value)}" for name, value in scores.items())
@@ -62,10 +64,18 @@ def _below(gate: GateConfig, scores: Mapping[str, float]) -> list[str]:
     ]
 
 
-def held_out_scores(start: Path) -> Mapping[str, float]:
-    """The scores in a workdir's `summary.json` that a gate can ask for; none where there is no such file or score."""
-    path = start / "summary.json"
-    summary = read_json(path, remedy="delete it, and the run writes it again") if path.is_file() else {}
+def held_out_scores(start: TrainedModel) -> Mapping[str, float]:
+    """The scores in the `summary.json` of a run that a gate can ask for; none where it tells of another step or none.
+
+    The summary is of a run's last step: neither of an earlier one nor of the best.
+    """
+    folder = stores.absolute(start.folder)
+    path = folder.parent.parent / "summary.json"
+    if start.step is None or folder.parent.name != LATEST or not path.is_file():
+        return {}
+    summary = read_json(path, remedy="delete it, and the run writes it again")
+    if summary.get("steps") != start.step:
+        return {}
     return {name: summary[f"{name}_after"] for name in _SCORES if summary.get(f"{name}_after") is not None}
 
 

@@ -15,7 +15,7 @@ from real3d_jax.ablation.plan import MAY_DIFFER, Ablation, results_of
 from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import ROWS, START, row_of
 from real3d_jax.ablation.table import MARKDOWN, publish
-from real3d_jax.checkpoints.trained_model import find_model
+from real3d_jax.checkpoints.trained_model import TrainedModel, find_model
 from real3d_jax.config import files as config_files
 from real3d_jax.config.training import Config
 from real3d_jax.errors import MissingDataError, UserError
@@ -39,10 +39,15 @@ def run(ablation: Ablation) -> int:
     """
     failed: dict[str, str] = {}
     names = list(dict.fromkeys([START, *ablation.configs]))
+    start: TrainedModel | None = None
     for number, name in enumerate(names, 1):
         say(f"row        {name} ({number} of {len(names)})")
         try:
-            code = train_and_score(ablation, name)
+            code = _train(ablation, name)
+            if name == START and not code:
+                start = find_model(ablation.start)
+                _check_start(ablation, start)
+            code = code or _score(ablation, name, start if name == START else None)
         except MissingDataError:
             raise
         except UserError as error:
@@ -51,14 +56,14 @@ def run(ablation: Ablation) -> int:
             say(f"failed     {name}: {error}")
             failed[name] = str(error)
             code = 0
-        if code:
+        if code or start is None:
             return code
         publish(
             ablation.out,
             _scored(ablation),
             failed,
             bootstrap=ablation.evaluation.bootstrap,
-            about_start=_about_start(ablation),
+            about_start=_about_start(ablation, start),
         )
         jax.clear_caches()  # each row compiles its own programs
     say((ablation.out / MARKDOWN).read_text().rstrip())
@@ -66,34 +71,37 @@ def run(ablation: Ablation) -> int:
 
 
 def train_and_score(ablation: Ablation, name: str) -> int:
-    """One row, or what is missing of it. Returns an exit code."""
-    workdir = ablation.out / name
-    checkpoint = ablation.start if name == START else workdir
-    config = ablation.configs.get(name)
-    if config is not None and not _is_trained(workdir, config):
-        code = train(config, workdir)
-        if code:
-            return code
-    if name == START:
-        _check_start(ablation)
+    """A row that is no stage 0, or what is missing of it. Returns an exit code."""
+    return _train(ablation, name) or _score(ablation, name, None)
+
+
+def _train(ablation: Ablation, name: str) -> int:
+    """Trains a row, or what is missing of it. Returns an exit code."""
+    workdir, config = ablation.out / name, ablation.configs.get(name)
+    return 0 if config is None or _is_trained(workdir, config) else train(config, workdir)
+
+
+def _score(ablation: Ablation, name: str, model: TrainedModel | None) -> int:
+    """Scores a row, unless it is; `model` where it is found already. Returns an exit code."""
+    checkpoint = ablation.start if name == START else ablation.out / name
     if _is_scored(ablation, name, checkpoint):
         say(f"finished   {name}")
         return 0
-    return evaluate(ablation.evaluation, find_model(checkpoint), results_of(ablation.out, name), method=name)
+    return evaluate(ablation.evaluation, model or find_model(checkpoint), results_of(ablation.out, name), method=name)
 
 
-def _check_start(ablation: Ablation) -> None:
+def _check_start(ablation: Ablation, model: TrainedModel) -> None:
     """Refuses to begin rows with a stage 0 below the gate; finished ones stay."""
     configs = {name: config for name, config in ablation.configs.items() if name != START}
     start = ablation.configs.get(START)
     for name, config in configs.items():
         if not _is_trained(ablation.out / name, config):
-            check_gate(config.gate, ablation.start, steps=start and start.schedule.steps)
+            check_gate(config.gate, model, steps=start and start.schedule.steps)
 
 
-def _about_start(ablation: Ablation) -> str:
+def _about_start(ablation: Ablation, model: TrainedModel) -> str:
     gates = (config.gate for name, config in ablation.configs.items() if name != START)
-    return gate_note(next(gates), ablation.start)
+    return gate_note(next(gates), model)
 
 
 def _scored(ablation: Ablation) -> dict[str, list[Scored]]:

@@ -70,13 +70,14 @@ def read_params(step: Folder, *, ema: bool) -> dict[str, Any]:
 
 
 def read_config_tree(step: Folder) -> dict[str, Any]:
-    """The configuration in a step's folder, as `config.files.parse` takes it.
+    """The configuration in a step's folder, as `config.files.parse` takes it; empty where parameters alone were saved.
 
     Raises:
       UserError: it is not what was written.
     """
-    _verify(step, "config")
-    return json.loads((step / "config" / "metadata").read_text())
+    _verify(step, "config")  # before the next line, as above
+    path = step / "config" / "metadata"
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def step_folder(path: Folder) -> Folder | None:

@@ -30,7 +30,7 @@ from real3d_jax.weights import hub, openlrm, published
 from real3d_jax.weights.boxed import NAMES, find_checkpoint
 from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import CONFIG, PARAMS, Weights, is_converted, load_trained, load_weights
-from real3d_jax.weights.files import find_file
+from real3d_jax.weights.files import UNUSED, find_file
 from real3d_jax.weights.loading import check_finite, check_shapes, params_for
 from real3d_jax.weights.trained import FIELD, camera_of_photographs
 
@@ -80,6 +80,13 @@ class TrainedModel:
         if self.step is None or "data" not in self.config:
             return self.config.get("input", {})
         return camera_of_photographs(self.config)
+
+    @property
+    def unused(self) -> Folder | None:
+        """The file of tensors that came with foreign weights and have no place in the model, kept for the way back."""
+        folder = stores.absolute(self.folder)
+        beside = (folder,) if self.step is None else (folder, *folder.parents[:2])  # a step lies two below its workdir
+        return next((place / UNUSED for place in beside if (place / UNUSED).is_file()), None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,15 +12,19 @@ renderer, so that no config need say it.
 
 import argparse
 import pathlib
+from typing import TYPE_CHECKING
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli
 from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_openlrm, write_tsr
 from real3d_jax.weights.converted import Weights, is_converted, load_unused, load_weights, save_weights
-from real3d_jax.weights.files import PARAMS, find_file
+from real3d_jax.weights.files import PARAMS
 from real3d_jax.weights.mapping import flatten
 from real3d_jax.weights.precision import PRECISIONS
 from real3d_jax.weights.trained import INPUT, of_run, with_training
+
+if TYPE_CHECKING:
+    from real3d_jax.checkpoints.trained_model import TrainedModel
 
 
 def main() -> None:
@@ -84,29 +88,27 @@ def main() -> None:
 
 def _read(args: argparse.Namespace) -> tuple[Weights, str, list[str]]:
     """The weights that the command line names, what was found there, and remarks for the user."""
-    path, run_options = args.input, ["ema"] if args.ema else []
-    run_options += [name for name in INPUT if getattr(args, name) is not None]
-    if not is_converted(path) and find_file(path) is None:
-        return _read_run(args), "training workdir", []
+    from real3d_jax.checkpoints.trained_model import find_model
+
+    model = find_model(args.input)
+    if model.step is not None:
+        return _read_run(model, args), "training workdir", []
+    run_options = ["ema"] * args.ema + [name for name in INPUT if getattr(args, name) is not None]
     if run_options:
-        raise UserError(f"'{path}' is no training workdir: leave out --{run_options[0]}.")
-    if is_converted(path):
-        return load_weights(path), "converted weights", []
-    conversion = convert_checkpoint(path, allow_other_depth=args.allow_other_depth)
+        raise UserError(f"'{args.input}' is no training workdir: leave out --{run_options[0]}.")
+    if is_converted(model.folder):
+        return load_weights(model.folder), "converted weights", []
+    conversion = convert_checkpoint(model.folder, allow_other_depth=args.allow_other_depth)
     upcast = f"{conversion.upcast} tensors of half precision became float32, exactly"
     return conversion.weights, conversion.source, [upcast] if conversion.upcast else []
 
 
-def _read_run(args: argparse.Namespace) -> Weights:
-    from real3d_jax.checkpoints.run_folder import load_config_tree, load_params, step_folder
+def _read_run(model: "TrainedModel", args: argparse.Namespace) -> Weights:
+    from real3d_jax.checkpoints.run_folder import read_params
 
-    path = args.input
-    params = load_params(path, ema=args.ema)
-    folder = next((folder for folder in (path, *path.parents[:2]) if load_unused(folder)), path)
-    weights = weights_from_params(params, load_unused(folder), where=f"'{path}'")
-    step = step_folder(path)
-    if args.to == "tsr" or step is None:
+    params, file = read_params(model.folder, ema=args.ema), model.unused
+    weights = weights_from_params(params, load_unused(file.parent) if file else {}, where=f"'{args.input}'")
+    if args.to == "tsr" or model.step is None or not model.config:
         return weights
-    config = load_config_tree(path)
     inputs = {name: getattr(args, name) for name in INPUT}
-    return with_training(weights, config, of_run(config, step=int(step.resolve().name), inputs=inputs))
+    return with_training(weights, model.config, of_run(model.config, step=model.step, inputs=inputs))

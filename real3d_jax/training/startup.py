@@ -32,7 +32,7 @@ from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.compiled_step import jit_step
 from real3d_jax.training.growth import check_same_growth, grow, growth
-from real3d_jax.training.initialization import abstract_state, initial_state, root_key
+from real3d_jax.training.initialization import abstract_state, find_start, initial_state, root_key
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
@@ -160,7 +160,8 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
         frozen = _load_frozen(config, mesh)
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
         if restored is None:
-            state, results = initial_state(config, model, optimizer, mesh, folder), {}
+            begun = find_start(config)
+            state, results = initial_state(config, model, optimizer, mesh, folder, start=begun), {}
             start_from = config.init_from or f"random parameters with {config.position_start} positions"
             say(f"start      from {start_from}, in {workdir}")
         else:

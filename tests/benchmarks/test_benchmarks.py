@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from real3d_jax.benchmarks.drawing import draw_cases
 from real3d_jax.benchmarks.work import encode_tflop, step_tflop, view_tflop
 from real3d_jax.config import files as config_files
 from real3d_jax.config.training import BatchConfig
+from tests.commands import run_here
 
 
 def test_counted_work_of_the_full_size():
@@ -63,25 +65,27 @@ def _run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
-def test_program_writes_its_file(tmp_path):
-    path = tmp_path / "new" / "mine.json"
-    result = _run("--suites", "mesh", "--size", "small", "--runs", "2", "--json", str(path))
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The report of two suites: of one grid, and of what is drawn."""
+    path = tmp_path_factory.mktemp("reports") / "new" / "mine.json"
+    result = _run("--suites", "mesh,draw", "--size", "small", "--runs", "2", "--json", str(path))
     assert result.returncode == 0, result.stderr
-    report = json.loads(path.read_text())
-    assert {"device", "versions", "matrix_tflops", "results"} == set(report)
-    [mesh] = report["results"]
-    assert mesh["suite"] == "mesh"
+    return json.loads(path.read_text())
+
+
+def test_program_writes_its_file(written):
+    assert {"device", "versions", "matrix_tflops", "results"} == set(written)
+    assert [case["suite"] for case in written["results"]] == ["mesh", "draw", "draw"]
+    mesh = written["results"][0]
     assert mesh["sizes"] == {"grid": 32}
     assert mesh["backend"] == "xla"
     assert mesh["median_ms"] > 0
 
 
-def test_drawing_is_measured_by_the_view(tmp_path):
+def test_drawing_is_measured_by_the_view(written):
     """Each family's pictures are those of the data, as many as are said."""
-    path = tmp_path / "drawn.json"
-    result = _run("--suites", "draw", "--size", "small", "--runs", "2", "--json", str(path))
-    assert result.returncode == 0, result.stderr
-    found = json.loads(path.read_text())["results"]
+    found = written["results"][1:]
     assert [case["name"] for case in found] == ["views of family a", "views of family named"]
     assert all(case["sizes"] == {"views": 2, "resolution": 128} and case["median_ms"] > 0 for case in found)
     for case in draw_cases(9):  # of two objects
@@ -89,6 +93,6 @@ def test_drawing_is_measured_by_the_view(tmp_path):
 
 
 def test_unknown_suite_is_refused():
-    result = _run("--suites", "mash")
+    result = run_here(Path("launch/benchmark.py"), "--suites", "mash")
     assert result.returncode == 2
     assert result.stderr.strip().splitlines()[-1].startswith("error: --suites has no suite 'mash'")

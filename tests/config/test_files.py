@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from real3d_jax.config.files import parse
 from real3d_jax.config.training import going_on
 from real3d_jax.errors import UserError
 from real3d_jax.losses.novel_poses import curriculum_range
+from tests.commands import run_here
 
 ROOT = Path(__file__).parents[2]
 PAPER = str(ROOT / "configs" / "real3d.py")
@@ -241,10 +241,7 @@ def test_the_command_line_tells_without_a_traceback(argument):
 @pytest.mark.parametrize(("config", "hinted"), [("configs/real3d.py", True), ("configs/finetune_tsr.py", False)])
 def test_missing_data_hint_at_the_embedded_ones(tmp_path, config, hinted):
     arguments = [f"--config={config}", f"--workdir={tmp_path / 'run'}", f"--config.data.root={tmp_path}"]
-    result = subprocess.run(
-        [sys.executable, "launch/train.py", *arguments],
-        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    )  # fmt: skip
+    result = run_here(ROOT / "launch" / "train.py", *arguments)
     assert result.returncode == 2
     assert result.stderr.startswith(f"error: There is no data set at '{tmp_path / 'gobjaverse'}'")
     assert ("--config configs/real3d.py:embedded." in result.stderr) == hinted

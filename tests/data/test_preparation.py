@@ -19,6 +19,7 @@ from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.sources.views import Views
 from real3d_jax.data.sources.wild_images import WildImages
 from real3d_jax.errors import UserError
+from tests.commands import run_here
 from tests.data import miniatures, projection
 
 SIZE = 32
@@ -287,9 +288,10 @@ def test_the_command_line(views, tmp_path):
         (["--out", "d"], "name the data set"),
     ],
 )
-def test_wrong_command_lines(tmp_path, options, message):
+def test_wrong_command_lines(tmp_path, monkeypatch, options, message):
     program = pathlib.Path("launch/prepare_data.py").resolve()
-    done = subprocess.run([sys.executable, str(program), *options], capture_output=True, text=True, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = run_here(program, *options)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

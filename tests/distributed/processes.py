@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.commands import heed_interrupts
+from tests.commands import heed_interrupts, with_devices
 
 ROOT = Path(__file__).parents[2]
 _GLOO = re.compile(r"\[Gloo\] Rank | is connected to | peer ranks\. |Expected number of connected peer ranks is : ")
 
 
-def start(script, *words, count, folder, devices=1, missing=()):
-    """Starts `count` processes of a script, but those that are `missing`."""
+def start(script, *words, count, folder, devices=1, missing=(), plainly=False):
+    """Starts `count` processes of a script, but those that are `missing`; their programs may be compiled `plainly`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -22,10 +22,13 @@ def start(script, *words, count, folder, devices=1, missing=()):
         "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "false",  # plainly compiled, sums over one and over two devices differ more
         "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
         "JAX_NUM_PROCESSES": str(count),
     }
+    if plainly:
+        environment["XLA_FLAGS"] = with_devices(devices)
+    else:  # plainly compiled, sums over one and over two devices differ more
+        environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "false"
     return [
         subprocess.Popen(
             [sys.executable, str(script), *map(str, words)],

@@ -14,18 +14,27 @@ from real3d_jax.benchmarks.collectives import collectives
 WORKER = Path(__file__).with_name("worker.py")
 
 
-def run(out, *, devices, fsdp, implementation="xla", dtype="float32", processes=1):
-    """Two steps; parameters and metrics by name, 'split' and 'program'."""
+# By name: devices, fsdp, implementation, dtype. One process computes them all: a new one imports for seconds.
+IN_ONE_PROCESS = {
+    "one device": (1, 1, "xla", "float32"),
+    "8 devices": (8, 2, "xla", "float32"),
+    "4 devices": (4, 2, "pallas", "float32"),
+    "3 devices": (3, 1, "xla", "float32"),
+    "16 devices": (16, 1, "xla", "float32"),
+    "micro-batches": (3, 1, "xla", "bfloat16"),
+    "split": (8, 8, "xla", "bfloat16"),
+}
+
+
+def run(folder, cases, *, processes=1):
+    """Two steps of each case: parameters and metrics by name, 'split' and 'program'."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    words = [",".join(map(str, (name, *case))) for name, case in cases.items()]
     workers = [
         subprocess.Popen(
-            [
-                sys.executable,
-                str(WORKER),
-                *map(str, (out, devices, fsdp, implementation, dtype, processes, process, port)),
-            ],
+            [sys.executable, str(WORKER), *map(str, (folder, processes, process, port)), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -35,34 +44,28 @@ def run(out, *, devices, fsdp, implementation="xla", dtype="float32", processes=
     for worker in workers:
         text, _ = worker.communicate()
         assert worker.returncode == 0, text[-3000:]
-    with np.load(out) as file:
-        return dict(file)
+    found = {}
+    for name in cases:
+        with np.load(folder / f"{name}.npz") as file:
+            found[name] = dict(file)
+    return found
 
 
 @pytest.fixture(scope="module")
-def one_device(tmp_path_factory):
-    found = run(tmp_path_factory.mktemp("one") / "one.npz", devices=1, fsdp=1)
+def computed(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("computed"), IN_ONE_PROCESS)
+
+
+@pytest.fixture(scope="module")
+def one_device(computed):
+    found = dict(computed["one device"])
     assert found.pop("split") == 0
     assert not collectives(str(found.pop("program")))
     return found
 
 
-@pytest.mark.parametrize(
-    ("devices", "fsdp", "implementation", "processes"),
-    [
-        (8, 2, "xla", 1),
-        (4, 2, "pallas", 1),
-        (3, 1, "xla", 1),
-        (16, 1, "xla", 1),
-        *(pytest.param(devices, 1, "xla", 1, marks=pytest.mark.slow) for devices in (64, 256)),  # as 16: some have none
-        pytest.param(4, 2, "xla", 2, marks=pytest.mark.slow),
-        pytest.param(24, 1, "xla", 3, marks=pytest.mark.slow),  # of the 8 examples the last two processes have none
-    ],
-)
-def test_as_on_one_device(one_device, tmp_path, devices, fsdp, implementation, processes):
-    found = run(
-        tmp_path / "several.npz", devices=devices, fsdp=fsdp, implementation=implementation, processes=processes
-    )
+def assert_as_on_one(found, one_device, *, fsdp):
+    found = dict(found)
     assert (found.pop("split") > 20) == (fsdp > 1)
     found.pop("program")
     assert set(found) == set(one_device)
@@ -70,9 +73,29 @@ def test_as_on_one_device(one_device, tmp_path, devices, fsdp, implementation, p
         np.testing.assert_allclose(found[name], value, rtol=2e-4, atol=2e-6, err_msg=name)
 
 
-def test_gradients_are_exchanged_once_in_float32(tmp_path):
+@pytest.mark.parametrize("name", ["8 devices", "4 devices", "3 devices", "16 devices"])
+def test_as_on_one_device(one_device, computed, name):
+    assert_as_on_one(computed[name], one_device, fsdp=IN_ONE_PROCESS[name][1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("devices", "fsdp", "processes"),
+    [
+        (64, 1, 1),  # as 16: some have none
+        (256, 1, 1),
+        (4, 2, 2),
+        (24, 1, 3),  # of the 8 examples the last two processes have none
+    ],
+)
+def test_many_devices_and_processes_are_as_one_device(one_device, tmp_path, devices, fsdp, processes):
+    found = run(tmp_path, {"several": (devices, fsdp, "xla", "float32")}, processes=processes)
+    assert_as_on_one(found["several"], one_device, fsdp=fsdp)
+
+
+def test_gradients_are_exchanged_once_in_float32(computed):
     """A step of three micro-batches in bfloat16."""
-    found = run(tmp_path / "out.npz", devices=3, fsdp=1, dtype="bfloat16")
+    found = computed["micro-batches"]
     (exchange,) = collectives(str(found["program"]))
     parameters = sum(value.size for name, value in found.items() if name.startswith("[0]"))
     metrics = sum(name.startswith("[1]") for name in found)
@@ -81,9 +104,9 @@ def test_gradients_are_exchanged_once_in_float32(tmp_path):
     assert parameters < exchange.elements <= parameters + metrics
 
 
-def test_parameters_that_are_split_are_gathered_a_layer_at_a_time(tmp_path):
+def test_parameters_that_are_split_are_gathered_a_layer_at_a_time(computed):
     """No activation is exchanged; gradients are summed in float32, each part of them where it belongs."""
-    found = run(tmp_path / "out.npz", devices=8, fsdp=8, dtype="bfloat16")
+    found = computed["split"]
     exchanged = collectives(str(found["program"]))
     assert {found.kind for found in exchanged} == {"all-gather", "reduce-scatter", "all-reduce"}
     shapes = {name: value.shape for name, value in found.items() if name.startswith("[0]")}

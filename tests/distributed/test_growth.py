@@ -26,7 +26,7 @@ def run(folder, name, step, *, devices, **settings):
     """The metrics of each step, the parameters at the end, and what was printed."""
     (folder / f"{name}.py").write_text(CONFIG.format(**settings))
     words = (step, -1, 0, "--config", f"{name}.py", "--workdir", name)
-    (code,), (text,) = ended(start(WORKER, *words, count=1, folder=folder, devices=devices))
+    (code,), (text,) = ended(start(WORKER, *words, count=1, folder=folder, devices=devices, plainly=step == "none"))
     assert code == 0, text
     lines = [json.loads(line) for line in (folder / name / "metrics.jsonl").read_text().splitlines()]
     params = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(load_params(folder / name))])

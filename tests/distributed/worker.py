@@ -1,7 +1,8 @@
 """Two training steps on fake devices, for test_devices.py.
 
-`worker.py OUT DEVICES FSDP IMPLEMENTATION DTYPE PROCESSES PROCESS PORT`, where IMPLEMENTATION goes into
-`config.render` and `config.compute.elementwise`.
+`worker.py FOLDER PROCESSES PROCESS PORT CASE...`, where a case is `NAME,DEVICES,FSDP,IMPLEMENTATION,DTYPE`: the first
+so many of the devices, and IMPLEMENTATION goes into `config.render` and `config.compute.elementwise`. What a case gives
+is in FOLDER/NAME.npz.
 
 The batch has 8 + 8 examples; devices that do not divide them get filler. In bfloat16 the program alone is of interest:
 its parameters are zeros, which are quickly made.
@@ -14,9 +15,11 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-out, devices, fsdp, implementation, dtype, processes, process, port = sys.argv[1:]
+folder, processes, process, port, *cases = sys.argv[1:]
+cases = [case.split(",") for case in cases]
 os.environ["JAX_PLATFORMS"] = "cpu"
-count = f"--xla_force_host_platform_device_count={int(devices) // int(processes)}"
+most = max(int(devices) for _, devices, *_ in cases)
+count = f"--xla_force_host_platform_device_count={most // int(processes)}"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {count}"
 
 import jax  # noqa: E402
@@ -39,7 +42,7 @@ from real3d_jax.training.state import create  # noqa: E402
 from real3d_jax.training.step import train_step  # noqa: E402
 
 
-def tiny_config():
+def tiny_config(devices, implementation, dtype):
     """The smoke config shrunk, without the networks that judge: they take long to compile and add nothing here."""
     changes = [f"--config.losses.{name}.lpips=0" for name in ("supervised", "input_view", "cycle.weights")]
     changes += ["--config.losses.semantic.weight=0", "--config.schedule.steps=100"]
@@ -47,7 +50,7 @@ def tiny_config():
     config = shrink(config_files.load(str(TESTS.parent / "configs" / "smoke.py") + ":scratch", changes))
     return dataclasses.replace(
         config,
-        batch=BatchConfig(synthetic=8, real=8, micro_batches=0 if 8 % int(devices) else 1),
+        batch=BatchConfig(synthetic=8, real=8, micro_batches=0 if 8 % devices else 1),
         model=dataclasses.replace(
             config.model,
             decoder_width=16,  # the least that the fused kernel takes
@@ -66,7 +69,7 @@ def rows_of(batch, layout, rows):
     return batch.replace(synthetic=batch.synthetic.replace(weight=weight), real=batch.real.replace(weight=weight))
 
 
-def first_params(model, key):
+def first_params(model, dtype, key):
     """Random parameters, or zeros in bfloat16."""
     init = functools.partial(init_params, model)
     if dtype == "float32":
@@ -74,19 +77,16 @@ def first_params(model, key):
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(init, key))
 
 
-def main():
+def run(name, devices, fsdp, implementation, dtype):
     """Writes parameters and metrics after two steps, the number of arrays that were split, and the program."""
-    if int(processes) > 1:
-        jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
-    sharding._MIN_SPLIT = 1  # so that small arrays are split too
-    config = tiny_config()
+    config = tiny_config(devices, implementation, dtype)
     model, optimizer = make_model(config.model, config.compute), optax.sgd(0.1, momentum=0.9)
-    mesh = sharding.make_mesh(MeshConfig(int(fsdp)))
+    mesh = sharding.make_mesh(MeshConfig(fsdp), devices)
     layout = lay_out(config.batch, mesh.size)
     rows = sharding.rows_here(mesh, layout.real.rows)
     key = root_key(0, mesh)
     with jax.set_mesh(mesh), jax.default_matmul_precision("highest"):
-        init = functools.partial(first_params, model)
+        init = functools.partial(first_params, model, dtype)
         state = create(init, key, optimizer=optimizer, keep_ema=True, mesh=mesh)
         step = functools.partial(train_step, model=model, config=config, optimizer=optimizer)
         step = functools.partial(step, micro_batches=layout.micro_batches)
@@ -105,7 +105,11 @@ def main():
         leaves, _ = jax.tree_util.tree_flatten_with_path(gather((state.params, metrics)))
     if process == "0":
         found = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-        np.savez(out, split=split, program=text, **found)
+        np.savez(Path(folder) / f"{name}.npz", split=split, program=text, **found)
 
 
-main()
+if int(processes) > 1:
+    jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
+sharding._MIN_SPLIT = 1  # so that small arrays are split too
+for name, devices, fsdp, implementation, dtype in cases:
+    run(name, int(devices), int(fsdp), implementation, dtype)

@@ -10,10 +10,11 @@ from small_model import initialized
 from tiny_run import make_tiny_config
 
 from real3d_jax.config.training import MeshConfig
+from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import align_positions
 from real3d_jax.models.lrm import make_model
 from real3d_jax.runtime.sharding import make_mesh
-from real3d_jax.training.initialization import initial_state
+from real3d_jax.training.initialization import find_start, initial_state
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.weights.converted import Weights, save_weights
 
@@ -32,7 +33,8 @@ def random(config):
 def start(config, workdir, **changes):
     config = dataclasses.replace(config, **changes)
     model, optimizer = make_model(config.model, config.compute), make_optimizer(config.optimizer, 10)
-    return initial_state(config, model, optimizer, make_mesh(MeshConfig(1), 1), workdir).params
+    mesh = make_mesh(MeshConfig(1), 1)
+    return initial_state(config, model, optimizer, mesh, workdir, start=find_start(config)).params
 
 
 def assert_near(a, b):
@@ -49,3 +51,10 @@ def test_an_image_tokenizer_alone_keeps_its_table_and_the_tokens_are_random(conf
     given = jax.tree.map(lambda x: np.full(x.shape, 0.25, np.float32), random["image_tokenizer"])
     save_weights(tmp_path / "vit", Weights("vit", dataclasses.asdict(config.model.vit), given, {}))
     assert_near(start(config, tmp_path, init_from=str(tmp_path / "vit")), random | {"image_tokenizer": given})
+
+
+def test_the_file_of_another_program_is_to_be_converted_first(config, tmp_path):
+    (tmp_path / "model.ckpt").write_bytes(b"of another program")
+    for place in (tmp_path, tmp_path / "model.ckpt"):
+        with pytest.raises(UserError, match=r"config\.init_from = '.*' is another program's file: convert it"):
+            find_start(dataclasses.replace(config, init_from=str(place)))

@@ -17,7 +17,7 @@ from real3d_jax.evaluation.results import default_out
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.runtime.sharding import make_mesh
 from real3d_jax.training.checkpoints import Checkpoints
-from real3d_jax.training.initialization import initial_state
+from real3d_jax.training.initialization import find_start, initial_state
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.state import create
 from real3d_jax.weights import boxed
@@ -92,6 +92,14 @@ def test_weights_of_a_run_carry_what_shapes_do_not_tell(config, run, weights):
     assert json.loads((weights / "config.json").read_text())["precision"] == "float16"
 
 
+def test_a_run_and_what_is_converted_from_it_have_one_input_camera(config, run, tmp_path):
+    kinds = (config.data.synthetic, config.data.real)
+    assert [{source.distance for source in sources.values()} for sources in kinds] == [{2.4}, {3.0}]  # a mixed run
+    convert("--input", run, "--output", tmp_path / "w")
+    assert find_model(tmp_path / "w").input_camera == find_model(run).input_camera
+    assert find_model(run).input_camera["distance"] == 3.0
+
+
 def test_they_bring_their_model_and_the_meaning_of_its_field(config, weights):
     found = as_trained(find_model(weights), _other(config))
     assert found.model == config.model
@@ -112,7 +120,7 @@ def test_the_word_is_taken_wherever_a_checkpoint_is(config, box, run, tmp_path):
     begun = dataclasses.replace(config, init_from="mini")
     mesh = make_mesh(MeshConfig(1), 1)
     model, optimizer = make_model(config.model, config.compute), make_optimizer(config.optimizer, 10)
-    state = initial_state(begun, model, optimizer, mesh, tmp_path)
+    state = initial_state(begun, model, optimizer, mesh, tmp_path, start=find_start(begun))
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(state.params), checkpoint.params)
     assert default_out(Path("mini"), "smoke") == Path("runs/mini/evaluation/smoke")  # not in the package
 

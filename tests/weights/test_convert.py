@@ -18,6 +18,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_tsr
 from real3d_jax.weights.converted import load_weights, save_unused, save_weights
 from real3d_jax.weights.loading import load_params_for
+from tests.commands import run_here
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -33,6 +34,10 @@ def _write(folder, tensors, config=None):
 def _run(*arguments):
     command = [sys.executable, "launch/convert_weights.py", *map(str, arguments)]
     return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
+
+
+def _here(*arguments):
+    return run_here(_ROOT / "launch" / "convert_weights.py", *arguments)
 
 
 def test_command_line_there_and_back(tmp_path):
@@ -53,7 +58,7 @@ def test_command_line_there_and_back(tmp_path):
 
 def test_command_line_says_what_is_wrong(tmp_path):
     (tmp_path / "model.ckpt").write_bytes(b"not a checkpoint")
-    result = _run("--input", tmp_path / "model.ckpt", "--output", tmp_path / "ours")
+    result = _here("--input", tmp_path / "model.ckpt", "--output", tmp_path / "ours")
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "ours").exists()
@@ -141,7 +146,7 @@ def test_a_training_workdir_becomes_a_triposr_file(tmp_path):
             writer.save(tmp_path / "run" / "checkpoints" / str(step) / "params", params)
     save_unused(tmp_path / "run", weights.unused)
     for source in (tmp_path / "run", tmp_path / "run" / "checkpoints" / "10"):
-        result = _run("--input", source, "--output", tmp_path / "out.safetensors", "--to", "tsr")
+        result = _here("--input", source, "--output", tmp_path / "out.safetensors", "--to", "tsr")
         assert result.returncode == 0, result.stderr
         written = safetensors.numpy.load_file(tmp_path / "out.safetensors")
         for name, tensor in tensors.items():
@@ -152,7 +157,7 @@ def test_half_precision_is_reported(tmp_path):
     tensors = tensors_of(vgg_shapes())
     tensors["features.0.weight"] = tensors["features.0.weight"].astype(np.float16)
     safetensors.numpy.save_file(tensors, tmp_path / "model.safetensors")
-    result = _run("--input", tmp_path / "model.safetensors", "--output", tmp_path / "ours")
+    result = _here("--input", tmp_path / "model.safetensors", "--output", tmp_path / "ours")
     assert "1 tensors of half precision became float32" in result.stdout
 
 

@@ -27,6 +27,7 @@ from real3d_jax.data.object_rendering.rendering_run import render_folder
 from real3d_jax.data.object_rendering.settings import RenderSettings
 from real3d_jax.data.sources.views import Views
 from real3d_jax.errors import UserError
+from tests.commands import run_here
 from tests.data import projection
 from tests.data.object_rendering import faulty_meshes, shapes
 
@@ -174,7 +175,7 @@ def test_what_was_repaired_is_counted(coloured, tmp_path):
         assert summary["splits"]["all"]["kept"] == 3
     origin = json.loads((tmp_path / "out" / "scaled" / "mesh" / "origin.json").read_text())
     assert origin["notes"] == [divided]
-    done = subprocess.run(command(coloured, tmp_path / "other"), capture_output=True, text=True)
+    done = here(coloured, tmp_path / "other")
     assert f"1 x {plain}" in done.stdout and f"1 x {divided}" in done.stdout
     assert "--allow_missing_files" not in done.stdout
 
@@ -183,7 +184,7 @@ def test_what_to_do_about_missing_files_is_said(coloured, tmp_path):
     raw = tmp_path / "raw"
     shutil.copytree(coloured, raw)
     shapes.write_obj(raw / "bare.obj", material="map_Kd wood.png")
-    done = subprocess.run(command(raw, tmp_path / "out"), capture_output=True, text=True)
+    done = here(raw, tmp_path / "out")
     assert "1 x '...', which it names, is missing" in done.stdout
     assert "--allow_missing_files takes objects without" in done.stdout
 
@@ -192,9 +193,7 @@ def test_objects_without_colours_can_be_left_out(coloured, tmp_path):
     settings = RenderSettings(RandomCameras(), views=3, image_size=32, require_colour=True)
     render_folder(coloured, tmp_path / "out", settings, progress=False)
     assert rejected(tmp_path / "out") == {"grey": "it has no colours: all of it has one grey"}
-    done = subprocess.run(
-        command(coloured / "grey.stl", tmp_path / "b", "--require_colour"), capture_output=True, text=True
-    )
+    done = here(coloured / "grey.stl", tmp_path / "b", "--require_colour")
     assert done.returncode == 2
     assert "all of it has one grey" in done.stderr
 
@@ -263,9 +262,7 @@ def test_a_machine_without_egl_is_told_what_to_install(meshes, tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("bpy") is not None, reason="Blender is there")
 def test_a_missing_blender_is_said(meshes, tmp_path):
-    done = subprocess.run(
-        command(meshes, tmp_path / "out", "--renderer", "path_tracer"), capture_output=True, text=True
-    )
+    done = here(meshes, tmp_path / "out", "--renderer", "path_tracer")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "error: The path tracer needs Blender" in done.stderr
@@ -334,6 +331,11 @@ def command(source, out, *options) -> list[str]:
     return [sys.executable, "launch/render_objects.py", *arguments]
 
 
+def here(source, out, *options):
+    """What that command prints, in this process."""
+    return run_here(pathlib.Path("launch/render_objects.py"), *command(source, out, *options)[2:])
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_it_goes_on_to_the_same_bytes(tmp_path, kills):
     source = write_meshes(tmp_path / "raw", 24)
@@ -393,7 +395,7 @@ def test_the_command_line(meshes, tmp_path):
     ],
 )
 def test_wrong_command_lines(meshes, tmp_path, options, message):
-    done = subprocess.run(command(meshes, tmp_path / "out", *options), capture_output=True, text=True)
+    done = here(meshes, tmp_path / "out", *options)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
