@@ -80,6 +80,9 @@ def get_config(data: str = "paper") -> ConfigDict:
     config.perceptual.vgg = "timm/vgg16.tv_in1k"
 
     config.optimizer = ConfigDict()
+    config.optimizer.method = "adamw"  # Appendix A; 'muon' takes the next two
+    config.optimizer.muon_momentum = 0.95
+    config.optimizer.muon_rms = 0.2
     config.optimizer.learning_rate = 4e-5  # Section 5
     config.optimizer.warmup_steps = 100  # the released code's; the paper is silent
     config.optimizer.end_learning_rate = 0.0  # likewise

@@ -48,9 +48,10 @@ def _all(kind: Range, names: str) -> dict[str, Range]:
 
 _RANGES: Mapping[type, Mapping[str, Range]] = {
     training.OptimizerConfig: {
-        **_all(_POSITIVE, "learning_rate eps clip_norm"),
+        "method": _word("adamw", "muon"),
+        **_all(_POSITIVE, "learning_rate eps clip_norm muon_rms"),
         **_all(_ANY_COUNT, "warmup_steps end_learning_rate weight_decay skip_norm max_skipped"),
-        **_all(_DECAY, "b1 b2 ema_decay"),
+        **_all(_DECAY, "b1 b2 muon_momentum ema_decay"),
     },
     training.BatchConfig: _all(_ANY_COUNT, "synthetic real micro_batches"),
     training.MeshConfig: {"fsdp": _COUNT},

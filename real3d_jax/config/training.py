@@ -12,9 +12,12 @@ from real3d_jax.config.model import ComputeConfig
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW with warm-up and cosine decay.
+    """AdamW, or Muon with it, with warm-up and cosine decay.
 
     Attributes:
+      method: 'adamw', or 'muon' for the matrices of the transformers' blocks with AdamW for all else.
+      muon_momentum: of Muon's matrices, in place of b1 and b2.
+      muon_rms: of Muon's updates before the rate; 0.2 is what AdamW's have, so one rate fits both.
       learning_rate: the peak.
       warmup_steps: optimiser steps of linear warm-up from 0.
       end_learning_rate: value at the end of the cosine.
@@ -29,6 +32,9 @@ class OptimizerConfig:
       max_skipped: updates skipped in a row, for NaN, Inf or their norm, before training stops.
     """
 
+    method: str
+    muon_momentum: float
+    muon_rms: float
     learning_rate: float
     warmup_steps: int
     end_learning_rate: float

@@ -1,10 +1,14 @@
-"""AdamW as published: weight decay by name, gradient clipping, linear warm-up and cosine decay (Appendix A)."""
+"""AdamW as published: weight decay by name, gradient clipping, linear warm-up and cosine decay (Appendix A).
+
+Or Muon for the matrices of the transformers, which the small model in the box was trained with.
+"""
 
 import math
 from typing import Any
 
 import jax
 import optax
+import optax.contrib
 
 from real3d_jax.config.training import OptimizerConfig
 from real3d_jax.errors import UserError
@@ -51,7 +55,7 @@ def norm_limit(config: OptimizerConfig) -> float:
 
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
-    """Clipping of the global gradient norm, then AdamW with decoupled weight decay (PyTorch's formula).
+    """Clipping of the global gradient norm, then AdamW or Muon, with decoupled weight decay (PyTorch's formula).
 
     Args:
       config: rates and decays.
@@ -65,14 +69,43 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
             f"config.optimizer.skip_norm is {config.skip_norm:g}: give how many times clip_norm a gradient may have, "
             "or 0 to skip none."
         )
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.adamw(
-            learning_rate_schedule(config, steps),
-            b1=config.b1,
-            b2=config.b2,
+    rate = learning_rate_schedule(config, steps)
+    update = optax.adamw(
+        rate, b1=config.b1, b2=config.b2, eps=config.eps, weight_decay=config.weight_decay, mask=decay_mask
+    )
+    if config.method == "muon":
+        muon = optax.contrib.muon(
+            rate,
+            beta=config.muon_momentum,
             eps=config.eps,
             weight_decay=config.weight_decay,
-            mask=decay_mask,
-        ),
+            muon_weight_dimension_numbers=muon_matrices,
+            consistent_rms=config.muon_rms,
+        )
+        update = optax.partition({"muon": muon, "adamw": update}, _methods)
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), update)
+
+
+def _methods(params: Any) -> Any:
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: "adamw" if _matrix([key.key for key in path], leaf.ndim) is None else "muon", params
     )
+
+
+def muon_matrices(params: Any) -> Any:
+    """A tree like `params` that says of which axes Muon's matrices are; None for what AdamW updates.
+
+    Its matrices are those of the transformers' blocks, a matrix a layer, and the two projections around the blocks; not
+    the first and the last layers of the model, the tables and the decoder (Jordan et al., "Muon", 2024).
+    """
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: _matrix([key.key for key in path], leaf.ndim), params)
+
+
+def _matrix(names: list[str], axes: int) -> optax.contrib.MuonDimensionNumbers | None:
+    if names[-1] != "kernel":
+        return None
+    if "layers" in names and axes == 3:
+        return optax.contrib.MuonDimensionNumbers(1, 2)
+    if names[0] == "backbone" and axes == 2:
+        return optax.contrib.MuonDimensionNumbers(0, 1)
+    return None

@@ -6,15 +6,19 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from real3d_jax.config.training import OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import LRM, init_params
 from real3d_jax.models.presets import PRESETS
-from real3d_jax.training.optimizer import decay_mask, learning_rate_schedule, make_optimizer, norm_limit
+from real3d_jax.training.optimizer import decay_mask, learning_rate_schedule, make_optimizer, muon_matrices, norm_limit
 
 CONFIG = OptimizerConfig(
+    method="adamw",
+    muon_momentum=0.9,
+    muon_rms=0.3,
     learning_rate=1e-2,
     warmup_steps=4,
     end_learning_rate=1e-4,
@@ -122,3 +126,71 @@ def test_updates_equal_pytorchs_formula():
     expected = adamw_as_in_pytorch(params, gradients, rates, CONFIG, {"kernel": True, "bias": False})
     for k in params:
         np.testing.assert_allclose(ours[k], expected[k], rtol=2e-6, atol=2e-6)
+
+
+def orthogonalised(matrix):
+    """Five steps of Newton and Schulz with the published coefficients (Jordan et al. 2024), in float64."""
+    x = matrix / np.linalg.norm(matrix)
+    wide = x if x.shape[0] <= x.shape[1] else x.T
+    for _ in range(5):
+        square = wide @ wide.T
+        wide = 3.4445 * wide + (-4.775 * square + 2.0315 * square @ square) @ wide
+    return wide if x.shape[0] <= x.shape[1] else wide.T
+
+
+def test_muon_updates_the_blocks_matrices_layer_by_layer_and_adamw_the_rest():
+    rng = np.random.default_rng(1)
+    shapes = {
+        "backbone": {"layers": {"query": {"kernel": (2, 3, 5), "bias": (2, 5)}}, "proj_in": {"kernel": (4, 3)}},
+        "decoder": {"layer_0": {"kernel": (3, 4)}},
+    }
+    params = jax.tree.map(
+        lambda shape: rng.normal(size=shape).astype(np.float32), shapes, is_leaf=lambda x: isinstance(x, tuple)
+    )
+    steps = [jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params) for _ in range(3)]
+    config = dataclasses.replace(CONFIG, method="muon", warmup_steps=1, clip_norm=1e6)
+    optimizer = make_optimizer(config, 20)
+    state, now = optimizer.init(params), params
+    for gradients in steps:
+        updates, state = optimizer.update(gradients, state, now)
+        now = optax.apply_updates(now, updates)
+
+    rates = [float(learning_rate_schedule(config, 20)(i)) for i in range(3)]
+
+    def by_muon(start, gradients):
+        p, momentum = start.astype(np.float64), np.zeros_like(start, np.float64)
+        for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+            momentum = config.muon_momentum * momentum + (1 - config.muon_momentum) * g
+            ahead = config.muon_momentum * momentum / (1 - config.muon_momentum ** (t + 1))
+            ahead = ahead + (1 - config.muon_momentum) * g / (1 - config.muon_momentum**t)
+            step = config.muon_rms * max(p.shape) ** 0.5 * orthogonalised(ahead)
+            p = p - rate * (step + config.weight_decay * p)
+        return p
+
+    query = lambda tree: tree["backbone"]["layers"]["query"]  # noqa: E731
+    for layer in range(2):
+        expected = by_muon(query(params)["kernel"][layer], [query(g)["kernel"][layer] for g in steps])
+        np.testing.assert_allclose(query(now)["kernel"][layer], expected, rtol=2e-4, atol=2e-5)
+    proj = lambda tree: tree["backbone"]["proj_in"]["kernel"]  # noqa: E731
+    np.testing.assert_allclose(proj(now), by_muon(proj(params), [proj(g) for g in steps]), rtol=2e-4, atol=2e-5)
+
+    rest = {
+        "decoder": {"kernel": lambda tree: tree["decoder"]["layer_0"]["kernel"]},
+        "bias": {"bias": lambda tree: query(tree)["bias"]},
+    }
+    for leaves in rest.values():
+        ((name, of),) = leaves.items()
+        expected = adamw_as_in_pytorch(
+            {name: of(params)}, [{name: of(g)} for g in steps], rates, config, {name: name == "kernel"}
+        )
+        np.testing.assert_allclose(of(now), expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_muons_matrices_in_the_true_tree():
+    shapes = jax.eval_shape(functools.partial(init_params, LRM(PRESETS["tiny"])), jax.random.key(0))
+    leaves, _ = jax.tree_util.tree_flatten_with_path(muon_matrices(shapes), is_leaf=lambda x: isinstance(x, tuple))
+    found = {"/".join(k.key for k in path) for path, _ in leaves}
+    assert {"backbone/layers/feed_forward/up/kernel", "image_tokenizer/layers/attention/query/kernel"} <= found
+    assert {"backbone/proj_in/kernel", "backbone/proj_out/kernel"} <= found
+    outside = ("decoder/", "upsampler/", "triplane_tokens/", "image_tokenizer/patch_embedding/")
+    assert not any(name.startswith(outside) or not name.endswith("kernel") for name in found)
