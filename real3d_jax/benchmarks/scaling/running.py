@@ -27,6 +27,7 @@ from real3d_jax.config import files as config_files
 SPARE = 10.0  # seconds of the limit that are kept for writing and ending
 _LOOK = 0.5  # seconds between two looks
 _RUNNING = ("starting", "measuring")
+_TOGETHER = 2.0  # seconds within which it is not known what a process has told first, on its two outputs
 _LATE = 0.9  # share of the time needed that must be left, since plans are rough
 
 
@@ -44,7 +45,9 @@ class _Place:
 
     def go_to(self, state: str) -> None:
         """Changes its state, which is a sign of life."""
-        self.state, self.heard, self.memory = state, time.monotonic(), 0.0
+        self.state, self.heard = state, time.monotonic()
+        if self.heard - self.memory > _TOGETHER:
+            self.memory = 0.0
 
 
 class Suite:
@@ -133,6 +136,7 @@ class Suite:
         }  # fmt: skip
         log = self._work / f"{place.row.name}{'.compiling' * compiling}.log"
         variables = environment(place.row, self._platform, alone=not compiling)
+        place.memory = 0.0
         place.process = Process(task, variables, log, self._command)
         place.process.listen(self._events)
         place.go_to(state)
@@ -193,7 +197,7 @@ class Suite:
             # While compiling it is told of what is tried and not needed.
             if place.state in _RUNNING and place.process.told_memory() and not place.memory:
                 place.memory = now
-            if place.memory and now - place.memory > self._times.out_of_memory:
+            if place.memory and now - max(place.memory, place.heard) > self._times.out_of_memory:
                 self._drop(place, "failed", f"{last_words(place.process.log, place.row.devices)} ({place.state})")
             elif now - place.heard > silent:
                 words = last_words(place.process.log, place.row.devices)
