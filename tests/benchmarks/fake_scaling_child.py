@@ -32,9 +32,7 @@ def main() -> None:
     tell("prepared")
     if does == "memory":
         say("E1126 09:39:13.7   64142 cuda_executor.cc:1365] [2] Failed to allocate device memory of 63.26GiB")
-        say(
-            "W1126 09:39:23.7   64136 bfc_allocator.cc:598] Allocator (GPU_0_bfc) ran out of memory trying to allocate 51GiB"
-        )
+        say("W1126 bfc_allocator.cc:598] Allocator (GPU_0_bfc) ran out of memory trying to allocate 51GiB")
         say("E1126 09:39:24.9   64145 rendezvous.cc:116] [id=1] This thread has been waiting and may be stuck.")
         time.sleep(60)
     if does == "silent":

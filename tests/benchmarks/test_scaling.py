@@ -11,7 +11,6 @@ from real3d_jax.benchmarks.scaling.running import SPARE
 from real3d_jax.benchmarks.scaling.settings import SIZES, make_config
 from real3d_jax.benchmarks.scaling.table import difference, efficiency, table
 
-
 TIMES = SIZES["full"].times
 
 

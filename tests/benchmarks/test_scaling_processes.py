@@ -53,8 +53,8 @@ def test_whatever_a_row_does_the_others_are_measured(tmp_path):
     }  # fmt: skip
     reasons = {name: f"{one['status']}: {one['reason']}" for name, one in found.items() if one["reason"]}
     assert reasons == {
-        "both-4-replicated": "failed: out of memory on GPU 0: Allocator (GPU_0_bfc) ran out of memory trying to allocate "
-        "51GiB (measuring)",
+        "both-4-replicated": "failed: out of memory on GPU 0: Allocator (GPU_0_bfc) ran out of memory trying to "
+        "allocate 51GiB (measuring)",
         "weak-1": "failed: no word for 3 s while measuring; the last one: the last words",
         "strong-2-replicated": "failed: a kernel failed (measuring; code 3)",
         "strong-2-sharded": "does not fit: the step needs 90.0 GiB of a device, which gives 71.2 GiB",

@@ -1,8 +1,8 @@
 """Compiles or measures one row in a process of its own, which sees only its devices; or makes one data set.
 
 Talks to its parent in lines of JSON: it tells on its standard output what it has done, and, if it measures, waits on
-its standard input for 'go' before it uses a device. Everything else that is printed goes to standard error. It ends when
-the parent does.
+its standard input for 'go' before it uses a device. Everything else that is printed goes to standard error. It ends
+when the parent does.
 """
 
 import contextlib
@@ -83,6 +83,7 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
     from real3d_jax.training.loop import take_steps
     from real3d_jax.training.saving import save
     from real3d_jax.training.startup import prepared
+    from real3d_jax.training.step_memory import limit_gib, needed_gib
 
     config = make_config(row, size, work / "data")
     folder = work / row.name
@@ -100,7 +101,7 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
         if compile_only:
             talk.tell(
                 "compiled", device=device(), compile_seconds=seconds, trace_seconds=traced,
-                compiled_before=found.count > 0, program_gib=_needed_gib(step), limit_gib=_limit_gib(),
+                compiled_before=found.count > 0, program_gib=needed_gib(step), limit_gib=limit_gib(),
             )  # fmt: skip
             talk.tell("done")
             return
@@ -148,23 +149,6 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
                 if times is not None:
                     talk.tell("traced", **{f"{name}_seconds": value for name, value in times._asdict().items()})
     talk.tell("done")
-
-
-def _needed_gib(step: Any) -> float | None:
-    """Memory of a device that a compiled step takes; None where it is not told, as of some that were kept."""
-    memory = step.memory_analysis()
-    if memory is None:
-        return None
-    kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return (kept + memory.temp_size_in_bytes) / 2**30
-
-
-def _limit_gib() -> float | None:
-    """Memory of a device that a process may take; None where the backend does not tell."""
-    import jax
-
-    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
-    return None if limit is None else limit / 2**30
 
 
 class _Watched:

@@ -47,7 +47,7 @@ _FULL = Times(
 )  # fmt: skip
 _TINY = Times(
     rate=20.0, compiling=60.0, starting=30.0, extra=8.0, out_of_memory=15.0,
-    silent=dict.fromkeys(("compiling", "importing", "starting", "measuring"), 300.0),
+    silent=dict.fromkeys(("compiling", "importing", "starting", "measuring"), 600.0),
 )  # fmt: skip
 SIZES = {
     "full": Size("real3d:embedded", 40, 5, 12, 2, 6, 512, 8, 40_000, _FULL),
