@@ -28,8 +28,8 @@ def needed_gib(step: Any) -> float | None:
 
 def limit_gib() -> float | None:
     """Memory of a device that this process may take, in GiB, the least of all; None where the backend does not tell."""
-    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
-    return min(limits) / 2**30 if all(limits) else None
+    limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices()]
+    return min(limits) / 2**30 or None
 
 
 def check_fits(step: Any) -> None:

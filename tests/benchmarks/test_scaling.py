@@ -118,4 +118,24 @@ def test_a_tiny_row(tmp_path):
     assert row["status"] == "measured"
     assert len(row["losses"]) == plan.WARM_UP + 3
     assert row["kept"]  # the program was in the cache
-    assert not row["used_early"]
+
+
+@pytest.mark.slow
+def test_no_device_is_used_before_the_turn(tmp_path):
+    program = f"""
+import pathlib
+from jax._src.xla_bridge import backends_are_initialized
+from real3d_jax.benchmarks.scaling import child, plan
+
+class Talk:
+    def tell(self, event):
+        assert event == "imported"
+
+    def wait(self, word):
+        assert word == "go" and not backends_are_initialized()
+        raise SystemExit(7)
+
+row = plan.make_rows(1, 8)[0]
+child.measure(row, "full", pathlib.Path({str(tmp_path)!r}), steps=3, compile_only=False, talk=Talk())
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7

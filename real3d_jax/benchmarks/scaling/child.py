@@ -72,7 +72,6 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
     down to the lines of code that it comes from, and so is the hash by which JAX finds it.
     """
     import jax
-    from jax._src.xla_bridge import backends_are_initialized
 
     from real3d_jax.benchmarks.measuring import device
     from real3d_jax.benchmarks.scaling.settings import make_config
@@ -88,7 +87,7 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
     config = make_config(row, size, work / "data")
     folder = work / row.name
     if not compile_only:
-        talk.tell("imported", used_early=backends_are_initialized())
+        talk.tell("imported")
         talk.wait("go")
     compile_cache.keep_programs(tell=False)
     began = time.monotonic()
@@ -132,9 +131,9 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
                 talk.tell("saved")
             go_to(start + WARM_UP + steps)
             result = seen.summary(row, start + WARM_UP, steps) | watched.waited(start + WARM_UP, steps)
-            peaks = [(one.memory_stats() or {}).get("peak_bytes_in_use") for one in jax.local_devices()]
+            peaks = [(one.memory_stats() or {}).get("peak_bytes_in_use", 0) for one in jax.local_devices()]
             result |= {
-                "peak_device_gib": max(peaks) / 2**30 if all(peaks) else None,
+                "peak_device_gib": max(peaks) / 2**30 or None,
                 "ready_seconds": restored,
                 "save_seconds": saved,
                 "start_step": start,

@@ -38,7 +38,7 @@ class Process:
     ):
         self.log = log
         with log.open("w") as file:
-            self._process = subprocess.Popen(
+            self._process: Any = subprocess.Popen(
                 [*command, json.dumps(task)], env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=file, text=True, start_new_session=True,
             )  # fmt: skip

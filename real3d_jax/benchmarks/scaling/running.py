@@ -39,7 +39,8 @@ class _Place:
 
     def __init__(self, row: Row, value: int):
         self.row, self.value = row, value
-        self.state, self.process = "compiled", None
+        self.state = "compiled"
+        self.process: Any = None  # a `Process`, or None
         self.heard = self.began = self.memory = 0.0  # clocks: of the last word, of its turn, of words of memory
         self.result: dict[str, Any] = {}
 
@@ -148,7 +149,6 @@ class Suite:
         if event == "compiled" and place.state == "compiling":
             self._compiled(place, heard)
         elif event == "imported":
-            place.result |= heard
             place.go_to("imported")
         elif event == "loaded":
             place.result |= heard

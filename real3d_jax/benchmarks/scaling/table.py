@@ -75,7 +75,7 @@ def _cells(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], report: Ma
         exchanged = f"{1e3 * row['collectives_seconds']:.0f} ({1e3 * row['exposed_seconds']:.0f}) ms"
     return [
         str(row["count"]),
-        {"both": "weak, strong"}.get(row["law"], row["law"]),
+        "weak, strong" if row["law"] == "both" else row["law"],
         "sharded" if row["sharded"] else "replicated",
         f"{each} + {each}",
         f"{row['pairs_a_second']:.2f}",
