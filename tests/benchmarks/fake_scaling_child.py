@@ -18,7 +18,7 @@ def main() -> None:
     does = json.loads((work / "behaviour.json").read_text()).get(row["name"], "")
     if task["compile"]:
         locks = hold(row, work, fcntl.LOCK_SH)
-        time.sleep(0.3)
+        time.sleep(2.0 if does == "slow" else 0.3)
         if does == "breaks":
             sys.exit("it cannot be compiled")
         needed = 90.0 if does == "huge" else 56.0

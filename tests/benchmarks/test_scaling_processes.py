@@ -63,6 +63,12 @@ def test_whatever_a_row_does_the_others_are_measured(tmp_path):
     assert any("strong-1: compiled in 0 s, needs 56.0 GiB of a device, which gives 71.2" in line for line in lines)
 
 
+def test_nothing_is_measured_where_another_row_still_compiles(tmp_path):
+    found, _ = run(tmp_path, placed("both-4-replicated", "both-4-sharded"), {"both-4-sharded": "slow"})
+    assert not (tmp_path / "clash").exists()
+    assert {one["status"] for one in found.values()} == {"measured"}
+
+
 def test_a_row_that_has_its_numbers_stays_measured(tmp_path):
     times = TIMES.__class__(**vars(TIMES) | {"silent": dict.fromkeys(STATES, 1.0)})
     found, _ = run(tmp_path, placed("weak-1"), {"weak-1": "late"}, times=times)
