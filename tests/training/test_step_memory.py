@@ -1,12 +1,14 @@
 """A step that cannot fit is refused in a sentence before it is run."""
 
 import types
+from unittest import mock
 
 import jax
 import pytest
 
+from real3d_jax.batches import TrainBatch
 from real3d_jax.errors import UserError
-from real3d_jax.training import step_memory
+from real3d_jax.training import startup, step_memory
 
 GIB = 2**30
 
@@ -53,3 +55,13 @@ def test_a_real_program():
     program = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((2**18,), "float32")).compile()
     assert step_memory.needed_gib(program) == pytest.approx(2 / 1024, rel=0.01)
     step_memory.check_fits(program)
+
+
+def test_compiling_refuses_it(monkeypatch):
+    give(monkeypatch, {"bytes_limit": 60 * GIB})
+    lowered = types.SimpleNamespace(compile=lambda: step(55))
+    run = mock.Mock(spec=startup.Run)
+    run.step_fn, run.state, run.frozen, run.key = mock.Mock(), None, None, None
+    run.step_fn.lower.return_value = lowered
+    with pytest.raises(UserError, match=r"61\.0 GiB"):
+        startup.compile_step(run, TrainBatch(None, None))

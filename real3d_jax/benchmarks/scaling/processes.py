@@ -17,7 +17,7 @@ from typing import Any
 from real3d_jax.benchmarks.scaling.plan import Row
 
 MODULE = (sys.executable, "-m", "real3d_jax.benchmarks.scaling.child")
-_GONE = 3.0  # seconds that the rest of a killed group is waited for
+_GONE = 1.5  # seconds that the rest of a killed group is waited for
 _TOO_LITTLE = re.compile(r"RESOURCE_EXHAUSTED|out of memory", re.IGNORECASE)
 _BEST = "ran out of memory trying to allocate"  # of the lines that tell it, the one that says how much
 _WHERE = re.compile(r"GPU_(\d+)_bfc|\] \[(\d+)\] ")
