@@ -172,7 +172,8 @@ def schedule(
     for row in rows:
         start = max(until.get(device, 0.0) for device in row.devices)
         planned.append(Planned(row, start, seconds(row, steps=steps, times=times)))
-        until |= dict.fromkeys(row.devices, planned[-1].end)
+        for device in row.devices:
+            until[device] = planned[-1].end
     return planned
 
 
