@@ -38,6 +38,7 @@ from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
 from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.state import TrainState
+from real3d_jax.training.step_memory import check_fits
 from real3d_jax.training.times import Times
 from real3d_jax.training.validation import Validator
 from real3d_jax.training.workdir import check_same_run, prepare_workdir
@@ -237,6 +238,9 @@ def compile_step(run: Run, batch: TrainBatch) -> None:
     """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took.
 
     A step that cannot be lowered is compiled already, and stays.
+
+    Raises:
+      UserError: it needs more memory than the devices have.
     """
     if not hasattr(run.step_fn, "lower"):
         return
@@ -248,6 +252,7 @@ def compile_step(run: Run, batch: TrainBatch) -> None:
             run.step_fn = lowered.compile()
         if found.count:
             notes.append("compiled before")
+    check_fits(run.step_fn)
 
 
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> Config:

@@ -7,25 +7,32 @@ import sys
 import pytest
 
 from real3d_jax.benchmarks.scaling import plan, traces
+from real3d_jax.benchmarks.scaling.running import SPARE
 from real3d_jax.benchmarks.scaling.settings import SIZES, make_config
 from real3d_jax.benchmarks.scaling.table import difference, efficiency, table
+
+TIMES = SIZES["full"].times
 
 
 @pytest.mark.parametrize(("devices", "count"), [(1, 1), (2, 4), (3, 4), (4, 8), (8, 12)])
 def test_rows_of_every_number_of_devices(devices, count):
     rows = plan.make_rows(devices, 40)
+    placed = plan.place(rows, steps=20, times=TIMES)
+    assert {row.name for row in placed} == {row.name for row in rows}
     assert len({row.name for row in rows}) == len(rows) == count
     most = max(row.count for row in rows)
-    for row in rows:
+    for row in placed:
         assert row.each == (40 // most if row.fits_law("weak") else 40 // row.count)
-        source = next((one for one in rows if one.name == row.source), None)
+        assert row.devices == tuple(range(row.devices[0], row.devices[0] + row.count))
+        assert row.devices[-1] < most
+        source = next((one for one in placed if one.name == row.source), None)
         assert (source is None) == (row.source == "")
-        assert source is None or (source.saves and rows.index(source) < rows.index(row))
+        assert source is None or (source.saves and placed.index(source) < placed.index(row))
 
 
 def test_four_devices_are_filled():
-    rows = plan.make_rows(4, 40)
-    planned = plan.schedule(rows, steps=20, rate=6.5)
+    rows = plan.place(plan.make_rows(4, 40), steps=20, times=TIMES)
+    planned = plan.schedule(rows, steps=20, times=TIMES)
     for one in planned:
         for other in planned:
             if one is not other and set(one.row.devices) & set(other.row.devices):
@@ -35,6 +42,26 @@ def test_four_devices_are_filled():
     assert work <= plan.makespan(planned) <= 1.15 * work
     assert plan.is_next(rows[1], rows[1:], places=1)
     assert not plan.is_next(rows[-1], rows, places=1)
+
+
+def test_all_rows_of_four_devices_fit_into_nine_minutes_and_twenty_seconds():
+    rows = plan.choose(plan.make_rows(4, 40), steps=20, times=TIMES, limit=560 - SPARE)
+    assert len(rows) == 8
+
+
+@pytest.mark.parametrize(
+    ("limit", "names"),
+    [
+        (100, []),
+        (200, ["both-4-replicated"]),
+        (250, ["both-4-replicated", "weak-1", "weak-2-replicated"]),
+        (350, ["both-4-replicated", "strong-1", "weak-1", "strong-2-replicated"]),
+        (361, ["both-4-replicated", "strong-1", "weak-1", "strong-2-replicated", "weak-2-replicated"]),
+    ],
+)
+def test_a_short_limit_takes_the_most_valuable_rows(limit, names):
+    rows = plan.choose(plan.make_rows(4, 40), steps=20, times=TIMES, limit=limit)
+    assert {row.name for row in rows} == set(names)
 
 
 def test_all_rows_compute_as_many_examples_at_a_time(tmp_path):
@@ -90,3 +117,25 @@ def test_a_tiny_row(tmp_path):
     assert done.returncode == 0
     assert row["status"] == "measured"
     assert len(row["losses"]) == plan.WARM_UP + 3
+    assert row["kept"]  # the program was in the cache
+
+
+@pytest.mark.slow
+def test_no_device_is_used_before_the_turn(tmp_path):
+    program = f"""
+import pathlib
+from jax._src.xla_bridge import backends_are_initialized
+from real3d_jax.benchmarks.scaling import child, plan
+
+class Talk:
+    def tell(self, event):
+        assert event == "imported"
+
+    def wait(self, word):
+        assert word == "go" and not backends_are_initialized()
+        raise SystemExit(7)
+
+row = plan.make_rows(1, 8)[0]
+child.measure(row, "full", pathlib.Path({str(tmp_path)!r}), steps=3, compile_only=False, talk=Talk())
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7

@@ -1,7 +1,8 @@
-"""Measures one row in a process of its own, which sees only its devices; or makes one data set (`--data`).
+"""Compiles or measures one row in a process of its own, which sees only its devices; or makes one data set.
 
-Talks to its parent in lines of JSON: it tells on its standard output what it has done, and waits on its standard input
-for 'prepare' and 'go'. Everything else that is printed goes to standard error. It ends when the parent does.
+Talks to its parent in lines of JSON: it tells on its standard output what it has done, and, if it measures, waits on
+its standard input for 'go' before it uses a device. Everything else that is printed goes to standard error. It ends
+when the parent does.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ def main() -> None:
         prepare(root / made.path, made, progress=False)
         return
     row = Row(**task["row"] | {"devices": tuple(task["row"]["devices"])})
-    measure(row, task["size"], Path(task["work"]), steps=task["steps"], talk=talk)
+    measure(row, task["size"], Path(task["work"]), steps=task["steps"], compile_only=task["compile"], talk=talk)
 
 
 class _Talk:
@@ -64,8 +65,12 @@ class _Talk:
         os.killpg(0, signal.SIGKILL)  # the parent is gone, and so go the readers of examples
 
 
-def measure(row: Row, size: str, work: Path, *, steps: int, talk: Any) -> None:
-    """Compiles, waits for its turn, trains for a few steps by the product's own loop, and tells what it saw."""
+def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, talk: Any) -> None:
+    """Waits for its turn, trains for a few steps by the product's own loop, and tells what it saw.
+
+    With `compile_only` it does not wait, and ends when the step is compiled and in the cache. The program is the same,
+    down to the lines of code that it comes from, and so is the hash by which JAX finds it.
+    """
     import jax
 
     from real3d_jax.benchmarks.measuring import device
@@ -77,41 +82,38 @@ def measure(row: Row, size: str, work: Path, *, steps: int, talk: Any) -> None:
     from real3d_jax.training.loop import take_steps
     from real3d_jax.training.saving import save
     from real3d_jax.training.startup import prepared
+    from real3d_jax.training.step_memory import limit_gib, needed_gib
 
-    compile_cache.keep_programs(tell=False)
     config = make_config(row, size, work / "data")
     folder = work / row.name
+    if not compile_only:
+        talk.tell("imported")
+        talk.wait("go")
+    compile_cache.keep_programs(tell=False)
     began = time.monotonic()
     with StopRequest() as stop, compiler_options.matmul_precision(config.compute.matmul_precision):
         program = trace_step(config, Topology("here", jax.default_backend(), jax.devices(), None))
         traced = time.monotonic() - began
         with compile_cache.counting_found() as found:
             step = program.traced.lower().compile()
-        memory = step.memory_analysis()
-        compiled = {
-            "compile_seconds": time.monotonic() - began,
-            "trace_seconds": traced,
-            "compiled_before": found.count > 0,
-            "program_gib": (
-                memory.argument_size_in_bytes
-                + memory.output_size_in_bytes
-                - memory.alias_size_in_bytes
-                + memory.temp_size_in_bytes
-            )
-            / 2**30,
-        }
-        talk.tell("compiled", device=device(), **compiled)
-        talk.wait("prepare")
+        seconds = time.monotonic() - began
+        if compile_only:
+            talk.tell(
+                "compiled", device=device(), compile_seconds=seconds, trace_seconds=traced,
+                compiled_before=found.count > 0, program_gib=needed_gib(step), limit_gib=limit_gib(),
+            )  # fmt: skip
+            talk.tell("done")
+            return
+        talk.tell("loaded", kept=found.count > 0, load_seconds=seconds)
         began = time.monotonic()
         with prepared(config, folder) as run:
             start = int(run.state.step)
             restored = time.monotonic() - began
             run.batches = itertools.chain([next(run.batches)], run.batches)
             watched = _Watched(step, run)
-            seen: Any = _Seen(run.reporter)
+            seen: Any = _Seen(run.reporter, talk)
             run.step_fn, run.reporter = watched, seen
-            talk.tell("prepared", seconds=time.monotonic() - began)
-            talk.wait("go")
+            talk.tell("prepared", prepare_seconds=time.monotonic() - began)
 
             def go_to(last: int, profile: range = range(0)) -> None:
                 run.config = dataclasses.replace(
@@ -128,10 +130,10 @@ def measure(row: Row, size: str, work: Path, *, steps: int, talk: Any) -> None:
                 saved = time.monotonic() - began
                 talk.tell("saved")
             go_to(start + WARM_UP + steps)
-            result = compiled | seen.summary(row, start + WARM_UP, steps) | watched.waited(start + WARM_UP, steps)
-            peaks = [(one.memory_stats() or {}).get("peak_bytes_in_use") for one in jax.local_devices()]
+            result = seen.summary(row, start + WARM_UP, steps) | watched.waited(start + WARM_UP, steps)
+            peaks = [(one.memory_stats() or {}).get("peak_bytes_in_use", 0) for one in jax.local_devices()]
             result |= {
-                "peak_device_gib": max(peaks) / 2**30 if all(peaks) else None,
+                "peak_device_gib": max(peaks) / 2**30 or None,
                 "ready_seconds": restored,
                 "save_seconds": saved,
                 "start_step": start,
@@ -166,10 +168,10 @@ class _Watched:
 
 
 class _Seen:
-    """A run's reporter, which notes each step's loss and end."""
+    """A run's reporter, which notes each step's loss and end, and tells the parent of it."""
 
-    def __init__(self, reporter: Any):
-        self._reporter = reporter
+    def __init__(self, reporter: Any, talk: Any):
+        self._reporter, self._talk = reporter, talk
         self.ends: dict[int, float] = {}
         self.losses: dict[int, float] = {}
 
@@ -179,6 +181,7 @@ class _Seen:
     def step(self, step: int, metrics: Any, *, ready: float, extra: Any = dict) -> None:
         """As of `Reporter`."""
         self.ends[step], self.losses[step] = ready, float(metrics["loss"])
+        self._talk.tell("step", number=step)
         self._reporter.step(step, metrics, ready=ready, extra=extra)
 
     def summary(self, row: Row, before: int, steps: int) -> dict[str, Any]:

@@ -65,14 +65,19 @@ def run(
         found[entry["name"]] = entry
         _write(path, head | {"rows": [found[name] for name in names if name in found]})
 
-    for line in plan.describe(plan.schedule(chosen, steps=steps, rate=sizes.rate), compiling=sizes.compiling):
+    fitting = plan.choose(chosen, steps=steps, times=sizes.times, limit=60 * minutes - running.SPARE)
+    for line in plan.describe(plan.schedule(fitting, steps=steps, times=sizes.times), times=sizes.times):
         print(line, flush=True)
-    print(f"           from {sizes.rate:g} pairs/s a device; everything ends after {minutes:g} minutes", flush=True)
-    if chosen:
-        running.run_rows(
-            chosen, size=size, work=work.absolute(), steps=steps, limit=60 * minutes,
+    print(f"           everything ends after {60 * minutes:.0f} s", flush=True)
+    for row in chosen:
+        if row.name not in {one.name for one in fitting}:
+            note(running.entry(row, "left out", f"it would not fit into {minutes:g} minutes"))
+            print(f"           left out, since there is no time for it: {row.name}", flush=True)
+    if fitting:
+        running.Suite(
+            fitting, value=names, size=size, times=sizes.times, work=work.absolute(), steps=steps, limit=60 * minutes,
             platform=head["platform"], note=note, say=lambda text: print(text, flush=True),
-        )  # fmt: skip
+        ).run()  # fmt: skip
     report = head | {"rows": [found[name] for name in names if name in found]}
     _write(path, report)
     print(f"device     {rows[0].count} x {_kind(report)}, {report['versions']}")

@@ -69,19 +69,19 @@ def _cells(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], report: Ma
     each = row["examples"] // row["count"]
     # Hours of the paper's run are of its own batch; a smaller batch with as many pairs a second would take as long.
     hours = report["paper_steps"] * report["examples"] / row["pairs_a_second"] / 3600
-    peak = row.get("peak_device_gib") or row["program_gib"]
+    peak = row.get("peak_device_gib") or row.get("program_gib")
     exchanged = "-" if row["count"] == 1 else "not told"
     if row.get("collectives_seconds") is not None:
         exchanged = f"{1e3 * row['collectives_seconds']:.0f} ({1e3 * row['exposed_seconds']:.0f}) ms"
     return [
         str(row["count"]),
-        {"both": "weak, strong"}.get(row["law"], row["law"]),
+        "weak, strong" if row["law"] == "both" else row["law"],
         "sharded" if row["sharded"] else "replicated",
         f"{each} + {each}",
         f"{row['pairs_a_second']:.2f}",
         *(f"{value:.1%}" if (value := efficiency(row, rows, law)) else "" for law in ("weak", "strong")),
         f"{row['step_seconds_p50']:.3f}, {row['step_seconds_p99']:.3f} s",
-        f"{peak:.1f}",
+        f"{peak:.1f}" if peak else "not told",
         exchanged,
         f"{1e3 * row['data_wait_seconds']:.1f} ms",
         f"{hours:.1f}",
