@@ -1,13 +1,13 @@
 """The small model that comes with the package, trained from nothing on objects that are drawn on the way.
 
-    python launch/train.py --config configs/mini.py:furniture --config.schedule.steps=5450      # targets of 32 pixels
-    python launch/train.py --config configs/mini.py:furniture,fine                              # goes on with 48
-    python launch/train.py --config configs/mini.py:furniture,fine,further                      # from what is in the box
+    python launch/train.py --config configs/mini.py:furniture --config.schedule.steps=5450  # targets of 32 pixels
+    python launch/train.py --config configs/mini.py:furniture,fine                          # goes on with 48
+    python launch/train.py --config configs/mini.py:furniture,fine,further                  # from what is in the box
 
-Needs GPUs; two H100s took 18 minutes for the first two, four took 15 for the third (docs/mini.md). Every step draws new objects of the named families
-(docs/images/families.png) and of the abstract ones; none is seen twice. With 'furniture' every eighth object is one of
-the models in data/furniture, which docs/own_data.md makes; leave the word out to do without. Other objects of the named
-families are scored on the way.
+Needs GPUs; two H100s took 18 minutes for the first two, four took 16 for the third (docs/mini.md). Every step draws new
+objects of the named families (docs/images/families.png) and of the abstract ones; none is seen twice in a run. With
+'furniture' every eighth object (of 'further' three in sixteen) is one of the models in data/furniture, which
+docs/own_data.md makes; leave the word out to do without. Other objects of the named families are scored on the way.
 """
 
 from ml_collections import ConfigDict
