@@ -44,7 +44,7 @@ def test_the_config_fits_the_schema(variant):
     assert config.model == PRESETS[{"": "mini", ":smoke": "mini"}.get(variant, variant[1:])]
     assert config.orbit.fov_y == 39.6
     if variant in ("", ":mini", ":smoke"):
-        assert (config.input.crop_ratio, config.orbit.distance) == (1.2, 2.4)
+        assert (config.input.crop_ratio, config.orbit.distance) == (1.35, 2.4)
         assert (config.compute.dtype, config.compute.unroll) == ("float32", 1)
     else:
         assert (config.input.crop_ratio, config.orbit.distance) == (1.6, 3.0)
@@ -77,7 +77,7 @@ def test_another_camera_than_that_of_the_training_is_told(command, params, tmp_p
     save_weights(tmp_path / "w", dataclasses.replace(weights, architecture=tree["model"], trained=trained))
     assert main(*command, "--checkpoint", tmp_path / "w", "--out", tmp_path / "out") == 2
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
-    assert notes == ["note       config.input.crop_ratio is 1.2; these weights were trained with 1.3"]
+    assert notes == ["note       config.input.crop_ratio is 1.35; these weights were trained with 1.3"]
 
 
 def test_triposr_has_its_own_crop_and_camera():
@@ -174,7 +174,7 @@ def test_formats_and_maps_of_the_orbit_are_as_asked_for(command, photographs, tm
     files = ["depth.png", "input.png", "made_of.json", "mesh.ply", "normals.png", "orbit.mp4", "orbit.npz", "views.png"]
     assert sorted(path.name for path in made.iterdir()) == files
     record = json.loads((made / "made_of.json").read_text())
-    assert (record["depth_unit"], record["fov_y"]) == (1e-4, pytest.approx(13.635))
+    assert (record["depth_unit"], record["fov_y"]) == (1e-4, pytest.approx(15.309))
     with np.load(made / "orbit.npz") as read:
         assert read["depth"].shape == (5, 16, 16) and read["c2w"].shape == (5, 4, 4)
         strip = np.asarray(Image.open(made / "depth.png")).reshape(16, 5, 16)

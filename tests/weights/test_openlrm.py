@@ -31,7 +31,7 @@ def _abstract(config):
     return jax.eval_shape(lambda key: init(key)["params"], jax.random.key(0))
 
 
-@pytest.mark.parametrize("name", CONDITIONED_PRESETS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_the_presets_are_the_published_models(name):
     shapes = _abstract(CONDITIONED_PRESETS[name])
     assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)) == PARAMETERS[name]

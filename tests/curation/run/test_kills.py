@@ -157,6 +157,15 @@ def test_killed_at_random_moments(drawn, unbroken, tmp_path, workers):
     assert _files(out) == _files(unbroken)
 
 
+@pytest.fixture
+def heeded():
+    """Ctrl-C as Python has it; a process that was started in a shell's background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_an_interrupt_that_another_error_takes_the_place_of_is_one():
     from real3d_jax.curation.run import beam_pipeline
 
