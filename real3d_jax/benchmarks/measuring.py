@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from real3d_jax.errors import UserError
+from real3d_jax.training.step_memory import taken_gib
 
 _WARM_UP = 2
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
@@ -139,10 +140,9 @@ def _compile(case: Case):
 
 
 def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Measurement:
-    memory = compiled.memory_analysis()
-    peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    peak_gib = taken_gib(compiled.memory_analysis())
     seconds = time_calls(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
-    return summarize(case, seconds, peak_gib=(peak + memory.temp_size_in_bytes) / 2**30, matrix_tflops=matrix_tflops)
+    return summarize(case, seconds, peak_gib=peak_gib, matrix_tflops=matrix_tflops)
 
 
 def time_calls(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool = False) -> list[float]:

@@ -20,8 +20,11 @@ def needed_gib(step: Any) -> float | None:
         memory = step.memory_analysis()
     except jax.errors.JaxRuntimeError:  # of some programs that were read from a cache
         return None
-    if memory is None:
-        return None
+    return None if memory is None else taken_gib(memory)
+
+
+def taken_gib(memory: Any) -> float:
+    """What a program takes at once, in GiB, of its `memory_analysis()`."""
     kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return (kept + memory.temp_size_in_bytes) / 2**30
 

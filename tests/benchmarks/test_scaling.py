@@ -22,7 +22,7 @@ def test_rows_of_every_number_of_devices(devices, count):
     assert len({row.name for row in rows}) == len(rows) == count
     most = max(row.count for row in rows)
     for row in placed:
-        assert row.each == (40 // most if row.fits_law("weak") else 40 // row.count)
+        assert row.each == (40 // most if plan.is_of(row.law, "weak") else 40 // row.count)
         assert row.devices == tuple(range(row.devices[0], row.devices[0] + row.count))
         assert row.devices[-1] < most
         source = next((one for one in placed if one.name == row.source), None)

@@ -1,7 +1,6 @@
 """Draws, curates, trains with growing numbers of photographs, and scores: all that is not there yet."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -181,5 +180,5 @@ def known(study: Study, number: int) -> Mapping[str, list[float]]:
 
 def curation_counts(study: Study) -> Mapping[str, Any]:
     """What curation kept, and why it rejected the others."""
-    summary = json.loads((study.curated / "summary.json").read_text())
+    summary = folders.read_json(study.curated / "summary.json", remedy="delete the folder, and curate again")
     return {"instances": summary["instances"], "reasons": summary["reasons"]}

@@ -46,10 +46,6 @@ class Row:
         """Examples of each kind on a device."""
         return self.examples // self.count
 
-    def fits_law(self, law: str) -> bool:
-        """Whether it is a point of weak or of strong scaling."""
-        return self.law in (law, "both")
-
 
 @dataclasses.dataclass(frozen=True)
 class Times:
@@ -180,6 +176,11 @@ def schedule(
 def seconds(row: Row, *, steps: int, times: Times) -> float:
     """That a row needs its devices for, about."""
     return times.starting + times.extra + (WARM_UP + steps + PROFILED * (row.count > 1)) * row.each / times.rate
+
+
+def is_of(law: str, scaling: str) -> bool:
+    """Whether a row of that law is a point of 'weak' or of 'strong' scaling."""
+    return law in (scaling, "both")
 
 
 def makespan(planned: Sequence[Planned]) -> float:

@@ -45,7 +45,7 @@ class Process:
         self._read = 0
 
     def listen(self, events: queue.Queue) -> None:
-        """Puts `(self, what it said)` into a queue, from a thread; the last event is 'end', with 'reason'."""
+        """Puts `(self, what it said)` into a queue, from a thread; the last event is 'end', with its code."""
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
     def say(self, word: str) -> None:

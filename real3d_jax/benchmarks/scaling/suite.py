@@ -12,6 +12,7 @@ from real3d_jax.benchmarks.scaling import plan, running
 from real3d_jax.benchmarks.scaling.settings import SIZES
 from real3d_jax.benchmarks.scaling.table import table
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.folders import replace_text
 
 _PLAYED = 4  # devices that a processor plays
 
@@ -103,6 +104,6 @@ def _earlier(path: Path, head: dict[str, Any]) -> list[dict[str, Any]]:
 def _write(path: Path, report: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report, indent=1) + "\n")
+        replace_text(path, json.dumps(report, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"--json {path} cannot be written ({error.strerror}): name another file.") from error

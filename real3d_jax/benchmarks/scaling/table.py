@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from real3d_jax.benchmarks.scaling.plan import is_of
+
 COMPARED = 5  # losses after a checkpoint
 
 _HEAD = (
@@ -59,8 +61,8 @@ def difference(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tup
 
 def efficiency(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], law: str) -> float | None:
     """Pairs a second and device against one device's, for a law of scaling; None where it has no such point."""
-    one = next((r for r in rows if r["count"] == 1 and r["law"] in (law, "both") and r["status"] == "measured"), None)
-    if one is None or row["law"] not in (law, "both"):
+    one = next((r for r in rows if r["count"] == 1 and is_of(r["law"], law) and r["status"] == "measured"), None)
+    if one is None or not is_of(row["law"], law):
         return None
     return row["pairs_a_second"] / row["count"] / one["pairs_a_second"]
 

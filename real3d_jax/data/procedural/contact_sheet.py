@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
-from real3d_jax.data.procedural.families import HELD_OUT, NAMED, sample
+from real3d_jax.data.procedural.families import DRAWN, NAMED, sample
 from real3d_jax.data.procedural.objects import stack
 from real3d_jax.data.procedural.render import render_views
 
@@ -53,9 +53,7 @@ def main() -> None:
     """Parses the arguments, draws and writes the sheet."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", required=True, help="the picture's file")
-    parser.add_argument(
-        "--families", nargs="+", default=list(NAMED), choices=[*NAMED, *HELD_OUT], metavar="NAME", help="(all)"
-    )
+    parser.add_argument("--families", nargs="+", default=list(NAMED), choices=list(DRAWN), metavar="NAME", help="(all)")
     parser.add_argument("--count", type=int, default=6, help="objects of a family (%(default)s)")
     parser.add_argument("--size", type=int, default=96, help="pixels of a picture, a multiple of 4 (%(default)s)")
     parser.add_argument("--columns", type=int, default=3, help="families side by side (%(default)s)")

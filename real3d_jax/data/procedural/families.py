@@ -94,13 +94,9 @@ NAMED: dict[str, Callable[[np.random.Generator], ProceduralObject]] = {
 }
 # Of no mixture, so that what is trained on the named families has not seen them; append only, too.
 HELD_OUT: dict[str, Callable[[np.random.Generator], ProceduralObject]] = {"wheelbarrow": held_out.wheelbarrow}
+DRAWN = NAMED | HELD_OUT
 # Keep the streams of the kinds of families apart, and from those of the abstract ones.
 _FIRST, _FIRST_HELD_OUT = 100, 1000
-
-
-def is_drawn(family: str) -> bool:
-    """Whether it is a named family or a held-out one."""
-    return family in NAMED or family in HELD_OUT
 
 
 def place(family: str) -> int:
@@ -114,15 +110,14 @@ def sample(family: str, seed: int, index: int) -> ProceduralObject:
     """Object `index` of a named family; equal arguments give equal objects.
 
     Args:
-      family: a key of `NAMED` or `HELD_OUT`.
+      family: a key of `DRAWN`.
       seed: of all objects of a data set.
       index: of the object, 0 or more.
 
     Raises:
       UserError: no such family.
     """
-    if not is_drawn(family):
-        known = ", ".join((*NAMED, *HELD_OUT))
-        raise UserError(f"'{family}' is no named family of procedural objects: choose one of {known}.")
+    if family not in DRAWN:
+        raise UserError(f"'{family}' is no named family of procedural objects: choose one of {', '.join(DRAWN)}.")
     rng = np.random.default_rng([seed, place(family), index])
-    return {**NAMED, **HELD_OUT}[family](rng)
+    return DRAWN[family](rng)

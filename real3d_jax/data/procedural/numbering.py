@@ -2,7 +2,7 @@
 
 from real3d_jax.data.procedural import abstract, families
 from real3d_jax.data.procedural.abstract import ABSTRACT
-from real3d_jax.data.procedural.families import HELD_OUT, NAMED
+from real3d_jax.data.procedural.families import DRAWN, NAMED
 from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
 from real3d_jax.errors import UserError, did_you_mean
 
@@ -19,8 +19,8 @@ def members(family: str) -> tuple[str, ...]:
         return tuple(NAMED)
     names = tuple(family.split("+"))
     for name in names:
-        if name not in ABSTRACT and not families.is_drawn(name):
-            known = [*ABSTRACT, *NAMED, *HELD_OUT, ALL_NAMED]
+        if name not in ABSTRACT and name not in DRAWN:
+            known = [*ABSTRACT, *DRAWN, ALL_NAMED]
             raise UserError(f"There is no family '{name}' of procedural objects: {did_you_mean(name, known)}")
     return names
 
@@ -36,10 +36,10 @@ def sample(family: str, seed: int, number: int) -> ProceduralObject:
     """
     names = members(family)
     name = names[number % len(names)]
-    if families.is_drawn(name):
+    if name in DRAWN:
         return families.sample(name, seed, number)
     found = abstract.sample(name, seed, number)
-    return padded(found, MAX_SOLIDS) if any(map(families.is_drawn, names)) else found
+    return padded(found, MAX_SOLIDS) if any(other in DRAWN for other in names) else found
 
 
 def stream(family: str, seed: int, number: int) -> list[int]:

@@ -6,7 +6,7 @@ views.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -51,53 +51,12 @@ def procedural_views(*, family: str, objects: int, held_out: int, views: int, im
     Raises:
       UserError: a number or the family is out of range.
     """
-    _check(family, objects, held_out, views, image_size)
-
-    def items(split: str, chosen: range) -> Iterator[Item]:
-        first = objects if split == "test" else 0
-        for number, images, c2w in _rendered(family, seed, [first + i for i in chosen], views, image_size):
-            name = numbering.object_name(family, seed, number)
-            shots = (
-                View(name, f"{v:05d}", image, pose, intrinsics())
-                for v, (image, pose) in enumerate(zip(images, c2w, strict=True))
-            )
-            yield Item(name, tuple(shots))
-
-    settings = {
-        "dataset": "procedural_views",
-        "family": family,
-        "views": views,
-        "image_size": image_size,
-        "seed": seed,
-    }
-    return Source(MULTIVIEW, 0, settings, {"train": objects, "test": held_out}, items)
+    return _filmed("procedural_views", _orbiting, family, objects, held_out, views, image_size, seed)
 
 
 def procedural_captures(*, family: str, objects: int, held_out: int, views: int, image_size: int, seed: int) -> Source:
     """Objects filmed by hand, as MVImgNet's and CO3D's are: `captured_cameras`. Arguments as for `procedural_views`."""
-    _check(family, objects, held_out, views, image_size)
-
-    def items(split: str, chosen: range) -> Iterator[Item]:
-        first = objects if split == "test" else 0
-        numbers = [first + i for i in chosen]
-        drawn = _rendered(family, seed, numbers, views, image_size, cameras=_captured)
-        for number, images, _ in drawn:
-            name = numbering.object_name(family, seed, number)
-            filmed = captured_cameras(family, seed, number, views)
-            shots = (
-                View(name, f"{v:05d}", image, pose, lens)
-                for v, (image, pose, lens) in enumerate(zip(images, filmed.recorded, filmed.intrinsics, strict=True))
-            )
-            yield Item(name, tuple(shots))
-
-    settings = {
-        "dataset": "procedural_captures",
-        "family": family,
-        "views": views,
-        "image_size": image_size,
-        "seed": seed,
-    }
-    return Source(MULTIVIEW, 0, settings, {"train": objects, "test": held_out}, items)
+    return _filmed("procedural_captures", captured_cameras, family, objects, held_out, views, image_size, seed)
 
 
 def procedural_single(*, family: str, objects: int, held_out: int, image_size: int, seed: int) -> Source:
@@ -136,13 +95,13 @@ def orbits(unit: Float[np.ndarray, "views 3"]) -> Float[np.ndarray, "views 3"]:
 
 
 class Captured(NamedTuple):
-    """The cameras of a film of one object.
+    """The cameras of an object's views.
 
     Attributes:
       c2w: in the object's world.
-      recorded: the same in a world of any direction and unit, as structure from motion gives it; the object's centre is
-        its origin.
-      intrinsics: normalised, the principal point off the middle.
+      recorded: the same in the world that the records have; of a film one of any direction and unit, as structure from
+        motion gives it. The object's centre is its origin.
+      intrinsics: normalised; of a film with the principal point off the middle.
     """
 
     c2w: Float[np.ndarray, "views 4 4"]
@@ -169,13 +128,37 @@ def captured_cameras(family: str, seed: int, number: int, views: int) -> Capture
     return Captured(*(values.astype(np.float32) for values in (c2w, recorded, lens)))
 
 
-def _captured(family: str, seed: int, number: int, views: int):
-    filmed = captured_cameras(family, seed, number, views)
-    return filmed.c2w, filmed.intrinsics
+def _orbiting(family: str, seed: int, number: int, views: int) -> Captured:
+    c2w = camera_poses(family, seed, number, views)
+    return Captured(c2w, c2w, np.tile(intrinsics(), (views, 1)))
 
 
-def _orbiting(family: str, seed: int, number: int, views: int):
-    return camera_poses(family, seed, number, views), np.tile(intrinsics(), (views, 1))
+def _filmed(
+    dataset: str,
+    cameras: Callable[[str, int, int, int], Captured],
+    family: str,
+    objects: int,
+    held_out: int,
+    views: int,
+    image_size: int,
+    seed: int,
+) -> Source:
+    """Multi-view records of objects; `cameras` gives those of an object's views."""
+    _check(family, objects, held_out, views, image_size)
+
+    def items(split: str, chosen: range) -> Iterator[Item]:
+        first = objects if split == "test" else 0
+        numbers = [first + i for i in chosen]
+        for number, images, filmed in _rendered(family, seed, numbers, views, image_size, cameras=cameras):
+            name = numbering.object_name(family, seed, number)
+            shots = (
+                View(name, f"{v:05d}", image, pose, lens)
+                for v, (image, pose, lens) in enumerate(zip(images, filmed.recorded, filmed.intrinsics, strict=True))
+            )
+            yield Item(name, tuple(shots))
+
+    settings = {"dataset": dataset, "family": family, "views": views, "image_size": image_size, "seed": seed}
+    return Source(MULTIVIEW, 0, settings, {"train": objects, "test": held_out}, items)
 
 
 def _check(family: str, objects: int, held_out: int, views: int, image_size: int) -> None:
@@ -190,15 +173,15 @@ def _check(family: str, objects: int, held_out: int, views: int, image_size: int
 
 def _rendered(
     family: str, seed: int, numbers: list[int], views: int, image_size: int, *, cameras=_orbiting
-) -> Iterator[tuple[int, list[np.ndarray], np.ndarray]]:
-    """Number, images and poses of each object; `cameras` gives poses and intrinsics of an object's views.
+) -> Iterator[tuple[int, list[np.ndarray], Captured]]:
+    """Number, images and cameras of each object.
 
     Every call of the renderer has the same number of views, so that it is compiled once and a picture does not depend
     on how the work was divided. While one call's pictures are handed out, the next is being computed.
     """
     call = _VIEWS_AT_ONCE.get(jax.default_backend(), _VIEWS_AT_ONCE_ON_ACCELERATORS)
     found = [cameras(family, seed, number, views) for number in numbers]
-    poses, lenses = (np.stack(values) for values in zip(*found, strict=True))
+    poses, lenses = np.stack([one.c2w for one in found]), np.stack([one.intrinsics for one in found])
     todo = [(i, v) for i in range(len(numbers)) for v in range(views)]
     sample = functools.lru_cache(maxsize=call)(lambda i: numbering.sample(family, seed, numbers[i]))
 
@@ -217,7 +200,7 @@ def _rendered(
 
     images = computed()
     for i, number in enumerate(numbers):
-        yield number, [next(images) for _ in range(views)], poses[i]
+        yield number, [next(images) for _ in range(views)], found[i]
 
 
 def draw(
