@@ -15,7 +15,7 @@ import jax
 
 from real3d_jax.ablation.plan import Ablation, check_same, results_of, with_changes, with_seed, with_steps
 from real3d_jax.ablation.pooling import Scored, difference_of_gains, pooled_differences, pooled_metrics
-from real3d_jax.ablation.rows import row_of, run_name
+from real3d_jax.ablation.rows import GAIN_ROWS, row_of, run_name
 from real3d_jax.ablation.run import train_and_score
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import BootstrapConfig, EvaluationConfig
@@ -29,10 +29,8 @@ from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.folders import write_result
 
-TABLE_7 = "table_7"
 JSON, MARKDOWN = "gains.json", "gains.md"
 STARTS = {"start_lrm": "LRM, stage 0", "start_real3d": "Real3D, stage 0"}
-ROWS = {"lrm": "LRM", "lrm_real": "LRM*", "base": "TripoSR", "real3d": "Real3D"}
 _START_OF = {"lrm": "start_lrm", "lrm_real": "start_lrm", "base": "start_real3d", "real3d": "start_real3d"}
 MULTI_VIEW, SELF_TRAINING = ("lrm_real", "lrm"), ("real3d", "base")
 
@@ -52,6 +50,7 @@ def plan_gains(
     size: str,
     out: Path,
     seeds: Sequence[int],
+    rows: Sequence[str] = tuple(GAIN_ROWS),
     steps: int | None = None,
     start_steps: int | None = None,
     changes: Sequence[str] = (),
@@ -65,6 +64,8 @@ def plan_gains(
       size: 'tiny', 'small' or 'paper'.
       out: folder of everything.
       seeds: of every row; none takes the config's, once.
+      rows: some of `GAIN_ROWS`; the starts that they need come along. Commands with other rows can go beside, once a start
+        that they share is finished.
       steps: of every row; None takes those of the configs.
       start_steps: of stage 0; None takes those of its config.
       changes: `--config.KEY=VALUE`, for all.
@@ -72,8 +73,8 @@ def plan_gains(
     Raises:
       UserError: a file cannot be used, or a folder has runs of other settings.
     """
-    loaded = {row: config_files.load(f"{config}:{row},{size}", changes) for row in ROWS}
-    needed = [start for row, start in _START_OF.items() if loaded[row].init_from == start]
+    loaded = {row: config_files.load(f"{config}:{row},{size}", changes) for row in rows}
+    needed = [start for row, start in _START_OF.items() if row in loaded and loaded[row].init_from == start]
     configs: dict[str, Config] = {}
     for start in dict.fromkeys(needed):
         configs[start] = with_steps(config_files.load(f"{config}:{start},{size}", changes), start_steps)
@@ -155,7 +156,7 @@ def _markdown(
     columns = ordered({key: metric for found in metrics.values() for key, metric in found.items()}, table)
     heads = ["Model", *map(heading, columns)]
     lines = [heads, ["---"] * len(heads)]
-    names = {**STARTS, **ROWS}
+    names = {**STARTS, **GAIN_ROWS}
     lines += [[names[row], *(cell(found.get(key), key) for key in columns)] for row, found in metrics.items()]
     for words, found in deltas.items():
         lines.append([words, *(_difference(found.get(key), key) for key in columns)])
@@ -170,9 +171,9 @@ def _difference(found: Difference | None, key: str) -> str:
 
 
 def _note(gains: Gains, scored: Mapping[str, Sequence[Scored]], bootstrap: BootstrapConfig) -> str:
-    runs = {row: config for name, config in gains.configs.items() if (row := row_of(name)) in ROWS}
-    steps = ", ".join(f"{ROWS[row]} {config.schedule.steps}" for row, config in runs.items())
-    seeds = ", ".join(f"{ROWS[row]} {len(scored.get(row, ()))}" for row in ROWS)
+    runs = {row: config for name, config in gains.configs.items() if (row := row_of(name)) in GAIN_ROWS}
+    steps = ", ".join(f"{GAIN_ROWS[row]} {config.schedule.steps}" for row, config in runs.items())
+    seeds = ", ".join(f"{GAIN_ROWS[row]} {len(scored.get(row, ()))}" for row in runs)
     return (
         f"\nSteps: {steps}. Seeds: {seeds}. In brackets {bootstrap.level:.0%} bootstrap intervals over objects, and "
         "seeds where there are several; of differences, paired object by object and seed by seed."

@@ -1,4 +1,4 @@
-"""The rows of Table 5 and the points of Figure 5, by name: what each turns on."""
+"""The rows of Tables 5 and 7 and the points of Figure 5, by name: what each turns on."""
 
 import dataclasses
 
@@ -48,6 +48,10 @@ TABLE_5 = {
 FIGURE_5 = {f"fraction_{percent}": Row(f"{percent} %", fraction=percent / 100) for percent in (10, 25, 50)}
 ROWS = {**TABLE_5, **FIGURE_5}
 
+# Table 7's, whose two differences are Table 6's.
+GAIN_ROWS = {"lrm": "LRM", "lrm_real": "LRM*", BASE: "TripoSR", "real3d": "Real3D"}
+_TABLE_7 = "table_7"
+
 
 def run_name(row: str, seed: int | None) -> str:
     """The name of a row's run, which is its folder's: with a seed of its own, such as 'full/seed_1', or 'full'."""
@@ -72,3 +76,19 @@ def read_rows(words: str) -> list[str]:
             raise UserError(f"The ablation has no row '{word}': {did_you_mean(word, (*ROWS, *groups))}")
         names += groups.get(word, [word])
     return list(dict.fromkeys(names))
+
+
+def read_gain_rows(words: str) -> list[str]:
+    """Rows of Table 7 from a list with commas: 'table_7', or names of which one at least is no other table's.
+
+    Raises:
+      UserError: there are other names beside.
+    """
+    names = [word for word in map(str.strip, words.split(",")) if word]
+    known = (_TABLE_7, *GAIN_ROWS)
+    if not ({*known} - {BASE}) & {*names}:
+        return []
+    for name in names:
+        if name not in known:
+            raise UserError(f"Table 7 has no row '{name}': {did_you_mean(name, known)}")
+    return [row for row in GAIN_ROWS if row in names or _TABLE_7 in names]

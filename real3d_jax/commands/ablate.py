@@ -15,7 +15,7 @@ or a row that failed, 143 or 130 stopped by SIGTERM or Ctrl-C, with everything s
 import argparse
 from pathlib import Path
 
-from real3d_jax.ablation.rows import SIZES, read_rows
+from real3d_jax.ablation.rows import SIZES, read_gain_rows, read_rows
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import cli
 from real3d_jax.runtime.compile_cache import keep_programs
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--config", required=True, help="config file, or name, whose argument is ROW,SIZE: ablation")
     parser.add_argument("--evaluation", help="config of the evaluation (default: eval/ beside --config, same name)")
     parser.add_argument(
-        "--rows", default="", help="names with commas, table_5 (default) or figure_5; or table_7 (6 too)"
+        "--rows", default="", help="names with commas, table_5 (default), figure_5; or of table_7 (6 too)"
     )
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--out", type=Path, help="folder of everything (default: runs/ablation_SIZE)")
@@ -44,8 +44,8 @@ def main() -> int:
     )
     parser.add_argument("--no_gate", action="store_true", help="begins rows whatever stage 0 knows: config.gate is 0")
     arguments, changes = parser.parse_known_args()
-    gains = arguments.rows.strip() == "table_7"
-    rows = [] if gains else read_rows(arguments.rows)
+    gain_rows = read_gain_rows(arguments.rows)
+    rows = [] if gain_rows else read_rows(arguments.rows)
     for option in ("steps", "start_steps"):
         number = getattr(arguments, option)
         if number is not None and number < 1:
@@ -57,8 +57,8 @@ def main() -> int:
     if arguments.no_gate:
         changes += ["--config.gate.input_psnr=0", "--config.gate.iou=0"]
 
-    if gains:
-        return _run_gains(arguments, changes)
+    if gain_rows:
+        return _run_gains(arguments, gain_rows, changes)
 
     from real3d_jax.ablation.plan import plan
     from real3d_jax.ablation.run import run  # takes seconds to import: a mistyped row is told before
@@ -87,7 +87,7 @@ def main() -> int:
         ) from error
 
 
-def _run_gains(arguments: argparse.Namespace, changes: list[str]) -> int:
+def _run_gains(arguments: argparse.Namespace, rows: list[str], changes: list[str]) -> int:
     from real3d_jax.ablation.gains import plan_gains, run_gains
 
     if arguments.start:
@@ -99,6 +99,7 @@ def _run_gains(arguments: argparse.Namespace, changes: list[str]) -> int:
         size=arguments.size,
         out=arguments.out or Path("runs") / f"table7_{arguments.size}",
         seeds=arguments.seeds,
+        rows=rows,
         steps=arguments.steps,
         start_steps=arguments.start_steps,
         changes=changes,

@@ -1,6 +1,7 @@
 """What folders that are made over several runs share: settings that stay the same, and files that are never half."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -56,6 +57,25 @@ def replacing(path: Folder, *, several_writers: bool = False) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Waits until no other process of this machine holds the folder, and holds it, where the file system can.
+
+    Args:
+      folder: made if missing; whoever writes into it says why that is impossible.
+    """
+    handle = None
+    with contextlib.suppress(OSError):  # not every network file system has locks
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def replace_text(path: Folder, text: str) -> None:

@@ -1,5 +1,6 @@
 """The data sets that the package makes itself, so that a first run needs no download."""
 
+import contextlib
 import os
 
 from real3d_jax.config.data import DataConfig, EmbeddedSourceConfig
@@ -10,7 +11,7 @@ from real3d_jax.data.pipeline import dataset_path
 from real3d_jax.data.procedural.source import procedural_captures, procedural_single, procedural_views
 from real3d_jax.data.records import Source
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.runtime import stores
+from real3d_jax.runtime import folders, stores
 
 KINDS = ("procedural_views", "procedural_captures", "procedural_single", "photographs")
 
@@ -52,7 +53,9 @@ def prepare(folder: str | os.PathLike[str], config: EmbeddedSourceConfig, *, pro
         seed=config.seed,
         raw=config.raw,
     )
-    record_writer.write(folder, source, progress=progress)
+    # Of runs side by side one makes it, and the others find it.
+    with contextlib.nullcontext() if stores.is_address(folder) else folders.one_at_a_time(folder):
+        record_writer.write(folder, source, progress=progress)
 
 
 def prepare_embedded(config: DataConfig, *, progress: bool = True) -> None:
