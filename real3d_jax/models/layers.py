@@ -1,5 +1,6 @@
 """Attention, and the scan over a stack of blocks, shared by the image tokenizer and the triplane transformer."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_elementwise import add_and_norm_fused
+from real3d_jax.kernels.pallas import over_devices
 
 ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 ELEMENTWISE_IMPLEMENTATIONS = ("auto", "xla", "pallas")
@@ -157,15 +159,20 @@ class Attention(nn.Module):
             return x.reshape(*x.shape[:-1], self.heads, width // self.heads)
 
         q, k, v = project("query", queries), project("key", context), project("value", context)
-        lengths = jnp.full(k.shape[0], self.keys, jnp.int32) if self.keys < k.shape[1] else None
-        mixed = jax.nn.dot_product_attention(
-            q,
-            k,
-            v,
-            key_value_seq_lengths=lengths,
-            implementation="cudnn" if self.implementation == "cudnn" else "xla",
-        )
+        mix = functools.partial(_attend, keys=self.keys, cudnn=self.implementation == "cudnn")
+        if self.implementation == "cudnn":  # which refuses queries that are split over devices in another way than keys
+            mix = over_devices(mix, batch=q.shape[0], batched=(True, True, True))
+        mixed = mix(q, k, v)
         return nn.Dense(width, use_bias=self.out_bias, dtype=self.dtype, name="out")(mixed.reshape(queries.shape))
+
+
+def _attend(
+    q: Float[Array, "B N h c"], k: Float[Array, "B M h c"], v: Float[Array, "B M h c"], *, keys: int, cudnn: bool
+) -> Float[Array, "B N h c"]:
+    lengths = jnp.full(k.shape[0], keys, jnp.int32) if keys < k.shape[1] else None
+    return jax.nn.dot_product_attention(
+        q, k, v, key_value_seq_lengths=lengths, implementation="cudnn" if cudnn else "xla"
+    )
 
 
 def cast_kernels(params: dict, names: Sequence[str], dtype: DTypeLike, *, but_layers: bool = False) -> dict:
