@@ -86,6 +86,18 @@ def test_time_that_runs_short_costs_the_least_valuable_rows(tmp_path):
     assert found["both-4-sharded"]["reason"].startswith("no time was left")
 
 
+def test_a_row_that_is_too_long_costs_no_others(tmp_path):
+    """Those on other devices would not be in time any sooner without it, nor it without them."""
+    times = TIMES.__class__(**vars(TIMES) | {"rate": 100.0})
+    found, _ = run(
+        tmp_path, placed("both-4-replicated", "strong-1", "weak-1", "strong-2-replicated"), {}, times=times, limit=8.0
+    )
+    assert found.pop("strong-1")["reason"].startswith("no time was left")
+    assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(
+        ("both-4-replicated", "weak-1", "strong-2-replicated"), "measured"
+    )
+
+
 def test_data_that_cannot_be_made(tmp_path):
     found, _ = run(tmp_path, placed("weak-1"), {}, make=lambda size, work: "procedural_a_0 failed, no room")
     assert found["weak-1"]["reason"] == "its data could not be made: procedural_a_0 failed, no room"

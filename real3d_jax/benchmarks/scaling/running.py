@@ -209,22 +209,30 @@ class Suite:
         if now > self._deadline + 0.5 * SPARE:
             for place in self._active():
                 self._drop(place, "left out", f"no time was left; it was {place.state}")
-        while any(place.state not in _RUNNING for place in self._active()):
-            if now + _LATE * self._needed(now) <= self._deadline:
-                break
-            least = max((place for place in self._active() if place.state not in _RUNNING), key=lambda one: one.value)
-            self._drop(least, "left out", f"no time was left; it was {least.state}")
+        while late := self._late(now):
+            self._drop(late[-1], "left out", f"no time was left; it was {late[-1].state}")
 
-    def _needed(self, now: float) -> float:
-        """Seconds until all rows that are active are measured, as the rows so far have been."""
+    def _late(self, now: float) -> list[_Place]:
+        """Waiting rows that would be over too late, if all take as long as the rows so far have.
+
+        And those whose turn is before theirs on one of their devices; the least valuable last.
+        """
         slow = sum(self._ratios) / len(self._ratios) if self._ratios else 1.0
         free: dict[int, float] = {}
+        waiting: list[_Place] = []
         for place in self._active():
             if place.state in _RUNNING:
                 whole = slow * plan.seconds(place.row, steps=self._steps, times=self._times)
                 free |= dict.fromkeys(place.row.devices, max(place.began + whole - now, 0.0) / slow)
-        waiting = [place.row for place in self._active() if place.state not in _RUNNING]
-        return slow * plan.makespan(plan.schedule(waiting, steps=self._steps, times=self._times, free=free))
+            else:
+                waiting.append(place)
+        planned = plan.schedule([p.row for p in waiting], steps=self._steps, times=self._times, free=free)
+        late = [now + _LATE * slow * one.end > self._deadline for one in planned]
+        before = [
+            is_late or any(late[j] and set(waiting[j].row.devices) & set(place.row.devices) for j in range(i, len(late)))
+            for i, (place, is_late) in enumerate(zip(waiting, late, strict=True))
+        ]
+        return sorted((p for p, counts in zip(waiting, before, strict=True) if counts), key=lambda one: one.value)
 
     def _grant(self) -> None:
         """Lets rows import that are next or next but one on their devices, and measures where devices are free."""
