@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +98,13 @@ def test_table():
     assert "| 22.2 |" in lines[2]  # hours: 40,000 steps of 40 pairs at 20 a second
     assert "- weak-2: left out: no time" in lines
     assert any("saved by both-4, restored by strong-1: the next 2 losses differ by 1.0e-03" in line for line in lines)
+
+
+def test_the_page_has_the_table_of_its_file():
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "scaling.md").read_text()
+    made = page.partition("<!-- scaling table: begin -->\n")[2].partition("\n<!-- scaling table: end -->")[0]
+    assert made.splitlines() == table(json.loads((root / "benchmarks" / "h100_x4_scaling.json").read_text()))
 
 
 def test_times_of_a_trace():

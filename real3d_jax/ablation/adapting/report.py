@@ -90,11 +90,15 @@ def answers(tree: Mapping[str, Any]) -> list[str]:
     said = []
     for against, words in (("minus_start", "the model as it comes"), ("minus_none", "as many steps without them")):
         rows = [row for row in tree["rows"] if row["photographs"] and against in row]
-        first = helps_from([(row["photographs"], row[against]["psnr"]["interval"]) for row in rows])
+        gains = [(row["photographs"], row[against]["psnr"]["interval"]) for row in rows]
+        first = helps_from(gains)
         if not rows:
             continue
         if first is None:
-            said.append(f"Against {words}, no number of photographs helps novel views ({level} intervals of PSNR).")
+            alone = ", ".join(str(number) for number, interval in gains if interval and interval[0] > 0)
+            shown = f"there is no number from which on photographs help novel views: {alone} did, and more did not"
+            none = "no number of photographs helps novel views"
+            said.append(f"Against {words}, {shown if alone else none} ({level} intervals of PSNR).")
         else:
             said.append(f"Against {words}, {first} photographs and more help novel views ({level} intervals of PSNR).")
     return said
