@@ -226,13 +226,15 @@ class Suite:
                 free |= dict.fromkeys(place.row.devices, max(place.began + whole - now, 0.0) / slow)
             else:
                 waiting.append(place)
-        planned = plan.schedule([p.row for p in waiting], steps=self._steps, times=self._times, free=free)
-        late = [now + _LATE * slow * one.end > self._deadline for one in planned]
-        before = [
-            is_late or any(late[j] and set(waiting[j].row.devices) & set(place.row.devices) for j in range(i, len(late)))
-            for i, (place, is_late) in enumerate(zip(waiting, late, strict=True))
-        ]
-        return sorted((p for p, counts in zip(waiting, before, strict=True) if counts), key=lambda one: one.value)
+        planned = plan.schedule([place.row for place in waiting], steps=self._steps, times=self._times, free=free)
+        costing: list[_Place] = []
+        devices: set[int] = set()
+        for place, one in reversed(list(zip(waiting, planned, strict=True))):
+            if now + _LATE * slow * one.end > self._deadline:
+                devices |= set(place.row.devices)
+            if devices & set(place.row.devices):
+                costing.append(place)
+        return sorted(costing, key=lambda place: place.value)
 
     def _grant(self) -> None:
         """Lets rows import that are next or next but one on their devices, and measures where devices are free."""
