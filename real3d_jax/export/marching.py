@@ -44,14 +44,10 @@ def _parts(
 ) -> Iterator[tuple[Int64[np.ndarray, "V"], Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]]:
     """Of each slab with a surface, and the layer before it, its vertices' keys and places, and its faces."""
     size = np.array(shape) + 2
-    before, layer = np.zeros((1, *size[1:]), np.float32), 0
+    before, layer = np.zeros((1, *shape[1:]), np.float32), 0
     for slab in slabs:
-        last = layer + len(slab) == shape[0]
-        closed = np.pad(np.asarray(slab, np.float32), ((0, int(last)), (1, 1), (1, 1)))
-        # A point that lies on the surface would be a corner of many surfaces, which then do not close.
-        closed[np.abs(closed - threshold) <= _ON_SURFACE * threshold] = threshold * (1 + _ON_SURFACE)
-        closed = np.concatenate([before, closed])
-        corner, cut = _around_surface(closed, threshold)
+        slab = np.asarray(slab, np.float32)
+        corner, cut = _around_surface(before, slab, threshold, ends=layer + len(slab) == shape[0])
         if cut.size:
             base, axis, faces = _cubes(cut, threshold)
             corner[0] += layer
@@ -59,22 +55,47 @@ def _parts(
             base += corner
             places = (base - 1) + within  # whole numbers first, so that it is rounded alike in any slab
             yield ((base[:, 0] * size[1] + base[:, 1]) * size[2] + base[:, 2]) * 4 + axis, places, faces
-        before, layer = closed[-1:].copy(), layer + len(slab)
+        before, layer = slab[-1:].copy(), layer + len(slab)
 
 
 def _around_surface(
-    density: Float32[np.ndarray, "x y z"], threshold: float
+    before: Float32[np.ndarray, "1 y z"], slab: Float32[np.ndarray, "x y z"], threshold: float, *, ends: bool
 ) -> tuple[Int64[np.ndarray, "3"], Float32[np.ndarray, "a b c"]]:
-    """The smallest box of cubes that has all of the surface, and its first point; empty if there is no surface."""
-    inside = density > threshold
-    if not inside.any() or inside.all():
-        return np.zeros(3, np.int64), density[:0]
-    ranges = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        reached = np.flatnonzero(inside.any(axis=others))
-        ranges.append((max(int(reached[0]) - 1, 0), int(reached[-1]) + 2))
-    return np.array([start for start, _ in ranges]), density[tuple(slice(*limits) for limits in ranges)]
+    """The smallest box of cubes that has all of the surface, and its first point; empty if there is no surface.
+
+    Points are counted from the layer before the slab, and with the empty ones around the grid.
+
+    Args:
+      before: the layer before the slab.
+      slab: layers of the grid.
+      threshold: of the surface.
+      ends: whether the grid ends with the slab.
+    """
+    layers = [before, slab] if not ends else [before, slab, np.zeros_like(before)]
+    # A point that lies on the surface would be a corner of many surfaces, which then do not close: it counts as inside.
+    inside = [part - threshold >= -_ON_SURFACE * threshold for part in layers]
+    flat = inside[0][0] | inside[1].any(axis=0)
+    reaches = (
+        np.concatenate([part.any(axis=(1, 2)) for part in inside]),
+        np.pad(flat.any(axis=1), 1),
+        np.pad(flat.any(axis=0), 1),
+    )
+    if not flat.any():
+        return np.zeros(3, np.int64), slab[:0]
+    first, end = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for axis, reached in enumerate(reaches):
+        among = np.flatnonzero(reached)
+        first[axis], end[axis] = max(int(among[0]) - 1, 0), min(int(among[-1]) + 2, len(reached))
+    box = np.zeros(end - first, np.float32)
+    rows, columns = (slice(max(first[axis] - 1, 0), end[axis] - 1) for axis in (1, 2))
+    at = 0
+    for part in layers:
+        some = part[max(first[0] - at, 0) : max(end[0] - at, 0), rows, columns]
+        start = (max(at - first[0], 0), rows.start + 1 - first[1], columns.start + 1 - first[2])
+        box[tuple(slice(begin, begin + count) for begin, count in zip(start, some.shape, strict=True))] = some
+        at += len(part)
+    box[np.abs(box - threshold) <= _ON_SURFACE * threshold] = threshold * (1 + _ON_SURFACE)
+    return first, box
 
 
 def _cubes(
@@ -111,5 +132,6 @@ def _within(
     here, there = above(start), above(start + along)
     within[on_edge] = along * (here / (here - there))[:, None]
     weights = 1 / np.abs(above(base[~on_edge][:, None] + _CUBE))
-    within[~on_edge] = weights @ _CUBE / weights.sum(1, keepdims=True)
+    # A product of matrices would be rounded by how many rows it has, and so by how the grid is cut.
+    within[~on_edge] = (weights[..., None] * _CUBE).sum(1) / weights.sum(1, keepdims=True)
     return within

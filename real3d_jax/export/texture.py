@@ -40,7 +40,9 @@ class Texture:
     def png(self) -> bytes:
         """The image as a PNG file."""
         file = io.BytesIO()
-        Image.fromarray(self.image).save(file, format="PNG")
+        Image.fromarray(self.image).save(
+            file, format="PNG", compress_level=4
+        )  # twice as fast as 6, and a twentieth larger
         return file.getvalue()
 
 
@@ -108,13 +110,18 @@ def texel_faces(
     end = np.clip(np.floor(triangles.max(1) + _MARGIN - 0.5) + 1, 0, size).astype(np.int64)
     width, height = np.maximum(end - first, 0).T
     width[_doubled_areas(triangles) == 0] = 0
+    lines = _lines(triangles)
     nearest, face = np.full(size * size, -_MARGIN), np.full(size * size, -1, np.int32)
     for some in _in_parts(width * height):
         count = (width * height)[some]
         of = np.repeat(some, count)
         place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        texel = (first[of, 1] + place // width[of]) * size + first[of, 0] + place % width[of]
-        depth = _depth(_centres(texel, size), triangles[of])
+        down, right = np.divmod(place, width[of])
+        down, right = down + first[of, 1], right + first[of, 0]
+        texel = down * size + right
+        depth = np.full(len(of), np.inf)  # distance to the nearest edge, negative outside
+        for x, y, constant in lines:
+            np.minimum(depth, x[of] * (right + 0.5) + y[of] * (down + 0.5) + constant[of], out=depth)
         np.maximum.at(nearest, texel, depth)
         won = depth == nearest[texel]
         face[texel[won]] = of[won]
@@ -147,8 +154,10 @@ def _barycentric(points: Float[np.ndarray, "N 2"], triangles: Float[np.ndarray, 
     return np.stack(parts, axis=1) / _doubled_areas(triangles)[:, None]
 
 
-def _depth(points: Float[np.ndarray, "N 2"], triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "N"]:
-    """Distance to the nearest edge, in texels; negative outside."""
-    lengths = np.linalg.norm(np.roll(triangles, -1, axis=1) - np.roll(triangles, 1, axis=1), axis=2)
-    heights = np.abs(_doubled_areas(triangles))[:, None] / np.maximum(lengths, 1e-12)
-    return (_barycentric(points, triangles) * heights).min(1)
+def _lines(triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "3 3 N"]:
+    """For each edge `(a, b, c)`, so that a point's distance to its line is a x + b y + c, negative outside."""
+    start, end = np.roll(triangles, -1, axis=1), np.roll(triangles, -2, axis=1)
+    along = (end - start) / np.maximum(np.linalg.norm(end - start, axis=2, keepdims=True), 1e-12)
+    along *= np.sign(_doubled_areas(triangles))[:, None, None]
+    (x, y), (start_x, start_y) = np.moveaxis(along, 2, 0), np.moveaxis(start, 2, 0)
+    return np.stack([-y, x, start_x * y - start_y * x]).transpose(2, 0, 1)

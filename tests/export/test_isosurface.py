@@ -11,6 +11,7 @@ from published import RENDER
 from real3d_jax.errors import UserError
 from real3d_jax.export import density_slabs
 from real3d_jax.export.isosurface import extract_mesh, isosurface, isosurface_of_slabs
+from real3d_jax.export.marching import march
 from real3d_jax.export.topology import is_closed
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField
@@ -171,6 +172,19 @@ def test_the_mesh_is_the_same_however_the_grid_is_cut(name):
         np.testing.assert_array_equal(cut.vertices, whole.vertices)
         np.testing.assert_array_equal(cut.faces, whole.faces)
     assert _is_closed(whole) and is_closed(whole.faces)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_noise_cut_anywhere_has_the_same_bits(seed):
+    """With points on the threshold, some of them between slabs, and vertices within cubes."""
+    random = np.random.default_rng(seed)
+    x, y, z = random.integers(3, 12, 3).tolist()
+    shape = x, y, z
+    density = (random.random(shape) * 3).astype(np.float32)
+    density[random.random(shape) > 0.8] = 1.0
+    places = np.flatnonzero(random.random(shape[0] - 1) > 0.5) + 1
+    whole, cut = (march(slabs, shape, threshold=1.0) for slabs in ([density], np.split(density, places)))
+    assert whole[0].tobytes() == cut[0].tobytes() and whole[1].tobytes() == cut[1].tobytes()
 
 
 def test_fields_are_cut_into_slabs_of_few_points(monkeypatch):
