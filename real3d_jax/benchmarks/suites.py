@@ -149,7 +149,9 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
         case("forward", batch, encode, lambda: model.cast_weights(params()), 1) for batch in sizes.encode_batches
     ]
     return forward + [
-        case("forward and backward", batch, gradient, params, 3, compiler_options.for_gradients())
+        case(
+            "forward and backward", batch, gradient, params, 3, compiler_options.for_gradients(config.model.token_width)
+        )
         for batch in sizes.gradient_batches
     ]
 
@@ -250,7 +252,7 @@ def _step(name: str, config: Config, batch: int, frozen: FrozenNetworks) -> Case
         make_arguments=arguments,
         tflop=step_tflop(config),
         feeds_back=True,
-        compiler_options=compiler_options.for_gradients(),
+        compiler_options=compiler_options.for_gradients(config.model.token_width),
     )
 
 

@@ -6,14 +6,22 @@ import jax
 
 from real3d_jax.errors import UserError
 
+_NARROW = 384  # channels of a token up to which XLA's own matrix products were found faster
 
-def for_gradients() -> dict[str, bool] | None:
+
+def for_gradients(width: int) -> dict[str, bool] | None:
     """Options for programs with gradients of the whole model; None where the defaults are right.
 
-    On NVIDIA GPUs XLA would try many kernels of its own for each matrix product. cuBLAS's are as fast, and without the
-    search an unrolled training step compiles in a quarter of the time.
+    On NVIDIA GPUs XLA would try many kernels of its own for each matrix product. For wide tokens cuBLAS's are as fast,
+    and without the search an unrolled training step compiles in a quarter of the time. For narrow ones the search pays
+    (docs/performance.md).
+
+    Args:
+      width: channels of a token.
     """
-    return {"xla_gpu_enable_triton_gemm": False} if jax.default_backend() == "gpu" else None
+    if jax.default_backend() != "gpu" or width <= _NARROW:
+        return None
+    return {"xla_gpu_enable_triton_gemm": False}
 
 
 def matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:

@@ -47,7 +47,7 @@ def jit_step(
         step,
         donate_argnums=0,
         out_shardings=(state_shardings(state, mesh), replicated(mesh)),
-        compiler_options=compiler_options.for_gradients(),
+        compiler_options=compiler_options.for_gradients(config.model.token_width),
     )
 
 

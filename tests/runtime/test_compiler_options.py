@@ -1,0 +1,33 @@
+"""What XLA is asked for, by the model's width."""
+
+import dataclasses
+
+import jax
+import pytest
+
+from real3d_jax.config import files
+from real3d_jax.models.choice import make_any_model
+from real3d_jax.runtime import compiler_options
+from real3d_jax.runtime.sharding import make_mesh
+from real3d_jax.training import compiled_step
+from real3d_jax.training.optimizer import make_optimizer
+
+
+@pytest.mark.parametrize(
+    ("backend", "width", "searches"), [("gpu", 1024, False), ("gpu", 384, True), ("cpu", 1024, True)]
+)
+def test_only_wide_models_on_gpus_go_without_the_search(backend, width, searches, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    assert compiler_options.for_gradients(width) == (None if searches else {"xla_gpu_enable_triton_gemm": False})
+
+
+def test_the_step_asks_for_its_own_model(monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiler_options, "for_gradients", asked.append)
+    config = files.load("mini")
+    mesh = make_mesh(config.mesh, jax.devices()[:1])
+    for width in (384, 1024):
+        sized = dataclasses.replace(config, model=dataclasses.replace(config.model, token_width=width))
+        model, optimizer = make_any_model(sized.model, sized.compute), make_optimizer(sized.optimizer, 10_000)
+        compiled_step.jit_step(sized, {}, model=model, optimizer=optimizer, micro_batches=1, mesh=mesh)
+    assert asked == [384, 1024]
