@@ -22,7 +22,10 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # this. Not where JAX can compile for an accelerator: its programs would be plain, too, and libtpu knows no such flag.
 if not (importlib.metadata.entry_points(group="jax_plugins") or importlib.util.find_spec("libtpu")):
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+    # One part a program: to divide it over threads is work, and the workers have the cores already.
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    )
 
 
 _ENOUGH = 2 << 30
@@ -38,6 +41,7 @@ def pytest_collection():
     finally:
         _keep_contexts()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)  # tracing makes many objects that are no cycles
         gc.enable()
 
 

@@ -20,6 +20,7 @@ def make_any_model(config: AnyModelConfig, compute: ComputeConfig) -> AnyModel:
     return ConditionedLRM(config, **lrm.settings(config.image_size, config.encoder.patch_size, compute))
 
 
+@functools.partial(jax.jit, static_argnums=0)  # so that a model is traced once for all who ask
 def init_any_params(model: AnyModel, key: jax.Array) -> dict:
     """Random parameters of either model, float32."""
     if isinstance(model, lrm.LRM):

@@ -108,6 +108,7 @@ def settings(image_size: int, patch_size: int, compute: ComputeConfig) -> dict[s
     }
 
 
+@functools.partial(jax.jit, static_argnums=0)  # so that a model is traced once for all who ask
 def init_params(model: LRM, key: jax.Array) -> dict:
     """Random parameters of `model`, float32."""
     size = model.config.image_size

@@ -67,6 +67,7 @@ def create(
       mesh: the device mesh; `runtime.sharding.state_shardings` says what lies where.
     """
 
+    @jax.jit  # so that it is traced once for its shapes and its program
     def make(*arguments):
         return new_state(make_params(*arguments), optimizer, keep_ema=keep_ema)
 

@@ -37,7 +37,7 @@ def training_tree(root: str, variant: str):
     tree.losses.supervised_views = 2
     tree.optimizer.warmup_steps = 1
     tree.batch.synthetic, tree.batch.real = 2, min(2, tree.batch.real)
-    tree.schedule.update(steps=4, log_every=1, validation_objects=0, checkpoint_every=1)
+    tree.schedule.update(steps=4, log_every=1, validation_objects=0, checkpoint_every=0)
     tree.data.validation = {}
     tree.data.root = root
     return tree
