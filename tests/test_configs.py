@@ -49,7 +49,12 @@ def _prepare(config):
 
 
 def _frozen(config):
-    return load_frozen(config.perceptual, need_encoder=config.batch.real > 0, need_lpips=uses_lpips(config), seed=0)
+    return _load_frozen(config.perceptual, config.batch.real > 0, uses_lpips(config))
+
+
+@functools.cache
+def _load_frozen(perceptual, need_encoder, need_lpips):
+    return load_frozen(perceptual, need_encoder=need_encoder, need_lpips=need_lpips, seed=0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,7 +131,7 @@ def test_full_size_has_shapes(name):
     step, make_state = _prepare(config)
     state = jax.eval_shape(make_state, jax.random.key(0))
     batch = jax.eval_shape(lambda: random_batch(config))
-    frozen = jax.eval_shape(lambda: _frozen(shrink(config)))
+    frozen = jax.eval_shape(lambda frozen: frozen, _frozen(shrink(config)))
     with jax.default_matmul_precision(config.compute.matmul_precision):
         after, metrics = jax.eval_shape(step, state, batch, frozen, jax.random.key(0))
     assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)

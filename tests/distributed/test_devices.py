@@ -17,10 +17,8 @@ WORKER = Path(__file__).with_name("worker.py")
 # By name: devices, fsdp, implementation, dtype. One process computes them all: a new one imports for seconds.
 IN_ONE_PROCESS = {
     "one device": (1, 1, "xla", "float32"),
-    "8 devices": (8, 2, "xla", "float32"),
     "4 devices": (4, 2, "pallas", "float32"),
-    "3 devices": (3, 1, "xla", "float32"),
-    "16 devices": (16, 1, "xla", "float32"),
+    "16 devices": (16, 2, "xla", "float32"),  # of the 8 examples half of them have none
     "micro-batches": (3, 1, "xla", "bfloat16"),
     "split": (8, 8, "xla", "bfloat16"),
 }
@@ -73,7 +71,7 @@ def assert_as_on_one(found, one_device, *, fsdp):
         np.testing.assert_allclose(found[name], value, rtol=2e-4, atol=2e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["8 devices", "4 devices", "3 devices", "16 devices"])
+@pytest.mark.parametrize("name", ["4 devices", "16 devices"])
 def test_as_on_one_device(one_device, computed, name):
     assert_as_on_one(computed[name], one_device, fsdp=IN_ONE_PROCESS[name][1])
 
@@ -82,7 +80,10 @@ def test_as_on_one_device(one_device, computed, name):
 @pytest.mark.parametrize(
     ("devices", "fsdp", "processes"),
     [
-        (64, 1, 1),  # as 16: some have none
+        (3, 1, 1),  # one of them has filler beside its examples
+        (8, 2, 1),
+        (16, 1, 1),
+        (64, 1, 1),
         (256, 1, 1),
         (4, 2, 2),
         (24, 1, 3),  # of the 8 examples the last two processes have none

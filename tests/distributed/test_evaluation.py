@@ -123,9 +123,17 @@ def test_two_processes_give_what_one_gives(folder, tmp_path):
             np.testing.assert_array_equal(two[kind], one[kind])
 
 
+@pytest.fixture(scope="module")
+def by_one(folder, tmp_path_factory):
+    """What one process gives."""
+    out = tmp_path_factory.mktemp("by_one") / "one"
+    run(out, "--config", "config.py", folders=[folder])
+    return out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_of_one_process_stops_both_and_they_go_on(folder, tmp_path, number):
+def test_a_stop_of_one_process_stops_both_and_they_go_on(folder, by_one, tmp_path, number):
     words = ("--config", "config.py")
     processes = start(tmp_path / "two", *words, folders=[folder] * 2)
     rows = tmp_path / "two" / "results.jsonl"
@@ -137,8 +145,7 @@ def test_a_stop_of_one_process_stops_both_and_they_go_on(folder, tmp_path, numbe
     assert 0 < len(rows.read_text().splitlines()) < OBJECTS
     assert not (tmp_path / "two" / "summary.json").exists()
     run(tmp_path / "two", *words, folders=[folder] * 2)
-    run(tmp_path / "one", *words, folders=[folder])
-    check_same_results(tmp_path / "two", tmp_path / "one")
+    check_same_results(tmp_path / "two", by_one)
 
 
 @pytest.mark.slow
