@@ -23,9 +23,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if not (importlib.metadata.entry_points(group="jax_plugins") or importlib.util.find_spec("libtpu")):
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
     # One part a program: to divide it over threads is work, and the workers have the cores already.
-    os.environ.setdefault(
-        "XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    )
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
 
 
 _ENOUGH = 2 << 30
