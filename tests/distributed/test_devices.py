@@ -81,8 +81,6 @@ def test_as_on_one_device(one_device, computed, name):
     ("devices", "fsdp", "processes"),
     [
         (3, 1, 1),  # one of them has filler beside its examples
-        (8, 2, 1),
-        (16, 1, 1),
         (64, 1, 1),
         (256, 1, 1),
         (4, 2, 2),
