@@ -28,6 +28,7 @@ def get_config(variant: str = "mini") -> ConfigDict:
     config.input.crop_ratio = 1.6  # Appendix A
     config.input.intrinsics = "training"
     config.input.background = 0.5
+    config.input.elevation = "0"
 
     config.orbit = ConfigDict()
     config.orbit.frames = 60

@@ -11,7 +11,7 @@ Exit codes: 2 a setting cannot be used (one sentence says why), 143 or 130 stopp
 
 import argparse
 
-from real3d_jax.commands.model_options import add_cut_out, add_model_options
+from real3d_jax.commands.model_options import add_cut_out, add_elevation, add_model_options, elevation_change
 from real3d_jax.config import files as config_files
 from real3d_jax.runtime import cli
 
@@ -26,6 +26,7 @@ def main() -> int:
     )
     add_model_options(parser)
     add_cut_out(parser, "objects")
+    add_elevation(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="(default: %(default)s)")
     parser.add_argument("--share", action="store_true", help="a public address too, through Gradio's servers")
@@ -39,7 +40,7 @@ def main() -> int:
 
     from real3d_jax.config.reconstruction import ReconstructionConfig
 
-    config = config_files.load_as(ReconstructionConfig, arguments.config, changes)
+    config = config_files.load_as(ReconstructionConfig, arguments.config, [*changes, *elevation_change(arguments)])
 
     from real3d_jax.checkpoints.trained_model import as_trained, find_model, load_checkpoint
     from real3d_jax.inference.checks import check

@@ -18,6 +18,21 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ema", action="store_true", help="the averaged parameters of a run")
 
 
+def add_elevation(parser: argparse.ArgumentParser) -> None:
+    """Adds --elevation, which is short for a key of the config (`elevation_change`)."""
+    parser.add_argument(
+        "--elevation",
+        metavar="DEGREES",
+        help="of the camera above the object, or 'estimate': what is photographed from above then stands upright "
+        "(default: 0, the picture's own up)",
+    )
+
+
+def elevation_change(arguments: argparse.Namespace) -> list[str]:
+    """The change of the config that --elevation stands for, if it is given."""
+    return [] if arguments.elevation is None else [f"--config.input.elevation={arguments.elevation}"]
+
+
 def add_cut_out(parser: argparse.ArgumentParser, what: str) -> None:
     """Adds --cut_out; `what` is found, as the help says it."""
     parser.add_argument(

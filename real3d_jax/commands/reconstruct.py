@@ -15,7 +15,7 @@ or Ctrl-C.
 import argparse
 from pathlib import Path
 
-from real3d_jax.commands.model_options import NETWORK, add_cut_out, add_model_options
+from real3d_jax.commands.model_options import NETWORK, add_cut_out, add_elevation, add_model_options, elevation_change
 from real3d_jax.config import files as config_files
 from real3d_jax.runtime import cli
 from real3d_jax.runtime.compile_cache import keep_programs
@@ -32,6 +32,7 @@ def main() -> int:
     add_model_options(parser)
     parser.add_argument("--input", required=True, help="a photograph, a folder of them, or a pattern in quotes")
     add_cut_out(parser, "the object")
+    add_elevation(parser)
     parser.add_argument(
         "--cut_out_always", action="store_true", help="also of photographs whose background is transparent"
     )
@@ -43,7 +44,7 @@ def main() -> int:
 
     from real3d_jax.config.reconstruction import ReconstructionConfig
 
-    config = config_files.load_as(ReconstructionConfig, arguments.config, changes)
+    config = config_files.load_as(ReconstructionConfig, arguments.config, [*changes, *elevation_change(arguments)])
 
     from real3d_jax.checkpoints.trained_model import find_model
     from real3d_jax.inference.run import reconstruct_all  # takes seconds to import: a mistyped config is told before

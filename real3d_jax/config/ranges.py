@@ -42,6 +42,13 @@ def _word(*words: str) -> Range:
     return Range(lambda x: x in words, f"to one of {', '.join(map(repr, words))}")
 
 
+def _is_elevation(word: str) -> bool:
+    try:
+        return word == "estimate" or abs(float(word)) <= 90
+    except ValueError:
+        return False
+
+
 def _all(kind: Range, names: str) -> dict[str, Range]:
     return dict.fromkeys(names.split(), kind)
 
@@ -143,6 +150,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "mask_threshold": _ALPHA,
         "intrinsics": _word("training", "exif"),
         "background": _SHARE,
+        "elevation": Range(_is_elevation, "to degrees from -90 to 90, or to 'estimate'"),
     },
     evaluation.TestSetConfig: {"split": _word("test", "train"), **_all(_ANY_COUNT, "limit workers")},
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},

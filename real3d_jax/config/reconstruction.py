@@ -16,12 +16,15 @@ class InputConfig:
       intrinsics: its field of view: 'training' takes the crop to have that of the training's pictures, 'exif' works it
         out from what the camera wrote into the file, where that is known, and straightens the field accordingly.
       background: grey value behind the object, in [0, 1].
+      elevation: of its camera above the object, degrees, as a word; 'estimate' asks the field (`inference.uprightness`).
+        Views go around, and meshes stand on, what is then upright; with '0' it is the picture's own up.
     """
 
     mask_threshold: int
     crop_ratio: float
     intrinsics: str
     background: float
+    elevation: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +33,7 @@ class OrbitConfig:
 
     Attributes:
       frames: views, at equal azimuths.
-      elevation: of all of them, degrees.
+      elevation: of all of them, degrees above the input camera's.
       distance: of the camera from the object's centre, in world units.
       fov_y: its vertical field of view, degrees.
       resolution: pixels per side.

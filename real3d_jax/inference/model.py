@@ -27,6 +27,7 @@ from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
 from real3d_jax.inference import checks
+from real3d_jax.inference.elevation import as_degrees
 from real3d_jax.inference.keywords import Number, Numbers, Whole, changed
 from real3d_jax.inference.photographs import Photograph, name_of, opened
 from real3d_jax.inference.preprocess import CutOut, Prepared, load_rembg, prepare
@@ -69,13 +70,30 @@ class Model:
 
     @overload
     def __call__(
-        self, photographs: Photograph, *, cut_out: bool | str | None = None, always: bool = False
+        self,
+        photographs: Photograph,
+        *,
+        cut_out: bool | str | None = None,
+        always: bool = False,
+        elevation: Number | str | None = None,
     ) -> Reconstruction: ...
     @overload
     def __call__(
-        self, photographs: Sequence[Photograph], *, cut_out: bool | str | None = None, always: bool = False
+        self,
+        photographs: Sequence[Photograph],
+        *,
+        cut_out: bool | str | None = None,
+        always: bool = False,
+        elevation: Number | str | None = None,
     ) -> list[Reconstruction]: ...
-    def __call__(self, photographs: Any, *, cut_out: bool | str | None = None, always: bool = False) -> Any:
+    def __call__(
+        self,
+        photographs: Any,
+        *,
+        cut_out: bool | str | None = None,
+        always: bool = False,
+        elevation: Number | str | None = None,
+    ) -> Any:
         """Reconstructs a photograph, or each of a list.
 
         Args:
@@ -85,18 +103,23 @@ class Model:
           cut_out: as of `load`, which says it for all calls.
           always: cuts the object out of pictures with a transparent background, too; that counts as one where it is
             more than a twentieth of the frame.
+          elevation: of the cameras above their objects, degrees, or 'estimate' (`Reconstruction.upright`); the
+            configuration's if it is not given.
 
         Returns:
           A `Reconstruction`; a list of them for a list.
 
         Raises:
           UserError: a photograph cannot be read, shows no object, or has no transparent background and nothing cuts the
-            object out. No result is given then, not of the others either.
+            object out, or the elevation is none. No result is given then, not of the others either.
         """
+        told = self.config.input.elevation if elevation is None else elevation
+        as_degrees(told, "elevation")
         find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
         if not isinstance(photographs, (list, tuple)):
-            return self._all([photographs], ["the photograph"], find_object, always)[0]
-        return self._all(photographs, [f"photograph {i + 1}" for i in range(len(photographs))], find_object, always)
+            return self._all([photographs], ["the photograph"], find_object, always)[0].upright(told)
+        names = [f"photograph {i + 1}" for i in range(len(photographs))]
+        return [one.upright(told) for one in self._all(photographs, names, find_object, always)]
 
     def from_views(
         self,
@@ -149,7 +172,7 @@ class Model:
           Unusable: it shows no object, or no background.
         """
         seen = self._prepare(photograph, find_object, always)
-        return self._made(seen, self._reconstructor.field(seen.image))
+        return self._made(seen, self._reconstructor.field(seen.image)).upright(self.config.input.elevation)
 
     def _made(self, seen: Prepared, field: TriplaneField) -> Reconstruction:
         if seen.fov_y is not None:

@@ -1,6 +1,7 @@
 """What a model made of one photograph, and what can be had of it: a mesh, and views from anywhere."""
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,11 +12,15 @@ from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import checks
+from real3d_jax.inference.elevation import as_degrees, in_canonical_frame, stood_up, turned
 from real3d_jax.inference.keywords import Number, Whole, changed
 from real3d_jax.inference.reconstructor import Reconstructor, orbit_cameras
 from real3d_jax.inference.refinement import GivenViews, input_view
 from real3d_jax.inference.views import Views
 from real3d_jax.rendering import TriplaneField
+
+_ESTIMATED = "the camera is taken to be at"  # how a note begins
+_SURE = 0.5  # chance of an estimate, below which it is told to be doubtful
 
 
 class Reconstruction:
@@ -26,6 +31,9 @@ class Reconstruction:
       field: the triplane, a batch of one, as `real3d_jax.render_views` takes it.
       notes: what was decided on the way and may be wrong (`preprocess.Prepared`); often none.
       fov_y: field of view of what the model saw, degrees, where it is known and the field is straightened for it.
+      elevation: of the camera that took the photograph, degrees above the object; 0 where nothing is known of it. The
+        mesh and `orbit` are in the upright world, where that camera is at azimuth 0 and this elevation; the field is in
+        the frame where it is canonical, whatever its elevation.
 
     Args:
       given: what `refine` steps towards; the image, taken by the canonical camera, if None.
@@ -39,11 +47,13 @@ class Reconstruction:
         notes: tuple[str, ...] = (),
         fov_y: float | None = None,
         given: GivenViews | None = None,
+        elevation: float = 0.0,
     ):
         self.image = image
         self.field = field
         self.notes = notes
         self.fov_y = fov_y
+        self.elevation = elevation
         self._reconstructor = reconstructor
         self._given = given
 
@@ -58,7 +68,7 @@ class Reconstruction:
         smoothing: Whole | None = None,
         skip_empty: bool | None = None,
     ) -> Mesh:
-        """The surface with its colours, in world coordinates (z up, the input camera on the positive x axis).
+        """The surface with its colours, in world coordinates: z up, the input camera at azimuth 0 and `elevation`.
 
         Args:
           resolution: grid points per side of the box, a multiple of 4; twice as many take eight times as long.
@@ -84,15 +94,20 @@ class Reconstruction:
             skip_empty=skip_empty,
         )
         checks.check_surface(surface)
-        return self._reconstructor.surface(self.field, surface)
+        mesh = self._reconstructor.surface(self.field, surface)
+        return stood_up(mesh, self.elevation) if self.elevation else mesh
 
-    def render(self, cameras: Cameras, *, resolution: Whole | None = None, geometry: bool = False) -> Views:
+    def render(
+        self, cameras: Cameras, *, resolution: Whole | None = None, geometry: bool = False, upright: bool = False
+    ) -> Views:
         """Views from any cameras.
 
         Args:
           cameras: poses and intrinsics of F cameras (or of one, without that axis), as `Model.cameras` makes them.
           resolution: pixels per side.
           geometry: with depth and normals of the surface that is seen (see `Views`).
+          upright: the cameras are in the upright world, as the mesh is, and not in the frame where the input camera is
+            canonical. Normals are in the world that the cameras are in.
 
         Raises:
           UserError: the cameras have other shapes, or the resolution is out of range.
@@ -107,7 +122,7 @@ class Reconstruction:
                 "give (F, 4, 4) and (F, 4)."
             )
         cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
-        return self._views(cameras, orbit, geometry)
+        return self._views(cameras, orbit, geometry, self.elevation if upright else 0.0)
 
     def orbit(
         self,
@@ -120,11 +135,11 @@ class Reconstruction:
         frames_per_second: Number | None = None,
         geometry: bool = False,
     ) -> Views:
-        """Views once around the object, from the input camera's place to its right.
+        """Views once around the object, from the input camera's place to its right, about the upright world's z axis.
 
         Args:
           frames: how many.
-          elevation: of the cameras, degrees; positive is above.
+          elevation: of the cameras above the input camera's, degrees; at 0 the first view is the input's.
           distance: of the cameras from the object's centre.
           fov_y: their vertical field of view, degrees.
           resolution: pixels per side.
@@ -145,14 +160,46 @@ class Reconstruction:
             frames_per_second=frames_per_second,
         )
         checks.check_orbit(orbit)
-        return self._views(orbit_cameras(orbit), orbit, geometry)
+        way = dataclasses.replace(orbit, elevation=orbit.elevation + self.elevation)
+        return self._views(orbit_cameras(way), orbit, geometry, self.elevation)
 
-    def _views(self, cameras: Cameras, orbit: OrbitConfig, geometry: bool) -> Views:
+    def _views(self, cameras: Cameras, orbit: OrbitConfig, geometry: bool, elevation: float) -> Views:
+        """Views from cameras of the world that is upright for this elevation."""
+        seen_from = in_canonical_frame(cameras, elevation) if elevation else cameras
         if not geometry:
-            rgb = self._reconstructor.views(self.field, cameras, orbit)
+            rgb = self._reconstructor.views(self.field, seen_from, orbit)
             return Views(rgb, orbit.frames_per_second, cameras=cameras)
-        rgb, depth, normals = self._reconstructor.surface_views(self.field, cameras, orbit)
+        rgb, depth, normals = self._reconstructor.surface_views(self.field, seen_from, orbit)
+        if elevation:
+            normals = turned(normals, elevation)
         return Views(rgb, orbit.frames_per_second, depth, normals, cameras)
+
+    def upright(self, elevation: Number | str) -> "Reconstruction":
+        """The same reconstruction, whose object stands upright for a camera at this elevation.
+
+        Args:
+          elevation: of the camera that took the photograph, degrees above the object, from -90 to 90; or 'estimate',
+            which reads it from the shape (`uprightness.estimate_elevation`) and is noted. It is 0 where there is none.
+
+        Raises:
+          UserError: it is neither.
+        """
+        degrees = as_degrees(elevation, "elevation")
+        notes = tuple(note for note in self.notes if not note.startswith(_ESTIMATED))
+        if degrees is not None:
+            return self._with(elevation=degrees, notes=notes)
+        try:
+            found = self._reconstructor.elevation(self.field)
+        except UserError as error:
+            return self._with(elevation=0.0, notes=(*notes, f"{_ESTIMATED} 0 degrees: {error}"))
+        doubt = "" if found.chance > _SURE else ", but may well be at another"
+        note = f"{_ESTIMATED} {found.elevation:g} degrees, by the object's shape{doubt}"
+        return self._with(elevation=found.elevation, notes=(*notes, note))
+
+    def _with(self, **changes: Any) -> "Reconstruction":
+        known = {"image": self.image, "field": self.field, "reconstructor": self._reconstructor, "notes": self.notes}
+        known |= {"fov_y": self.fov_y, "given": self._given, "elevation": self.elevation}
+        return Reconstruction(**{**known, **changes})
 
     def refine(
         self, steps: Whole, *, learning_rate: Number | None = None, hold: Number | None = None
@@ -175,7 +222,7 @@ class Reconstruction:
         # The model's own camera took the picture for it; the lens that straightens the field comes after that.
         bare = self._reconstructor.refined(dataclasses.replace(self.field, lens=None), given, config.steps, config)
         field = dataclasses.replace(bare, lens=self.field.lens)
-        return Reconstruction(self.image, field, self._reconstructor, self.notes, self.fov_y, self._given)
+        return self._with(field=field)
 
     @property
     def _config(self) -> ReconstructionConfig:

@@ -29,6 +29,7 @@ from real3d_jax.inference.checks import canonical
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.inference.refinement import GivenViews, refine_field
 from real3d_jax.inference.surfaces import Stage, make_surface
+from real3d_jax.inference.uprightness import Estimate, estimate_elevation
 from real3d_jax.models.choice import AnyModel, make_any_model
 from real3d_jax.models.conditioned import ConditionedLRM, input_cameras
 from real3d_jax.rendering import TriplaneField, render_views
@@ -155,6 +156,11 @@ class Reconstructor:
         config = config or self.config.surface
         with self._precision():
             return make_surface(field, self.config.render, config, stage=stage)
+
+    def elevation(self, field: TriplaneField) -> Estimate:
+        """How high the camera of one field's photograph stood; errors as of `estimate_elevation`."""
+        with self._precision():
+            return estimate_elevation(field, self.config.render, threshold=self.config.surface.threshold)
 
     def _some_views(
         self,

@@ -189,7 +189,8 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
             try:
                 mesh, path = result.mesh(), made / f"{MESH}.{surface.format}"
                 save_mesh(path, mesh, axes=surface.axes)
-                say(f"mesh       {photograph.file}: {mesh.summary}, {_size(path)}")
+                stands = f", upright for a camera at {result.elevation:.4g} degrees" if result.elevation else ""
+                say(f"mesh       {photograph.file}: {mesh.summary}, {_size(path)}{stands}")
             except UserError as error:
                 no_mesh = str(error)
                 say(f"no mesh    {photograph.file}: {error}")
@@ -197,6 +198,8 @@ def _reconstruct_one(run: _Run, photograph: PhotographFile) -> str:
         found = {"depth_unit": DEPTH_UNIT} if DEPTH in orbit.maps else {}
         if result.fov_y is not None:
             found["fov_y"] = round(result.fov_y, 3)
+        if result.elevation:
+            found["elevation"] = round(result.elevation, 3)
         results.write_record(made, picture, run.settings, no_mesh=no_mesh, notes=result.notes, found=found)
     if no_mesh:
         return "without a mesh"
