@@ -104,6 +104,7 @@ def _fit_mini(config: ConfigDict) -> None:
     config.compute.update({"dtype": "float32", "matmul_precision": "highest", "remat": "none", "unroll": 1})
     config.render.samples = 48
     config.input.crop_ratio = 1.35
+    config.input.elevation = "estimate"
     config.orbit.update({"frames": 16, "elevation": 0.0, "distance": 2.4, "resolution": 128, "frames_per_second": 8.0})
     config.orbit.least_density = 0.05
     config.surface.update({"resolution": 128, "threshold": 10.0})

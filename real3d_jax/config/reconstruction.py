@@ -16,8 +16,8 @@ class InputConfig:
       intrinsics: its field of view: 'training' takes the crop to have that of the training's pictures, 'exif' works it
         out from what the camera wrote into the file, where that is known, and straightens the field accordingly.
       background: grey value behind the object, in [0, 1].
-      elevation: of its camera above the object, degrees, as a word; 'estimate' asks the field (`inference.uprightness`).
-        Views go around, and meshes stand on, what is then upright; with '0' it is the picture's own up.
+      elevation: of its camera above the object, degrees, as a word; 'estimate' asks the field (see
+        `inference.uprightness`). The mesh and the views' way are upright for it; for '0' as the picture is.
     """
 
     mask_threshold: int

@@ -113,8 +113,7 @@ class Model:
           UserError: a photograph cannot be read, shows no object, or has no transparent background and nothing cuts the
             object out, or the elevation is none. No result is given then, not of the others either.
         """
-        told = self.config.input.elevation if elevation is None else elevation
-        as_degrees(told, "elevation")
+        told = self._told(elevation)
         find_object = self._find_object(self._cut_out if cut_out is None else cut_out)
         if not isinstance(photographs, (list, tuple)):
             return self._all([photographs], ["the photograph"], find_object, always)[0].upright(told)
@@ -159,7 +158,12 @@ class Model:
         return Reconstruction(images[0], field, self._reconstructor, given=views).refine(config.steps_of_views)
 
     def reconstruct(
-        self, photograph: Image.Image, find_object: CutOut | None = None, *, always: bool = False
+        self,
+        photograph: Image.Image,
+        find_object: CutOut | None = None,
+        *,
+        always: bool = False,
+        elevation: Number | str | None = None,
     ) -> Reconstruction:
         """The reconstruction of one image that is upright.
 
@@ -167,12 +171,15 @@ class Model:
           photograph: of any mode; a transparent background is taken as it is.
           find_object: finds the object of a photograph without one;
           always: or of any.
+          elevation: as of `__call__`.
 
         Raises:
           Unusable: it shows no object, or no background.
+          UserError: the elevation is none.
         """
+        told = self._told(elevation)
         seen = self._prepare(photograph, find_object, always)
-        return self._made(seen, self._reconstructor.field(seen.image)).upright(self.config.input.elevation)
+        return self._made(seen, self._reconstructor.field(seen.image)).upright(told)
 
     def _made(self, seen: Prepared, field: TriplaneField) -> Reconstruction:
         if seen.fov_y is not None:
@@ -252,6 +259,12 @@ class Model:
             for field in self._reconstructor.fields(np.stack([x.image for x in seen[start : start + _AT_ONCE]]))
         ]
         return [self._made(one, field) for one, field in zip(seen, fields, strict=True)]
+
+    def _told(self, elevation: Number | str | None) -> Number | str:
+        """The elevation that is given, or the configuration's, once it is known to be one."""
+        told = self.config.input.elevation if elevation is None else elevation
+        as_degrees(told, "elevation")
+        return told
 
     @staticmethod
     def _find_object(cut_out: bool | str) -> CutOut | None:

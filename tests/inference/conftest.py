@@ -22,6 +22,7 @@ SMALL = {
     "model": {"image_size": 32, "plane_tokens": 2, "token_width": 32, "layers": 2, "heads": 2, "decoder_layers": 1},
     "model.vit": {"width": 32, "layers": 2, "heads": 2, "mlp_width": 32, "patch_size": 16, "position_grid": 2},
     "render": {"resolution": 8, "samples": 8},
+    "input": {"elevation": "0"},
     "orbit": {"frames": 5, "resolution": 16, "frames_at_once": 2, "least_density": 0.0},
     "surface": {"format": "ply", "resolution": 16, "threshold": 0.5, "least_share": 0.0},
 }

@@ -139,9 +139,7 @@ def test_the_elevation_of_a_box_is_found(tiny, elevation):
 
 
 def test_an_estimate_is_noted_and_what_is_told_later_holds(result, tiny):
-    result._reconstructor.config = dataclasses.replace(
-        tiny, surface=dataclasses.replace(tiny.surface, threshold=10.0)
-    )
+    result._reconstructor.config = dataclasses.replace(tiny, surface=dataclasses.replace(tiny.surface, threshold=10.0))
     found = result.upright("estimate")
     assert found.elevation == pytest.approx(TOLD, abs=1.0)
     (note,) = found.notes

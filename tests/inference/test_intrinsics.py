@@ -94,7 +94,9 @@ def test_the_crop_of_a_file_has_its_field_of_view(tags, orientation, tmp_path):
     image.save(tmp_path / "box.png", exif=exif)
     upright = photograph_files.open_file(tmp_path / "box.png")
     found = prepare(
-        upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="exif", background=0.5), size=16
+        upright,
+        InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="exif", background=0.5, elevation="0"),
+        size=16,
     )
     if not tags:
         assert found.fov_y is None
@@ -108,6 +110,8 @@ def test_the_crop_of_a_file_has_its_field_of_view(tags, orientation, tmp_path):
     assert found.fov_y == pytest.approx(expected)
     assert found.notes[0] == f"the crop has a field of view of {expected:.1f} degrees, by the focal length in its file"
     unasked = prepare(
-        upright, InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training", background=0.5), size=16
+        upright,
+        InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training", background=0.5, elevation="0"),
+        size=16,
     )
     assert unasked.fov_y is None and len(unasked.notes) == len(found.notes) - 1

@@ -176,6 +176,22 @@ def test_meshes_views_and_animations(result, model, tmp_path):
     np.testing.assert_allclose(views.rgb, 255 * np.asarray(rendered[0], np.float32), atol=2)
 
 
+def test_elevations_are_told_with_the_photographs(result, model):
+    above, both = model(photograph(), elevation=30), model([photograph()] * 2, elevation=np.float32(-20))
+    assert (result.elevation, above.elevation, [one.elevation for one in both]) == (0.0, 30.0, [-20.0, -20.0])
+    flat, stands = (one.mesh(16, threshold=LOW) for one in (result, above))
+    sin, cos = np.sin(np.radians(30)), np.cos(np.radians(30))
+    np.testing.assert_allclose(stands.vertices[:, 2], flat.vertices @ [sin, 0, cos], atol=1e-6)
+    # The first view is the input's; the side of the object that was its right is seen in the second.
+    first, flat_first = (one.orbit(4, resolution=16).rgb[0] for one in (above, result))
+    np.testing.assert_allclose(first.astype(int), flat_first, atol=1)
+    again = above.render(above.orbit(4, resolution=16).cameras, resolution=16, upright=True)
+    np.testing.assert_array_equal(again.rgb, above.orbit(4, resolution=16).rgb)
+    for wrong in ("above", 100):
+        with pytest.raises(UserError, match=r"^elevation is .*: set it to degrees from -90 to 90"):
+            model(photograph(), elevation=wrong)
+
+
 def test_geometry_comes_with_its_cameras_and_the_same_colours(result, model):
     plain, whole = result.orbit(3, resolution=16), result.orbit(3, resolution=16, geometry=True)
     np.testing.assert_allclose(whole.rgb.astype(int), plain.rgb, atol=1)

@@ -13,7 +13,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.inference.preprocess import load_rembg, model_input, prepare, with_mask
 from tests.inference.conftest import photograph
 
-OPTIONS = InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training", background=0.5)
+OPTIONS = InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training", background=0.5, elevation="0")
 
 
 def test_the_object_is_centred_on_grey_and_fills_its_share():

@@ -46,8 +46,9 @@ def test_the_config_fits_the_schema(variant):
     if variant in ("", ":mini", ":smoke"):
         assert (config.input.crop_ratio, config.orbit.distance) == (1.35, 2.4)
         assert (config.compute.dtype, config.compute.unroll) == ("float32", 1)
+        assert config.input.elevation == "estimate"
     else:
-        assert (config.input.crop_ratio, config.orbit.distance) == (1.6, 3.0)
+        assert (config.input.crop_ratio, config.input.elevation, config.orbit.distance) == (1.6, "0", 3.0)
         assert (config.surface.resolution, config.surface.threshold, config.orbit.least_density) == (256, 25.0, 0.0)
 
 
@@ -185,6 +186,32 @@ def test_formats_and_maps_of_the_orbit_are_as_asked_for(command, photographs, tm
         assert np.abs(read["depth"][seen] - 2.4).max() < 3**0.5 * 0.87
 
 
+def test_what_is_seen_from_above_stands_upright(command, photographs, tmp_path, capsys):
+    made = {}
+    for told in ("", "0", "30", "estimate"):
+        out = tmp_path / f"out{told}"
+        words = ["--elevation", told] if told else []
+        assert main(*command, "--input", photographs / "box.png", "--out", out, *words) == 0
+        made[told] = contents(out / "box"), json.loads((out / "box" / "made_of.json").read_text())
+        said = capsys.readouterr().out
+        assert ("upright for a camera at 30 degrees" in said) == (told == "30")
+        assert ("note       box.png: the camera is taken to be at" in said) == (told == "estimate")
+    files = {
+        told: {name: x for name, x in files.items() if name != "made_of.json"} for told, (files, _) in made.items()
+    }
+    assert files[""] == files["0"] and files["30"].keys() == files["0"].keys()
+    assert "elevation" not in made["0"][1] and made["30"][1]["elevation"] == 30.0
+    assert made["estimate"][1]["notes"][-1].startswith("the camera is taken to be at")
+    (tmp_path / "flat.ply").write_bytes(files["0"]["mesh.ply"])
+    (tmp_path / "stands.ply").write_bytes(files["30"]["mesh.ply"])
+    flat, stands = (trimesh.load(tmp_path / f"{name}.ply", process=False) for name in ("flat", "stands"))
+    turned = trimesh.transformations.rotation_matrix(np.radians(-30), [0, 1, 0])  # x towards z
+    np.testing.assert_allclose(stands.vertices, flat.vertices @ turned[:3, :3].T, atol=1e-6)
+    np.testing.assert_array_equal(stands.faces, flat.faces)
+    with pytest.raises(UserError, match=r"results of other settings.*elevation"):
+        main(*command, "--input", photographs / "box.png", "--out", tmp_path / "out30", "--elevation", "31")
+
+
 def test_an_empty_field_has_views_and_no_mesh(command, photographs, tmp_path, capsys):
     assert main(*command, "--out", tmp_path / "out", "--config.surface.threshold=1e37") == 2
     assert sorted(path.name for path in (tmp_path / "out" / "box").iterdir()) == [f for f in FILES if f != "mesh.ply"]
@@ -205,6 +232,7 @@ def test_what_is_refused(command, photographs, checkpoint, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "settings.json").write_text('{"checkpoint": {"step": 3}}')
+    into_x = ["--out", tmp_path / "x"]
     for message, more in (
         (r"results of other settings \(checkpoint", ["--out", out]),
         ("is not empty and holds no reconstructions", ["--out", photographs]),
@@ -223,6 +251,8 @@ def test_what_is_refused(command, photographs, checkpoint, tmp_path):
             ["--out", tmp_path / "x", "--config.orbit.maps=depth", "--config.orbit.distance=6.0"],
         ),
         ("fov_y between 0 and 180", ["--out", tmp_path / "x", "--config.orbit.fov_y=180.0"]),
+        ("elevation is '95': set it to degrees from -90 to 90, or to 'estimate'", [*into_x, "--elevation", "95"]),
+        ("elevation is 'estimated': set it to", [*into_x, "--config.input.elevation=estimated"]),
         ("crop_ratio is 0", ["--out", tmp_path / "x", "--config.input.crop_ratio=0.0"]),
         ("belongs to a model of another size", ["--out", tmp_path / "x", "--config.model.token_width=64"]),
         ("there is no folder", ["--out", tmp_path / "x", "--input", tmp_path / "nowhere"]),

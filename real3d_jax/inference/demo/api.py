@@ -52,6 +52,7 @@ def make_api(service: Service, folder: Path) -> FastAPI:
         threshold: Annotated[float | None, Query(description="density of the surface")] = None,
         crop_ratio: Annotated[float | None, Query(description="side of the crop by the object's longer side")] = None,
         texture: Annotated[int, Query(description="texels per side of a picture of the colours; 0: none")] = 0,
+        elevation: Annotated[str | None, Query(description="of the camera, degrees, or 'estimate'")] = None,
         suffix: Annotated[str, Query(alias="format", description=", ".join(FORMATS))] = "glb",
     ) -> Response:
         """The mesh of the picture that is the request's body; its object must be cut out, or the server does it."""
@@ -61,6 +62,7 @@ def make_api(service: Service, folder: Path) -> FastAPI:
             usual.threshold if threshold is None else threshold,
             usual.crop_ratio if crop_ratio is None else crop_ratio,
             texture,
+            usual.elevation if elevation is None else elevation[:20],
         )
         settings.check(service.limits)
         if suffix not in FORMATS:
@@ -77,6 +79,7 @@ def make_api(service: Service, folder: Path) -> FastAPI:
             made = await asyncio.wrap_future(job)
             content = made.files[f"{MESH}.{suffix}"].read_bytes()
         headers = {"Server-Timing": ", ".join(f"{step};dur={1000 * took:.0f}" for step, took in made.seconds.items())}
+        headers["X-Elevation"] = f"{made.elevation:g}"
         if made.notes:
             headers["X-Notes"] = "; ".join(made.notes).encode("ascii", "replace").decode()
         return Response(content, media_type=_TYPES[suffix], headers=headers)

@@ -4,10 +4,12 @@ import dataclasses
 import math
 
 from real3d_jax.errors import UserError
+from real3d_jax.inference.elevation import as_degrees
 
 # Each resolution is a program of its own, and the crop is as many times larger in memory: so both are few.
 STEP = 32
 CROPS = (1.0, 3.0)
+ELEVATIONS = (-30, 90)  # of the page's slider, degrees
 TEXTURES = (0, 512, 1024, 2048)
 
 
@@ -45,12 +47,14 @@ class Settings:
       threshold: density of its surface.
       crop_ratio: side of the square crop relative to the longer side of the object's box.
       texture: texels per side of a picture of the colours, one of TEXTURES; 0 makes vertex colours.
+      elevation: of the camera above the object, degrees or 'estimate'.
     """
 
     resolution: int
     threshold: float
     crop_ratio: float
     texture: int = 0
+    elevation: float | str = 0.0
 
     def check(self, limits: Limits) -> None:
         """Raises UserError unless a mesh may be made so."""
@@ -64,3 +68,4 @@ class Settings:
             raise UserError(f"crop_ratio is {self.crop_ratio:g}: set it between {CROPS[0]:g} and {CROPS[1]:g}.")
         if self.texture not in TEXTURES:
             raise UserError(f"texture is {self.texture}: set it to one of {', '.join(map(str, TEXTURES))}.")
+        as_degrees(self.elevation, "elevation")

@@ -14,8 +14,9 @@ from jaxtyping import UInt8
 
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError
-from real3d_jax.inference.demo.limits import CROPS, STEP, Settings
+from real3d_jax.inference.demo.limits import CROPS, ELEVATIONS, STEP, Settings
 from real3d_jax.inference.demo.service import ANIMATION, MESH, Busy, Made, Service
+from real3d_jax.inference.elevation import ESTIMATE
 
 EXAMPLES = Path(__file__).parent / "examples"
 _FORMATS = ("glb", "obj")
@@ -96,6 +97,14 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
                 threshold = gradio.Slider(
                     0.5, 100, value=usual.threshold, step=0.5, label="Density of the surface: lower is thicker"
                 )
+                estimated = usual.elevation == ESTIMATE
+                estimate = gradio.Checkbox(estimated, label="Find out how high the camera stood, so that it is upright")
+                elevation = gradio.Slider(
+                    *ELEVATIONS,
+                    value=0 if estimated else float(usual.elevation),
+                    step=1,
+                    label="Or say it: degrees above the object",
+                )
                 texture = gradio.Checkbox(False, label=f"Texture of {_TEXELS} x {_TEXELS}, and fewer faces")
                 video = gradio.Checkbox(False, label="The animation as MP4, too", visible=service.films)
                 button = gradio.Button("Reconstruct", variant="primary")
@@ -114,7 +123,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
             event(_look_again(service), [picture, crop, strokes], [seen, told], trigger_mode="always_last", **_SERIAL)
         button.click(
             make,
-            [picture, crop, strokes, resolution, threshold, texture, video],
+            [picture, crop, strokes, resolution, threshold, texture, video, estimate, elevation],
             [seen, told, viewer, animation, files],
             trigger_mode="once",
             **_SERIAL,
@@ -153,11 +162,14 @@ def _make(service: Service, folder: Path) -> Callable:
         threshold: float,
         texture: bool,
         video: bool,
+        estimate: bool,
+        elevation: float,
     ) -> tuple:
         if picture is None:
             raise gradio.Error("There is no picture yet: choose one.", print_exception=False)
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
-            settings = Settings(int(resolution), float(threshold), float(crop), _TEXELS * bool(texture))
+            told = ESTIMATE if estimate else float(elevation)
+            settings = Settings(int(resolution), float(threshold), float(crop), _TEXELS * bool(texture), told)
             options = {"formats": _FORMATS, "animation": True, "video": bool(video) and service.films}
             options |= {"remedy": _REMEDY, "strokes": strokes}
             made: Made = _called(service, _checked(service), Path(picture), settings, Path(own), **options)

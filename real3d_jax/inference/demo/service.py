@@ -43,12 +43,14 @@ class Made:
       notes: what was decided on the way (`Reconstruction.notes`).
       files: by their names.
       seconds: of each step, in their order.
+      elevation: of the camera, for which the mesh stands upright, degrees.
     """
 
     image: UInt8[np.ndarray, "S S 3"]
     notes: tuple[str, ...]
     files: dict[str, Path]
     seconds: dict[str, float]
+    elevation: float
 
 
 class Service:
@@ -73,9 +75,9 @@ class Service:
     @property
     def defaults(self) -> Settings:
         """Of the model's configuration, brought within the limits."""
-        surface = self.model.config.surface
+        surface, seen = self.model.config.surface, self.model.config.input
         resolution = min(max(surface.resolution // STEP * STEP, STEP), self.limits.resolution)
-        return Settings(resolution, surface.threshold, self.model.config.input.crop_ratio)
+        return Settings(resolution, surface.threshold, seen.crop_ratio, elevation=seen.elevation)
 
     @property
     def films(self) -> bool:
@@ -163,7 +165,8 @@ class Service:
         with _clock(seconds, "picture"):
             image = self._cut(pictures.opened(path, self.limits), strokes, remedy)
         with _clock(seconds, "model"):
-            result: Reconstruction = self.model.cropped(settings.crop_ratio).reconstruct(image)
+            model = self.model.cropped(settings.crop_ratio)
+            result: Reconstruction = model.reconstruct(image, elevation=settings.elevation)
             np.asarray(result.field.planes)  # so that the clock waits for it
         with _clock(seconds, "mesh"):
             mesh = result.mesh(settings.resolution, threshold=settings.threshold, texture=settings.texture)
@@ -174,7 +177,7 @@ class Service:
             with _clock(seconds, "animation"):
                 views = result.orbit()
                 files += [views.save(folder / name) for name in (ANIMATION, VIDEO)[: 1 + video]]
-        return Made(result.image, result.notes, {file.name: file for file in files}, seconds)
+        return Made(result.image, result.notes, {file.name: file for file in files}, seconds, result.elevation)
 
     def _cut(self, image: Image.Image, strokes: UInt8[np.ndarray, "h w 4"] | None, remedy: str) -> Image.Image:
         threshold = self.model.config.input.mask_threshold

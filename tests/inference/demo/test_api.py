@@ -58,6 +58,13 @@ def test_numbers_that_are_not_given_are_the_models(client, service):
     assert service.model.asked == [(config.input.crop_ratio, config.surface.resolution, config.surface.threshold, 0)]
 
 
+@pytest.mark.parametrize(("told", "asked", "found"), [("", "estimate", "31"), ("?elevation=-12.5", "-12.5", "-12.5")])
+def test_a_mesh_stands_upright_for_the_elevation_that_is_told(told, asked, found, client, service):
+    answer = client.post(f"/api/reconstruct{told}", content=CUP)
+    assert answer.status_code == 200 and service.model.told == [asked]
+    assert answer.headers["x-elevation"] == found
+
+
 def test_a_texture_is_asked_for(client, service):
     assert client.post("/api/reconstruct?texture=512", content=CUP).status_code == 200
     assert service.model.asked[0][3] == 512
@@ -75,6 +82,9 @@ def test_a_texture_is_asked_for(client, service):
         (CUP, "?resolution=many", 422, "resolution is 'many': Input should be a valid integer"),
         (CUP, "?threshold=nan", 422, "threshold is nan"),
         (CUP, "?threshold=99", 422, "The field is empty"),
+        (CUP, "?elevation=99", 422, "elevation is '99': set it to degrees from -90 to 90, or to 'estimate'."),
+        (CUP, "?elevation=nan", 422, "elevation is 'nan'"),
+        (CUP, "?elevation=up", 422, "elevation is 'up'"),
         (CUP, "?format=gbl", 422, "did you mean 'glb'?"),
         (CUP, "?texture=100", 422, "texture is 100: set it to one of 0, 512, 1024, 2048."),
         (CUP, "?texture=512&format=obj", 422, "'obj' has no texture within its one file"),

@@ -65,8 +65,8 @@ def file(path, **more):
     return {"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "cup.png", **more}
 
 
-def made(client, session, path, video=False):
-    return call(client, "make", session, file(path), 1.2, None, 64, 10, False, video)
+def made(client, session, path, video=False, upright=(False, 0)):
+    return call(client, "make", session, file(path), 1.2, None, 64, 10, False, video, *upright)
 
 
 def test_a_video_comes_where_the_extra_is_installed(page):
@@ -158,12 +158,33 @@ def test_a_file_that_is_too_large_is_stopped(page):
 
 @pytest.mark.parametrize(
     "numbers",
-    [(1.2, None, 100, 10, False), (1.2, None, 1000, 10, False), (1.2, None, 64, -1, False), (1e9, None, 64, 10, False)],
+    [
+        (1.2, None, 100, 10, False, False, False, 0),
+        (1.2, None, 1000, 10, False, False, False, 0),
+        (1.2, None, 64, -1, False, False, False, 0),
+        (1e9, None, 64, 10, False, False, False, 0),
+        (1.2, None, 64, 10, False, False, False, 1e9),
+    ],
 )
 def test_sliders_are_not_believed(numbers, page):
     _, client = page
-    answer = call(client, "make", "forger", file(uploaded(client)), *numbers, False)
+    answer = call(client, "make", "forger", file(uploaded(client)), *numbers)
     assert not answer["success"]
+
+
+def test_the_camera_s_height_is_told_or_asked_for(page, monkeypatch):
+    _, client = page
+    told = []
+    reconstruct = StubModel.reconstruct
+
+    def asked(self, *arguments, elevation, **options):
+        told.append(elevation)
+        return reconstruct(self, *arguments, elevation=elevation, **options)
+
+    monkeypatch.setattr(StubModel, "reconstruct", asked)
+    for upright in ((False, 25), (True, 25)):
+        assert made(client, "above", uploaded(client), upright=upright)["success"]
+    assert told == [25.0, "estimate"]
 
 
 def test_a_script_is_not_served_as_a_page(page):
@@ -184,9 +205,11 @@ def test_strokes_are_heeded_and_forged_ones_refused(page):
     answer = call(client, "look", "painter", file(opaque), 1.2)
     assert answer["success"] and "paint the object green" in answer["output"]["data"][1]
     editor = {"background": None, "layers": [file(layer)], "composite": None, "id": None}
-    answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10, False, False)
+    answer = call(client, "make", "painter", file(opaque), 1.2, editor, 64, 10, False, False, True, 0)
     assert answer["success"], answer
     bomb = uploaded(client, encoded(Image.new("1", (500, 500))), "layer.png")
     for layers, said in (([file(bomb)], "The strokes cannot be read: clear them."), ([file("/etc/passwd")], None)):
-        answer = call(client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10, False, False)
+        answer = call(
+            client, "make", "painter", file(opaque), 1.2, {**editor, "layers": layers}, 64, 10, False, False, True, 0
+        )
         assert not answer["success"] and answer["output"]["error"] == said
