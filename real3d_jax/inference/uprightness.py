@@ -23,7 +23,8 @@ from real3d_jax.rendering import TriplaneField
 
 ELEVATIONS = np.arange(-20.0, 61.0)  # degrees, of which one is chosen
 RESOLUTION = 64  # points per side of the grid of densities
-_LEVEL, _STANDS, _MIRRORED = 30.0, 30.0, 100.0  # weights of the three
+CRITERIA = ("level", "stands", "mirrored")
+WEIGHTS = np.array([30.0, 30.0, 100.0])  # of the three
 _NEAR = 8.0  # degrees
 _FACET = 8.0  # degrees by which what it stands on may be off
 _YAWS = np.arange(-72.0, 73.0, 4.0)  # degrees of a mirror about the vertical; left and right are no news at about 90
@@ -56,17 +57,22 @@ def estimate_elevation(field: TriplaneField, render: AnyRenderConfig, *, thresho
     Raises:
       UserError: it has no surface.
     """
-    density = np.concatenate(list(all_slabs(field, render, RESOLUTION)))
-    scores = upright_scores(density, radius=render.radius, threshold=threshold)
+    scores = WEIGHTS @ field_scores(field, render, threshold=threshold)
     best, share = np.argmax(scores), np.exp(scores - scores.max())
     near = np.abs(ELEVATIONS - ELEVATIONS[best]) <= _NEAR
     return Estimate(float(ELEVATIONS[best]), float(share[near].sum() / share.sum()))
 
 
-def upright_scores(
-    density: Float[np.ndarray, "n n n"], *, radius: float, threshold: float
-) -> Float[np.ndarray, "elevations"]:
-    """How upright an object would be if its camera stood at each of `ELEVATIONS`: logarithms of odds.
+def field_scores(field: TriplaneField, render: AnyRenderConfig, *, threshold: float) -> Float[np.ndarray, "3 E"]:
+    """`upright_scores` of a field; arguments and errors as of `estimate_elevation`."""
+    density = np.concatenate(list(all_slabs(field, render, RESOLUTION)))
+    return upright_scores(density, radius=render.radius, threshold=threshold)
+
+
+def upright_scores(density: Float[np.ndarray, "n n n"], *, radius: float, threshold: float) -> Float[np.ndarray, "3 E"]:
+    """How upright an object would be if its camera stood at each of `ELEVATIONS`, by each of `CRITERIA`.
+
+    Times `WEIGHTS` their sum is the logarithm of a chance, up to a constant.
 
     Args:
       density: at the points of a grid that spans [-radius, radius]^3.
@@ -79,7 +85,7 @@ def upright_scores(
     mesh = isosurface(density, radius=radius, threshold=threshold)
     up = np.stack([to_upright(elevation)[2] for elevation in ELEVATIONS])
     mirrored = mirror_scores(density > threshold, radius=radius)
-    return _LEVEL * level_scores(mesh, up) + _STANDS * standing_scores(mesh, up) + _MIRRORED * mirrored
+    return np.stack([level_scores(mesh, up), standing_scores(mesh, up), mirrored])
 
 
 def level_scores(mesh: Mesh, up: Float[np.ndarray, "E 3"]) -> Float[np.ndarray, "E"]:

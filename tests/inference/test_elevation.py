@@ -159,7 +159,9 @@ def test_an_estimate_without_news_has_little_chance():
     """A ball stands on every side, and all planes mirror it."""
     axis = np.linspace(-RADIUS, RADIUS, 32)
     ball = 10 + 50 * (0.5 - np.linalg.norm(np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1), axis=-1))
-    scores = uprightness.upright_scores(np.maximum(ball, 0).astype(np.float32), radius=RADIUS, threshold=10.0)
+    scores = uprightness.WEIGHTS @ uprightness.upright_scores(
+        np.maximum(ball, 0).astype(np.float32), radius=RADIUS, threshold=10.0
+    )
     assert np.ptp(scores) < 1.0
 
 
