@@ -109,10 +109,10 @@ def standing_scores(mesh: Mesh, up: Float[np.ndarray, "E 3"]) -> Float[np.ndarra
 def mirror_scores(solid: Bool[np.ndarray, "n n n"], *, radius: float) -> Float[np.ndarray, "E"]:
     """Of each of `ELEVATIONS`, how near to itself the best vertical mirror takes the object: minus a distance."""
     side = len(solid) // _POOLED
-    solid = solid.reshape(side, _POOLED, side, _POOLED, side, _POOLED).any(axis=(1, 3, 5))
+    pooled = np.asarray(solid.reshape(side, _POOLED, side, _POOLED, side, _POOLED).any(axis=(1, 3, 5)))
     step = 2 * radius / side
-    away = np.minimum(scipy.ndimage.distance_transform_edt(~solid) * step, _FAR)
-    points = np.argwhere(solid) * step
+    away = np.minimum(np.asarray(scipy.ndimage.distance_transform_edt(~pooled)) * step, _FAR)
+    points = np.argwhere(pooled) * step
     centre, points = points.mean(0), points[:: max(1, len(points) // _POINTS)]
     yaw = np.radians(_YAWS)
     across = np.stack([np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)], -1)  # mirrors' normals in the upright world

@@ -30,7 +30,7 @@ class Seeing(Reconstructor):
         self.seen_from = np.zeros((0, 4, 4))
 
     def surface(self, field, config=None, **options):
-        return make_surface(field, self.config.render, config)
+        return make_surface(field, self.config.render, config or self.config.surface)
 
     def views(self, field, cameras, config=None):
         self.seen_from = np.asarray(cameras.c2w)
