@@ -3,7 +3,6 @@
 import jax.numpy as jnp
 import numpy as np
 
-from real3d_jax.inference.elevation import to_upright
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField
 
@@ -19,9 +18,10 @@ def box_seen_from(elevation, half=(0.35, 0.25, 0.3), density=10.0):
     """
     place = ((np.arange(_TEXELS) + 0.5) / _TEXELS * 2 - 1) * RADIUS
     x, z = np.meshgrid(place, place)  # the plane's width and height
-    upright = np.stack([x, np.zeros_like(x), z], -1) @ to_upright(elevation).T
+    sin, cos = np.sin(np.radians(elevation)), np.cos(np.radians(elevation))
+    forth, up = x * cos - z * sin, x * sin + z * cos
     planes = np.zeros((1, 3, _TEXELS, _TEXELS, 1), np.float32)
-    beyond = np.maximum(np.abs(upright[..., 0]) - half[0], np.abs(upright[..., 2]) - half[2])
+    beyond = np.maximum(np.abs(forth) - half[0], np.abs(up) - half[2])
     planes[0, 1, ..., 0] = np.minimum(-_STEEP * beyond, _INSIDE)
     planes[0, 2, ..., 0] = np.minimum(-_STEEP * (np.abs(place) - half[1]), 0)
     kernel = np.zeros((3, 4), np.float32)

@@ -5,9 +5,11 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import trimesh
 
 from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov, spherical_c2w
 from real3d_jax.errors import UserError
+from real3d_jax.export.mesh import Mesh
 from real3d_jax.inference import uprightness
 from real3d_jax.inference.elevation import as_degrees, to_upright
 from real3d_jax.inference.reconstruction import Reconstruction
@@ -163,6 +165,14 @@ def test_an_estimate_without_news_has_little_chance():
         np.maximum(ball, 0).astype(np.float32), radius=RADIUS, threshold=10.0
     )
     assert np.ptp(scores) < 1.0
+
+
+def test_things_stand_on_what_is_below_them():
+    """A cone stands on its base of a third of its surface, and not on its tip."""
+    cone = trimesh.creation.cone(1.0, 3**0.5, sections=64)
+    mesh = Mesh(cone.vertices.astype(np.float32), cone.faces.astype(np.int32))
+    stands, upside_down = uprightness.standing_scores(mesh, np.array([[0.0, 0, 1], [0.0, 0, -1]]))
+    assert stands == pytest.approx(1 / 3, abs=0.01) and upside_down < 1e-6
 
 
 def test_a_mirror_that_stands_upright_is_found_though_nothing_is_level():
