@@ -121,6 +121,7 @@ def make_page(service: Service, folder: Path) -> gradio.Blocks:
         picture.change(look, [picture, crop], [seen, told, strokes], **_SERIAL)
         for event in (crop.release, strokes.input):
             event(_look_again(service), [picture, crop, strokes], [seen, told], trigger_mode="always_last", **_SERIAL)
+        elevation.release(None, None, estimate, js="() => false", api_visibility="private")  # what is said holds
         button.click(
             make,
             [picture, crop, strokes, resolution, threshold, texture, video, estimate, elevation],
