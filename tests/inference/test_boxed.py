@@ -94,6 +94,15 @@ def test_a_mesh_without_holes(reconstructor, fields, tmp_path):
         assert 0.2 < mesh.extents.max() < 2 * reconstructor.config.render.radius + 1e-3
 
 
+def test_how_high_the_cameras_stood_is_found(reconstructor, objects, fields):
+    # What is up in the input camera's frame is at right angles to the right of all cameras, which stand level.
+    up = np.linalg.svd(np.asarray(objects.cameras.c2w)[..., :3, 0])[2][:, 2]
+    true = np.degrees(np.arctan(up[:, 0] / up[:, 2]))
+    assert np.ptp(true) > 10  # so that one angle for all would not do
+    found = np.array([reconstructor.elevation(field).elevation for field in fields])
+    assert np.abs(found - true).max() < 8
+
+
 def test_the_config_has_the_camera_of_the_weights(reconstructor):
     trained = json.loads((_folder() / "config.json").read_text())["trained"]
     config = config_files.load_as(ReconstructionConfig, str(CONFIG))
