@@ -143,8 +143,8 @@ class Model:
           cut_out: as of `load`.
 
         Returns:
-          A reconstruction in the same frame; its image is the first photograph. It is not asked for that one's elevation:
-          `Reconstruction.upright` takes it.
+          A reconstruction in the same frame; its image is the first photograph, whose elevation is not estimated here
+          (`Reconstruction.upright` does).
 
         Raises:
           UserError: a photograph cannot be used, or the cameras do not fit them, or are no cameras.
