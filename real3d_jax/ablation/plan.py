@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from real3d_jax.ablation.paper_sets import Evaluations, load_evaluations, results_of
 from real3d_jax.ablation.rows import FULL, ROWS, START, row_of, run_name
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
@@ -41,12 +42,14 @@ class Ablation:
       evaluation: what all are scored on.
       out: folder of everything.
       start: checkpoint that every row begins with.
+      test_sets: what all are scored on besides, by the test set's name; one may be `evaluation` itself.
     """
 
     configs: Mapping[str, Config]
     evaluation: EvaluationConfig
     out: Path
     start: Path
+    test_sets: Evaluations = dataclasses.field(default_factory=dict)
 
 
 def plan(
@@ -60,13 +63,14 @@ def plan(
     start: Path | None = None,
     start_steps: int | None = None,
     seeds: Sequence[int] = (),
+    test_sets: Sequence[str] = (),
     changes: list[str],
 ) -> Ablation:
     """Reads the configurations of all rows, so that a mistake in any is told before the first is run.
 
     Args:
       config: file of training configurations, whose argument is 'ROW,SIZE'.
-      evaluation: file of the evaluation's configuration, whose argument is the size.
+      evaluation: file of the evaluation's configuration, whose argument is the size, or 'SIZE,TEST SET'.
       rows: names of them.
       size: 'tiny', 'small' or 'paper'.
       out: folder of everything.
@@ -74,6 +78,7 @@ def plan(
       start: checkpoint to begin with; None trains stage 0 first.
       start_steps: of stage 0; None takes those of its config.
       seeds: that every row is repeated with, each in a folder of its own; none takes the config's, once.
+      test_sets: names of those that rows are scored on besides.
       changes: `--config.KEY=VALUE`, for every row.
 
     Raises:
@@ -93,13 +98,13 @@ def plan(
     )
     for name, found in configs.items():
         check_same(out / name, found, may_grow=name == START and not begun)
-    scored_on = config_files.load_as(EvaluationConfig, f"{evaluation}:{size}")
-    return Ablation(configs, with_changes(scored_on, next(iter(configs.values()))), out, source)
+    first = next(iter(configs.values()))
 
+    def scored_on(variant: str) -> EvaluationConfig:
+        return with_changes(config_files.load_as(EvaluationConfig, f"{evaluation}:{variant}"), first)
 
-def results_of(out: Path, name: str) -> Path:
-    """The folder of a run's evaluation."""
-    return out / name / "evaluation"
+    more = load_evaluations(lambda test: scored_on(f"{size},{test}"), test_sets)
+    return Ablation(configs, scored_on(size), out, source, more)
 
 
 def _finished(out: Path, *, with_seeds: bool) -> list[tuple[str, int | None]]:

@@ -6,17 +6,20 @@ a stopped one left off.
 """
 
 import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import jax
 
 from real3d_jax.ablation.gate import check_gate, gate_note
-from real3d_jax.ablation.plan import MAY_DIFFER, Ablation, results_of
+from real3d_jax.ablation.paper_sets import folder_of, results_of
+from real3d_jax.ablation.plan import MAY_DIFFER, Ablation
 from real3d_jax.ablation.pooling import Scored
 from real3d_jax.ablation.rows import ROWS, START, row_of
 from real3d_jax.ablation.table import MARKDOWN, publish
 from real3d_jax.checkpoints.trained_model import TrainedModel, find_model
 from real3d_jax.config import files as config_files
+from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.evaluation.evaluate import evaluate
@@ -28,8 +31,12 @@ from real3d_jax.runtime.console import say
 from real3d_jax.training.loop import train
 
 
-def run(ablation: Ablation) -> int:
+def run(ablation: Ablation, *, publish_more: Callable[[Ablation, Mapping[str, str]], None] | None = None) -> int:
     """Trains and scores everything that is not finished.
+
+    Args:
+      ablation: what is run.
+      publish_more: is called after every run with what has failed, beside the table's being written.
 
     Returns:
       The exit code: 0 when every row has its numbers, 2 when one of them failed, 143 or 130 when stopped by a signal.
@@ -37,27 +44,18 @@ def run(ablation: Ablation) -> int:
     Raises:
       UserError: something has to be put right first, or stage 0 is below the gate.
     """
-    failed: dict[str, str] = {}
-    names = list(dict.fromkeys([START, *ablation.configs]))
     start: TrainedModel | None = None
-    for number, name in enumerate(names, 1):
-        say(f"row        {name} ({number} of {len(names)})")
-        try:
-            code = _train(ablation, name)
-            if name == START and not code:
-                start = find_model(ablation.start)
-                _check_start(ablation, start)
-            code = code or _score(ablation, name, start if name == START else None)
-        except MissingDataError:
-            raise
-        except UserError as error:
-            if name == START:
-                raise
-            say(f"failed     {name}: {error}")
-            failed[name] = str(error)
-            code = 0
-        if code or start is None:
-            return code
+
+    def begin(name: str) -> int:
+        nonlocal start
+        code = _train(ablation, name)
+        if name == START and not code:
+            start = find_model(ablation.start)
+            _check_start(ablation, start)
+        return code or _score(ablation, name, start if name == START else None)
+
+    def write(failed: Mapping[str, str]) -> None:
+        assert start is not None  # it is the first
         publish(
             ablation.out,
             _scored(ablation),
@@ -65,8 +63,53 @@ def run(ablation: Ablation) -> int:
             bootstrap=ablation.evaluation.bootstrap,
             about_start=_about_start(ablation, start),
         )
+        if publish_more is not None:
+            publish_more(ablation, failed)
+
+    code = run_each(list(dict.fromkeys([START, *ablation.configs])), begin, write, starts=(START,))
+    if code in (0, USER_ERROR):
+        say((ablation.out / MARKDOWN).read_text().rstrip())
+    return code
+
+
+def run_each(
+    names: Sequence[str],
+    begin: Callable[[str], int],
+    write: Callable[[Mapping[str, str]], None],
+    *,
+    starts: Collection[str],
+) -> int:
+    """One run after another.
+
+    Args:
+      names: of the runs.
+      begin: trains and scores one, and returns an exit code; any but 0 ends everything.
+      write: writes what is finished, given why others have failed; called after each.
+      starts: runs without which the others have no beginning.
+
+    Returns:
+      The exit code: as `begin`'s, and 2 when a run has failed.
+
+    Raises:
+      UserError: a start failed, or data are missing.
+    """
+    failed: dict[str, str] = {}
+    for number, name in enumerate(names, 1):
+        say(f"row        {name} ({number} of {len(names)})")
+        try:
+            code = begin(name)
+        except MissingDataError:
+            raise
+        except UserError as error:
+            if name in starts:
+                raise
+            say(f"failed     {name}: {error}")
+            failed[name] = str(error)
+            code = 0
+        if code:
+            return code
+        write(failed)
         jax.clear_caches()  # each row compiles its own programs
-    say((ablation.out / MARKDOWN).read_text().rstrip())
     return USER_ERROR if failed else 0
 
 
@@ -82,12 +125,23 @@ def _train(ablation: Ablation, name: str) -> int:
 
 
 def _score(ablation: Ablation, name: str, model: TrainedModel | None) -> int:
-    """Scores a row, unless it is; `model` where it is found already. Returns an exit code."""
+    """Scores a row on what it is not scored on yet; `model` where it is found already. Returns an exit code."""
     checkpoint = ablation.start if name == START else ablation.out / name
-    if _is_scored(ablation, name, checkpoint):
+    main = ablation.evaluation
+    found = {
+        folder_of(ablation.out, name, test, evaluation, main): evaluation
+        for test, evaluation in {"": main, **ablation.test_sets}.items()
+    }
+    missing = {
+        folder: evaluation for folder, evaluation in found.items() if not _is_scored(folder, evaluation, checkpoint)
+    }
+    if not missing:
         say(f"finished   {name}")
-        return 0
-    return evaluate(ablation.evaluation, model or find_model(checkpoint), results_of(ablation.out, name), method=name)
+    for folder, evaluation in missing.items():
+        model = model or find_model(checkpoint)
+        if code := evaluate(evaluation, model, folder, method=name):
+            return code
+    return 0
 
 
 def _check_start(ablation: Ablation, model: TrainedModel) -> None:
@@ -119,12 +173,11 @@ def _is_trained(workdir: Path, config: Config) -> bool:
     return summary.exists() and json.loads(summary.read_text())["steps"] >= config.schedule.steps
 
 
-def _is_scored(ablation: Ablation, name: str, checkpoint: Path) -> bool:
+def _is_scored(folder: Path, evaluation: EvaluationConfig, checkpoint: Path) -> bool:
     """Whether the results are whole, and of this evaluation; if they are not, `evaluate` goes on or refuses."""
-    folder = results_of(ablation.out, name)
     if not all((folder / file).exists() for file in (SUMMARY, SETTINGS, RESULTS)):
         return False
     settings = load_settings(folder)
-    now = json.loads(json.dumps(config_files.to_tree(ablation.evaluation)))
+    now = json.loads(json.dumps(config_files.to_tree(evaluation)))
     changed = config_files.differences(settings["config"], now, ignored=MAY_DIFFER)
     return settings["checkpoint"]["path"] == str(checkpoint) and not changed

@@ -11,11 +11,11 @@ from real3d_jax.ablation.notes import notes
 from real3d_jax.ablation.pooling import Scored, pooled_differences, pooled_metrics
 from real3d_jax.ablation.rows import BASE, ROWS, START, Row
 from real3d_jax.config.evaluation import BootstrapConfig
-from real3d_jax.evaluation.comparison import Difference
+from real3d_jax.evaluation.comparison import Difference, difference_cell
 from real3d_jax.evaluation.publish import SUMMARY
 from real3d_jax.evaluation.results import load_settings
 from real3d_jax.evaluation.summary import Metric
-from real3d_jax.evaluation.tables import cell, cell_of, heading, ordered
+from real3d_jax.evaluation.tables import cell, heading, in_markdown, ordered
 from real3d_jax.runtime.folders import write_result
 
 JSON, MARKDOWN = "ablation.json", "ablation.md"
@@ -64,8 +64,9 @@ def publish(
         "notes": said,
         "evaluation": about,
     }
-    write_result(out / JSON, json.dumps(tree, indent=1, allow_nan=False) + "\n")
-    write_result(out / MARKDOWN, _markdown(metrics, differences, claims, said, table=_table(scored)))
+    write_result(out / JSON, json.dumps(tree, indent=1, allow_nan=False) + "\n", several_writers=True)
+    text = _markdown(metrics, differences, claims, said, table=_table(scored))
+    write_result(out / MARKDOWN, text, several_writers=True)  # commands with other rows may go beside
 
 
 def _differences(
@@ -118,13 +119,13 @@ def _markdown(
 ) -> str:
     columns = ordered({key: metric for found in metrics.values() for key, metric in found.items()}, table)
     heads = ["Row", "Table 5", *_SWITCHES, *map(heading, columns), *(f"{heading(key)}, minus base" for key in columns)]
-    lines = [heads, ["---"] * len(heads)]
+    lines = [heads]
     for name, found in metrics.items():
         switches = ["stage 0"] + [""] * len(_SWITCHES) if name == START else _switches(ROWS[name])
         scores = [cell(found.get(key), key) for key in columns]
         lines.append([f"`{name}`", *switches, *scores, *_minus_base(name, differences.get(name, {}), columns)])
     said = [f"- {note}" for note in notes]
-    return "\n".join([*_grid(lines), "", *_claims(claims, columns), *said]) + "\n"
+    return "\n".join([*in_markdown(lines), "", *_claims(claims, columns), *said]) + "\n"
 
 
 def _claims(claims: Sequence[ClaimResult], columns: list[str]) -> list[str]:
@@ -132,15 +133,18 @@ def _claims(claims: Sequence[ClaimResult], columns: list[str]) -> list[str]:
     if not claims:
         return []
     heads = ["Claim", "Rows", "Seeds", *map(heading, columns)]
-    lines = [heads, ["---"] * len(heads)]
+    lines = [heads]
     for found in claims:
         rows = f"`{found.claim.better}` minus `{found.claim.worse}`"
-        lines.append([found.claim.words, rows, str(found.seeds), *_differing(found.differences, columns)])
-    return [*_grid(lines), ""]
-
-
-def _grid(lines: list[list[str]]) -> list[str]:
-    return ["| " + " | ".join(line) + " |" for line in lines]
+        lines.append(
+            [
+                found.claim.words,
+                rows,
+                str(found.seeds),
+                *(difference_cell(found.differences.get(key), key) for key in columns),
+            ]
+        )
+    return [*in_markdown(lines), ""]
 
 
 def _switches(row: Row) -> list[str]:
@@ -156,17 +160,4 @@ def _switches(row: Row) -> list[str]:
 
 
 def _minus_base(name: str, found: Mapping[str, Difference], columns: list[str]) -> list[str]:
-    return ["0"] * len(columns) if name == BASE else _differing(found, columns)
-
-
-def _differing(found: Mapping[str, Difference], columns: list[str]) -> list[str]:
-    """Differences with intervals and p-values."""
-    cells = []
-    for key in columns:
-        difference = found.get(key)
-        if difference is None:
-            cells.append("-")
-            continue
-        p = "" if difference.p is None else f", p {difference.p:.4f}"
-        cells.append(cell_of(difference.mean, difference.interval, key) + p)
-    return cells
+    return ["0" if name == BASE else difference_cell(found.get(key), key) for key in columns]

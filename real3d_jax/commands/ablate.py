@@ -1,10 +1,11 @@
-"""Runs the rows of the paper's Table 5 (or Figure 5) one after another, scores them, and writes the table.
+"""Runs the rows of the paper's Table 5 (or Figure 5, Tables 6 and 7) one after another, and writes what came out.
 
     python launch/ablate.py --config configs/ablation.py --size tiny
     python launch/ablate.py --config configs/ablation.py --size small --rows base,clip,full --out runs/mine
     python launch/ablate.py --config configs/ablation.py --size tiny --rows figure_5
     python launch/ablate.py --config configs/ablation.py --size small --seeds 0 1 2
     python launch/ablate.py --config configs/table7.py --rows table_7 --size small --seeds 0 1 2
+    python launch/ablate.py --config configs/table7.py --rows table_6 --size small --seeds 0 1 2
 
 Stage 0 is trained first, and every row begins there, with the same seeds and one budget; not, however, from a stage 0
 that knows too little of shape (config.gate). The same command goes on where a
@@ -13,8 +14,10 @@ or a row that failed, 143 or 130 stopped by SIGTERM or Ctrl-C, with everything s
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+from real3d_jax.ablation.paper_sets import NOVEL_VIEWS, TEST_SETS, read_test_sets
 from real3d_jax.ablation.rows import SIZES, read_gain_rows, read_rows
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import cli
@@ -32,7 +35,12 @@ def main() -> int:
     parser.add_argument("--config", required=True, help="config file, or name, whose argument is ROW,SIZE: ablation")
     parser.add_argument("--evaluation", help="config of the evaluation (default: eval/ beside --config, same name)")
     parser.add_argument(
-        "--rows", default="", help="names with commas, table_5 (default), figure_5; or of table_7 (6 too)"
+        "--rows", default="", help="names with commas, table_5 (default), figure_5; or of table_6 and table_7"
+    )
+    parser.add_argument(
+        "--test_sets",
+        help="what rows are scored on besides: mvimgnet,co3d,omniobject3d,wild; '' for none "
+        "(default: all of them for figure_5 and table_6, those with novel views for table_7)",
     )
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--out", type=Path, help="folder of everything (default: runs/ablation_SIZE)")
@@ -46,6 +54,7 @@ def main() -> int:
     arguments, changes = parser.parse_known_args()
     gain_rows = read_gain_rows(arguments.rows)
     rows = [] if gain_rows else read_rows(arguments.rows)
+    test_sets = _test_sets(arguments)
     for option in ("steps", "start_steps"):
         number = getattr(arguments, option)
         if number is not None and number < 1:
@@ -58,8 +67,9 @@ def main() -> int:
         changes += ["--config.gate.input_psnr=0", "--config.gate.iou=0"]
 
     if gain_rows:
-        return _run_gains(arguments, gain_rows, changes)
+        return _run_gains(arguments, gain_rows, test_sets, changes)
 
+    from real3d_jax.ablation.figure import publish_figure
     from real3d_jax.ablation.plan import plan
     from real3d_jax.ablation.run import run  # takes seconds to import: a mistyped row is told before
 
@@ -74,11 +84,12 @@ def main() -> int:
         start=arguments.start,
         start_steps=arguments.start_steps,
         seeds=arguments.seeds,
+        test_sets=test_sets,
         changes=changes,
     )
     keep_programs()
     try:
-        return run(ablation)
+        return run(ablation, publish_more=publish_figure if _words(arguments) & {"figure_5"} else None)
     except MissingDataError as error:
         if arguments.size != "paper":
             raise
@@ -87,11 +98,13 @@ def main() -> int:
         ) from error
 
 
-def _run_gains(arguments: argparse.Namespace, rows: list[str], changes: list[str]) -> int:
+def _run_gains(arguments: argparse.Namespace, rows: list[str], test_sets: Sequence[str], changes: list[str]) -> int:
     from real3d_jax.ablation.gains import plan_gains, run_gains
 
     if arguments.start:
-        raise UserError("--start is of table_5 and figure_5; table_7 begins where init_from in its config says.")
+        raise UserError(
+            "--start is of table_5 and figure_5; in tables 6 and 7 each row's init_from says where it begins."
+        )
     config = Path(arguments.config)
     planned = plan_gains(
         arguments.config,
@@ -100,12 +113,26 @@ def _run_gains(arguments: argparse.Namespace, rows: list[str], changes: list[str
         out=arguments.out or Path("runs") / f"table7_{arguments.size}",
         seeds=arguments.seeds,
         rows=rows,
+        test_sets=test_sets,
         steps=arguments.steps,
         start_steps=arguments.start_steps,
         changes=changes,
     )
     keep_programs()
     return run_gains(planned)
+
+
+def _words(arguments: argparse.Namespace) -> set[str]:
+    return {word.strip() for word in arguments.rows.split(",")}
+
+
+def _test_sets(arguments: argparse.Namespace) -> Sequence[str]:
+    if arguments.test_sets is not None:
+        return read_test_sets(arguments.test_sets)
+    words = _words(arguments)
+    if words & {"figure_5", "table_6"}:
+        return tuple(TEST_SETS)
+    return NOVEL_VIEWS if "table_7" in words else ()
 
 
 def _check_seeds(seeds: list[int], changes: list[str]) -> None:

@@ -90,6 +90,22 @@ def paired(pairs: Sequence[tuple[Row, Row]], *, level: float, resamples: int, se
     return found
 
 
+def difference_cell(found: Difference | None, name: str) -> str:
+    """A difference of a metric with its interval and p-value, for people."""
+    if found is None:
+        return "-"
+    p = "" if found.p is None else f", p {found.p:.4f}"
+    return cell_of(found.mean, found.interval, name) + p
+
+
+def as_gain(found: Difference, name: str) -> Difference:
+    """The difference counted so that above 0 is better."""
+    if not is_lower_better(name):
+        return found
+    interval = None if found.interval is None else (-found.interval[1], -found.interval[0])
+    return dataclasses.replace(found, mean=-found.mean, interval=interval)
+
+
 def _check_comparable(mine: Mapping[str, Any], theirs: Mapping[str, Any], out: Path, other: Path) -> None:
     """Renders of other methods say nothing of a protocol: those are compared by the objects' names alone."""
     if "config" not in mine or "config" not in theirs:

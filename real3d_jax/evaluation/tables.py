@@ -108,8 +108,7 @@ def markdown(
         return "\n".join(["No metric could be computed.", "", *said]) + "\n"
     heads, titles, *values = rows
     bold = [f"**{name}**" if name else "" for name in titles]
-    lines = [heads, ["---"] * len(heads), bold, *values]
-    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *said]) + "\n"
+    return "\n".join([*in_markdown([heads, bold, *values]), "", *said]) + "\n"
 
 
 def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list[str]]:
@@ -130,6 +129,12 @@ def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list
         if any(found):
             lines.append([label, *(cell(metric, name) for metric, name in zip(found, columns, strict=True))])
     return lines
+
+
+def in_markdown(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown for lines of cells, the first of which are the headings."""
+    heads, *others = lines
+    return ["| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *others)]
 
 
 def ordered(metrics: Mapping[str, Metric], table: int) -> list[str]:

@@ -78,20 +78,20 @@ def one_at_a_time(folder: str | os.PathLike[str]) -> Iterator[None]:
             os.close(handle)
 
 
-def replace_text(path: Folder, text: str) -> None:
-    """Writes a file that appears whole or not at all."""
-    with replacing(path) as partial:
+def replace_text(path: Folder, text: str, *, several_writers: bool = False) -> None:
+    """Writes a file that appears whole or not at all; `several_writers` as of `replacing`."""
+    with replacing(path, several_writers=several_writers) as partial:
         partial.write_text(text)
 
 
-def write_result(path: Path, text: str) -> None:
+def write_result(path: Path, text: str, *, several_writers: bool = False) -> None:
     """`replace_text` below a folder that was chosen by --out.
 
     Raises:
       UserError: it cannot be written.
     """
     try:
-        replace_text(path, text)
+        replace_text(path, text, several_writers=several_writers)
     except OSError as error:
         raise UserError(f"'{path}' cannot be written ({error.strerror}): choose another --out.") from error
 

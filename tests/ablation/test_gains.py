@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from real3d_jax.ablation import gains
-from real3d_jax.ablation.gains import plan_gains, publish_gains, run_gains
-from real3d_jax.ablation.plan import results_of
+from real3d_jax.ablation import gain_tables, gains
+from real3d_jax.ablation.gains import plan_gains, publish, run_gains
+from real3d_jax.ablation.paper_sets import results_of
 from real3d_jax.ablation.pooling import difference_of_gains
 from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.evaluation import BootstrapConfig
@@ -109,13 +109,13 @@ def test_the_table_has_rows_and_deltas(planned, finished, monkeypatch):
     assert run_gains(planned) == 2
     assert ran[0] == ("start_lrm", "ConditionedModelConfig")
     assert dict(ran)["base/seed_0"] == "ModelConfig"
-    tree = json.loads((planned.out / gains.JSON).read_text())
+    tree = json.loads((planned.out / gain_tables.JSON).read_text())
     assert tree["rows"]["lrm_real"]["psnr"]["mean"] == pytest.approx(objects.mean() + 0.4)
     means = [deltas["psnr"]["mean"] for deltas in tree["deltas"].values()]
     assert means == pytest.approx([0.4, 1.0, 0.6])
-    text = (planned.out / gains.MARKDOWN).read_text()
+    text = (planned.out / gain_tables.MARKDOWN).read_text()
     assert "| LRM* - LRM (multi-view) | 0.40 [0.40, 0.40], p" in text
     assert "Seeds: LRM 2, LRM* 2, TripoSR 2, Real3D 1." in text
     assert "`real3d/seed_1` failed: its updates were not finite" in text
-    publish_gains(planned, {})
-    assert "failed" not in (planned.out / gains.MARKDOWN).read_text()
+    publish(planned, {})
+    assert "failed" not in (planned.out / gain_tables.MARKDOWN).read_text()

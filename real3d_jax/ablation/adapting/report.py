@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from real3d_jax.ablation.adapting.study import Study, curation_counts, known, sc
 from real3d_jax.ablation.pooling import pooled_differences, pooled_metrics
 from real3d_jax.config import files as config_files
 from real3d_jax.evaluation.tables import cell_of
+from real3d_jax.reports.curves import Line, Panel, Point, curves
 from real3d_jax.runtime.folders import write_result
 
 JSON, TABLE, CURVE = "adapting.json", "table.md", "curve.svg"
@@ -132,7 +132,6 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BASE = 640, 300, 64, 24, 40, 250
 _LINES = (
     ("minus_start", "#1f6fb4", "against the model as it comes"),
     ("minus_none", "#c0562b", "against no photographs"),
@@ -141,55 +140,17 @@ _LINES = (
 
 def curve(tree: Mapping[str, Any]) -> str:
     """The gain in novel views over the number of photographs, with its intervals, as SVG."""
-    found = {
-        key: [(row["photographs"], row[key]["psnr"]) for row in tree["rows"] if row["photographs"] and key in row]
-        for key, _, _ in _LINES
-    }
-    numbers = sorted({number for points in found.values() for number, _ in points})
-    if not numbers:
-        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"></svg>\n'
-    ends = [end for points in found.values() for _, gain in points for end in gain["interval"] or (gain["mean"],)]
-    low, high = min(0.0, *ends), max(0.0, *ends)
-    step = 10 ** math.floor(math.log10(max(high - low, 1e-9)))
-    step *= next(factor for factor in (0.2, 0.5, 1.0, 2.0) if (high - low) / (factor * step) <= 6)
-    low, high = step * math.floor(low / step), step * math.ceil(high / step)
-    span = math.log(numbers[-1] / numbers[0]) if len(numbers) > 1 else 1.0
-
-    def x(number: int, shift: float) -> float:
-        return _LEFT + 30 + shift + (_WIDTH - _LEFT - _RIGHT - 60) * math.log(number / numbers[0]) / span
-
-    def y(gain: float) -> float:
-        return _BASE - (_BASE - _TOP) * (gain - low) / (high - low or 1.0)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
-        f'font-size="12"><rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>'
+    lines = [
+        Line(words, colour, [_point(row, key) for row in tree["rows"] if row["photographs"] and key in row])
+        for key, colour, words in _LINES
     ]
-    for k in range(round((high - low) / step) + 1):
-        tick = low + k * step
-        colour = "#666" if abs(tick) < step / 2 else "#ddd"
-        parts.append(
-            f'<path d="M{_LEFT} {y(tick):.1f}H{_WIDTH - _RIGHT}" stroke="{colour}"/>'
-            f'<text x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:+.2f}</text>'
-        )
-    for number in numbers:
-        parts.append(f'<text x="{x(number, 0):.1f}" y="{_BASE + 18}" text-anchor="middle">{number}</text>')
-    parts.append(f'<text x="{_WIDTH / 2}" y="{_BASE + 38}" text-anchor="middle">photographs</text>')
-    parts.append('<text x="8" y="18">gain of novel views, dB</text>')
-    for place, (key, colour, words) in enumerate(_LINES):
-        if not found[key]:
-            continue
-        shift = 8 * place - 4
-        points = [(x(number, shift), gain) for number, gain in found[key]]
-        path = " ".join(f"{at:.1f},{y(gain['mean']):.1f}" for at, gain in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for at, gain in points:
-            if gain["interval"]:
-                bottom, top = map(y, gain["interval"])
-                parts.append(f'<path d="M{at:.1f} {bottom:.1f}V{top:.1f}" stroke="{colour}"/>')
-            parts.append(f'<circle cx="{at:.1f}" cy="{y(gain["mean"]):.1f}" r="3.5" fill="{colour}"/>')
-        parts.append(f'<text x="{240 + 210 * place}" y="18" fill="{colour}">{words}</text>')
-    return "".join([*parts, "</svg>\n"])
+    panel = Panel("gain of novel views, dB", [line for line in lines if line.points], empty="no row is finished")
+    return curves([panel], x_title="photographs", logarithmic=True)
+
+
+def _point(row: Mapping[str, Any], key: str) -> Point:
+    gain = row[key]["psnr"]
+    return Point(row["photographs"], gain["mean"], gain["interval"])
 
 
 def read(path: Path) -> dict[str, Any]:
