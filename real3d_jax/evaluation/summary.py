@@ -81,6 +81,19 @@ def fit_distances(rows: Sequence[Row], distances: Sequence[float], scope: str) -
     return found
 
 
+def at_fitted_distance(rows: Sequence[Row], distances: Sequence[float], scope: str, on: str) -> list[Row]:
+    """The rows with their scores at the distance that fits best, `on` one of `FITTED`; without a search as they are."""
+    chosen = fit_distances(rows, distances, scope).get(on)
+    if chosen is None:
+        return list(rows)
+    return [
+        dataclasses.replace(
+            row, values={**row.values, **{name: of[k : k + 1] for name, of in row.search.items() if name in row.values}}
+        )
+        for row, k in zip(rows, chosen, strict=True)
+    ]
+
+
 def set_metrics(folder: Path, keys: Sequence[str], *, seed: int) -> dict[str, Metric]:
     """FID and KID between the renders and the input views of all objects, from the features kept in `folder`."""
     features = [found for key in keys if (found := load_features(folder, key)) is not None]

@@ -106,9 +106,13 @@ def markdown(
     rows = grid(metrics, table=table, method=method)
     if not rows:
         return "\n".join(["No metric could be computed.", "", *said]) + "\n"
-    heads, titles, *values = rows
-    bold = [f"**{name}**" if name else "" for name in titles]
-    return "\n".join([*in_markdown([heads, bold, *values]), "", *said]) + "\n"
+    return "\n".join([*in_markdown(with_bold_titles(rows)), "", *said]) + "\n"
+
+
+def with_bold_titles(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Lines of cells as of `grid`, the second of which stands out."""
+    heads, titles, *values = (list(line) for line in lines)
+    return [heads, [f"**{name}**" if name else "" for name in titles], *values]
 
 
 def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list[str]]:
@@ -119,9 +123,12 @@ def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list
     columns = ordered(metrics, table)
     if not columns:
         return []
-    groups = [group_of(name) for name in columns]
-    heads = [group if group not in groups[:number] else "" for number, group in enumerate(groups)]
-    lines = [["Method", *heads], ["", *map(title, columns)]]
+    return [*table_heads(columns), *method_lines(metrics, columns, method)]
+
+
+def method_lines(metrics: Mapping[str, Metric], columns: Sequence[str], method: str) -> list[list[str]]:
+    """The method's line of cells, and those of its variants and baselines that there are."""
+    lines = []
     variants = {"": method} | {f"_{suffix}": f"{method}, {what}" for suffix, what in FITTED.items()}
     variants |= {f"_{suffix}": what for suffix, what in BASELINES.items()}
     for suffix, label in variants.items():
@@ -129,6 +136,13 @@ def grid(metrics: Mapping[str, Metric], *, table: int, method: str) -> list[list
         if any(found):
             lines.append([label, *(cell(metric, name) for metric, name in zip(found, columns, strict=True))])
     return lines
+
+
+def table_heads(columns: Sequence[str]) -> list[list[str]]:
+    """The line of groups, and that of titles, above a table's columns."""
+    groups = [group_of(name) for name in columns]
+    heads = [group if group not in groups[:number] else "" for number, group in enumerate(groups)]
+    return [["Method", *heads], ["", *map(title, columns)]]
 
 
 def in_markdown(lines: Sequence[Sequence[str]]) -> list[str]:
