@@ -4,11 +4,12 @@ The folder has `ROW/SET/` with the results of an evaluation, and `tables.md` and
 The same command goes on where a stopped one left off.
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from real3d_jax.ablation.paper_sets import TEST_SETS
 from real3d_jax.ablation.plan import MAY_DIFFER
@@ -87,16 +88,15 @@ def plan_tables(
     _check_names(config, rows, test_sets)
     wanted = {name: row for name, row in config.rows.items() if not rows or name in rows}
     tests = [test for test in TABLE_OF if test in config.test_sets and (not test_sets or test in test_sets)]
-    models = {
-        name: _of_row(name, row.label, lambda row=row: _model(row)) for name, row in wanted.items() if row.checkpoint
-    }
-    cells = []
+    models, cells = {}, []
+    for name, row in wanted.items():
+        with _naming(f"The row '{name}' ({row.label})"):
+            if row.checkpoint:
+                models[name] = find_model(row.checkpoint, ema=row.ema)
     for test in tests:
         for name, row in wanted.items():
-            where = f"{row.label} on {TEST_SETS[test].title}"
-            cells.append(
-                _of_row(name, where, lambda row=row, name=name, test=test: _cell(config, name, row, test, out))
-            )
+            with _naming(f"The row '{name}' of Table {TABLE_OF[test]} ({row.label} on {TEST_SETS[test].title})"):
+                cells.append(_cell(config, name, row, test, out))
     return Tables(config, cells, models, out)
 
 
@@ -132,16 +132,13 @@ def _check_names(config: PaperTablesConfig, rows: Collection[str], test_sets: Co
             raise UserError(f"config.rows.{name} needs either checkpoint or renders: leave one of them ''.")
 
 
-def _of_row(name: str, words: str, make: Any) -> Any:
-    """What `make` gives; if that is refused, the row is named."""
+@contextlib.contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Puts what cannot be made before a refusal's reason."""
     try:
-        return make()
+        yield
     except UserError as error:
-        raise UserError(f"The row '{name}' ({words}) cannot be made: {error}") from error
-
-
-def _model(row: TableRowConfig) -> TrainedModel:
-    return find_model(row.checkpoint, ema=row.ema)
+        raise UserError(f"{what} cannot be made: {error}") from error
 
 
 def _cell(config: PaperTablesConfig, name: str, row: TableRowConfig, test: str, out: Path) -> Cell:
