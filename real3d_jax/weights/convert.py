@@ -82,9 +82,10 @@ def identify(tensors: Mapping[str, np.ndarray], *, where: str) -> Table:
 
 def weights_from_params(params: Mapping, unused: Mapping[str, np.ndarray], *, where: str) -> Weights:
     """The model's parameters as converted weights, with the architecture that their shapes tell."""
-    tensors = export_tensors(tsr.TABLE, params, unused, where=where)
-    imported = import_tensors(tsr.TABLE, tensors, where=where)
-    return Weights("lrm", tsr.architecture(imported.sizes, imported.depths), imported.params, dict(unused))
+    table = openlrm.TABLE if "camera_embedder" in params else tsr.TABLE
+    imported = import_tensors(table, export_tensors(table, params, unused, where=where), where=where)
+    told = _WHOLE_MODELS[table.kind](imported.sizes, imported.depths)
+    return Weights(table.kind, told, imported.params, dict(unused))
 
 
 def write_openlrm(path: str | os.PathLike, params: Mapping) -> pathlib.Path:
