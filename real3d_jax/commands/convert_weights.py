@@ -4,10 +4,11 @@
     python launch/convert_weights.py --input runs/mini --output weights/mini --precision int8 --ema
     python launch/convert_weights.py --input runs/real3d --to tsr --output model.ckpt
 
-The input is TripoSR's `model.ckpt`, a checkpoint of Real3D, a folder of transformers' DINO ViT or CLIP, torchvision's
-or timm's VGG16, torchvision's AlexNet, pytorch-fid's InceptionV3, weights converted before, or a training workdir;
-which of these, is found from the content. Weights of a training run carry their model and what their field means to a
-renderer, so that no config need say it.
+The input is TripoSR's `model.ckpt`, a checkpoint of Real3D, OpenLRM's `model.safetensors`, a folder of transformers'
+DINO ViT, DINOv2 or CLIP, torchvision's or timm's VGG16, torchvision's AlexNet, pytorch-fid's InceptionV3, weights
+converted before, a training workdir, or a repository of the hub, such as facebook/dinov2-with-registers-base; which of
+these, is found from the content. Weights of a training run carry their model and what their field means to a renderer,
+so that no config need say it.
 """
 
 import argparse

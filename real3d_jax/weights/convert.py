@@ -11,15 +11,19 @@ import numpy as np
 import safetensors.numpy
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights import alex, clip, efficientnet, inception, openlrm, tsr, vgg, vit
+from real3d_jax.weights import alex, clip, dinov2, efficientnet, inception, openlrm, tsr, vgg, vit
 from real3d_jax.weights.converted import Weights
 from real3d_jax.weights.files import find_file, import_torch, read_tensors
 from real3d_jax.weights.hf_config import TowerConfig, read_tower_config
 from real3d_jax.weights.mapping import Imported, Table, export_tensors, import_tensors, matches
 
 _OF_ONE_SIZE = (vgg.TABLE, alex.TABLE, inception.TABLE, efficientnet.TABLE)
-_TABLES = (tsr.TABLE, openlrm.TABLE, vit.TABLE, clip.TABLE, clip.UNPREFIXED_TABLE, *_OF_ONE_SIZE)
-_WHOLE_MODELS = {"lrm": tsr.architecture, "conditioned": openlrm.architecture}
+_TABLES = (tsr.TABLE, openlrm.TABLE, vit.TABLE, dinov2.TABLE, clip.TABLE, clip.UNPREFIXED_TABLE, *_OF_ONE_SIZE)
+_TOLD_BY_SHAPES = {
+    "lrm": tsr.architecture,
+    "conditioned": openlrm.architecture,
+    "dinov2": dinov2.architecture,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +46,7 @@ def convert_checkpoint(path: str | os.PathLike, *, allow_other_depth: bool = Fal
 
     Args:
       path: a file, or a folder that holds one: TripoSR's `model.ckpt`, Real3D's checkpoints, OpenLRM v1.1's
-        `model.safetensors`, transformers' ViT (DINO)
+        `model.safetensors`, transformers' DINOv2, its ViT (DINO)
         or CLIP with `config.json` beside it, torchvision's or timm's VGG16, torchvision's AlexNet,
         pytorch-fid's InceptionV3, EfficientNet-Lite0 by efficientnet-pytorch's names.
       allow_other_depth: accepts a file that has TripoSR's triplane tokens but fewer layers than TripoSR.
@@ -60,6 +64,8 @@ def convert_checkpoint(path: str | os.PathLike, *, allow_other_depth: bool = Fal
     tower = _tower_config(file, table)
     if table is openlrm.TABLE:
         tensors = openlrm.as_table(tensors, where=where)
+    if table is dinov2.TABLE:
+        tensors = dinov2.as_table(tensors)
     imported = import_tensors(
         table, tensors, where=where, depths=_known_depths(table, tensors, tower, allow_other_depth)
     )
@@ -84,7 +90,7 @@ def weights_from_params(params: Mapping, unused: Mapping[str, np.ndarray], *, wh
     """The model's parameters as converted weights, with the architecture that their shapes tell."""
     table = openlrm.TABLE if "camera_embedder" in params else tsr.TABLE
     imported = import_tensors(table, export_tensors(table, params, unused, where=where), where=where)
-    told = _WHOLE_MODELS[table.kind](imported.sizes, imported.depths)
+    told = _TOLD_BY_SHAPES[table.kind](imported.sizes, imported.depths)
     return Weights(table.kind, told, imported.params, dict(unused))
 
 
@@ -159,8 +165,8 @@ def _known_depths(
 def _architecture(table: Table, imported: Imported, tower: TowerConfig | None, where: str) -> dict[str, Any]:
     if table in _OF_ONE_SIZE:
         return {}
-    if table.kind in _WHOLE_MODELS:
-        return _WHOLE_MODELS[table.kind](imported.sizes, imported.depths)
+    if table.kind in _TOLD_BY_SHAPES:
+        return _TOLD_BY_SHAPES[table.kind](imported.sizes, imported.depths)
     (layers,) = imported.depths.values()
     told = vit.sizes_to_vit(imported.sizes, layers)
     if tower is None:

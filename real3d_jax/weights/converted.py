@@ -24,7 +24,7 @@ from real3d_jax.weights.precision import PRECISIONS, decode, encode, relative_er
 CONFIG = "config.json"
 _CARD = "README.md"  # about the model, by hand; it stays when the weights are replaced
 _FORMAT = 1
-_KINDS = ("lrm", "conditioned", "vit", "clip", "vgg", "alex", "inception", "efficientnet")
+_KINDS = ("lrm", "conditioned", "vit", "dinov2", "clip", "vgg", "alex", "inception", "efficientnet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,11 @@ class Weights:
     """Converted weights.
 
     Attributes:
-      kind: 'lrm' (the whole model), 'conditioned' (the camera-conditioned one), 'vit' (an image tokenizer), 'clip',
-        'vgg', 'alex', 'inception' or 'efficientnet'.
+      kind: 'lrm' (the whole model), 'conditioned' (the camera-conditioned one), 'vit' or 'dinov2' (the image
+        tokenizer of one or the other), 'clip', 'vgg', 'alex', 'inception' or 'efficientnet'.
       architecture: what is known of the sizes: for 'lrm' the fields of `config.model.ModelConfig` that shapes tell, for
-        'conditioned' those of `config.conditioned.ConditionedModelConfig`, for 'vit' those of `VitConfig`, for 'clip'
+        'conditioned' those of `config.conditioned.ConditionedModelConfig`, for 'vit' those of `VitConfig`, for
+        'dinov2' those of `config.conditioned.DinoV2Config`, for 'clip'
         `vit`, `projection` and `image_size`, for the others nothing.
       params: the nested parameter tree, float32.
       unused: tensors that a foreign file held and its format needs, but we do not; by TripoSR's names.

@@ -9,17 +9,19 @@ from real3d_jax.errors import UserError
 from real3d_jax.weights.converted import Weights, load_weights
 from real3d_jax.weights.mapping import flatten, list_problems
 
+_TOKENIZERS = ("vit", "dinov2")
+
 
 def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, dict[str, np.ndarray]]:
     """Converted weights to start a model from, checked against its shapes.
 
     Args:
-      path: a converted folder of kind 'lrm', or 'vit' for the image tokenizer alone.
+      path: a converted folder of a whole model, or of kind 'vit' or 'dinov2' for the image tokenizer alone.
       expected: the model's parameter tree; its leaves need a `shape` only.
 
     Returns:
       The parameters, float32, and the unused tensors by their names in TripoSR's file (to be kept with what is
-      trained). Of kind 'vit' the tree has the key `image_tokenizer` alone; the caller keeps the rest of its own.
+      trained). Of an image tokenizer the tree has the key `image_tokenizer` alone; the caller keeps the rest.
 
     Raises:
       UserError: there are no such weights, they belong to a model of another size, or they are not finite.
@@ -30,21 +32,32 @@ def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, d
 
 def params_for(weights: Weights, expected: Mapping, *, where: str) -> dict:
     """The parameters of `load_params_for` in weights that are read; `where` says in messages what holds them."""
-    if weights.kind not in ("lrm", "conditioned", "vit"):
+    if weights.kind not in ("lrm", "conditioned", *_TOKENIZERS):
         raise UserError(f"{where} holds weights of kind '{weights.kind}', which no model starts from: give an lrm.")
     params = weights.params
     conditioned = "camera_embedder" in expected
-    if conditioned != (weights.kind == "conditioned"):
+    if conditioned != (weights.kind in ("conditioned", "dinov2")):
         kinds = ("the canonical model", "the camera-conditioned model (OpenLRM's)")
         raise UserError(
             f"{where} holds weights of {kinds[not conditioned]}, but config.model is {kinds[conditioned]}: name its "
             "size (config.model; the variant of real3d_jax.load), or give other weights."
         )
-    if weights.kind == "vit":
+    if weights.kind in _TOKENIZERS:
         params, expected = {"image_tokenizer": params}, {"image_tokenizer": expected["image_tokenizer"]}
+    if weights.kind == "dinov2":
+        _check_registers(params, expected, where=where)
     check_shapes(params, expected, where=where)
     check_finite(params, where=where)
     return params
+
+
+def _check_registers(params: Mapping, expected: Mapping, *, where: str) -> None:
+    have, want = (tree["image_tokenizer"]["register_tokens"].shape[1] for tree in (params, expected))
+    if have != want:
+        raise UserError(
+            f"{where} has {have or 'no'} registers, and config.model.encoder.registers is {want}: set it to {have}, or "
+            f"give DINOv2 {'without' if have else 'with'} registers."
+        )
 
 
 def check_finite(params: Mapping, *, where: str) -> None:
