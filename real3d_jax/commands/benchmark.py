@@ -3,6 +3,7 @@
     python launch/benchmark.py
     python launch/benchmark.py --suites encode,render --runs 20 --json benchmarks/mine.json
     python launch/benchmark.py --suites scaling --json benchmarks/mine_scaling.json    # 1, 2, 4, 8 GPUs of one machine
+    python launch/benchmark.py --suites lrm_step --devices 2 --minutes 3 --json benchmarks/mine_lrm.json    # OpenLRM's
 
 On an accelerator at the paper's sizes, on a CPU at small ones. Weights and images are random.
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 import jax
 
-from real3d_jax.benchmarks import measuring, reading, scoring, suites
+from real3d_jax.benchmarks import lrm_step, measuring, reading, scoring, suites
 from real3d_jax.benchmarks.scaling import suite as scaling
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
@@ -36,7 +37,8 @@ def main() -> None:
     parser.add_argument(
         "--suites",
         default=",".join(_SUITES),
-        help=f"which ones (default: {','.join(_SUITES)}); 'scaling', which is run alone, trains on all GPUs",
+        help=f"which ones (default: {','.join(_SUITES)}); 'scaling' and 'lrm_step', which are run alone, train on all "
+        "GPUs",
     )
     parser.add_argument(
         "--size", choices=["auto", *suites.SIZES, "tiny"], default="auto", help="the paper's, or a CPU's"
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="timed runs of each case (default: 10), or steps of scaling (20)")
     parser.add_argument("--jobs", type=int, default=1, help="cases compiled at a time")
     parser.add_argument("--json", type=Path, help="file to write; suites of this machine that it has already are kept")
-    alone = parser.add_argument_group("scaling")
+    alone = parser.add_argument_group("scaling and lrm_step")
     alone.add_argument("--only", default="", help="rows, separated by commas (default: those that --json has not)")
     alone.add_argument("--minutes", type=float, default=60.0, help="after which all ends; rows may be left out")
     alone.add_argument("--devices", type=int, default=0, help="how many (default: all GPUs; a CPU plays 4)")
@@ -54,10 +56,13 @@ def main() -> None:
     if chosen == ["scaling"]:
         _measure_scaling(options)
         return
+    if chosen == [lrm_step.SUITE]:
+        _measure_lrm(options)
+        return
     measuring.check_suites(chosen, _SUITES)
     options.runs = 10 if options.runs is None else options.runs
     if options.size == "tiny":
-        raise UserError("--size tiny is of the suite scaling: use small or full.")
+        raise UserError("--size tiny is of the suites scaling and lrm_step: use small or full.")
     if options.runs < 2 or options.jobs < 1:
         raise UserError("--runs must be at least 2 and --jobs at least 1.")
     keep_programs()
@@ -91,6 +96,16 @@ def main() -> None:
             _tell(f"data: {result.name}, {result.sizes} [{result.backend}]", result)
             report["results"].append(dataclasses.asdict(result))
             _write(options.json, report)
+
+
+def _measure_lrm(options: argparse.Namespace) -> None:
+    steps = 10 if options.runs is None else options.runs
+    if steps < 2 or options.devices < 0:
+        raise UserError("--runs must be at least 2 and --devices at least 0.")
+    keep_programs()
+    lrm_step.run(
+        size=options.size, devices=options.devices, steps=steps, minutes=options.minutes, path=options.json
+    )  # fmt: skip
 
 
 def _measure_scaling(options: argparse.Namespace) -> None:
