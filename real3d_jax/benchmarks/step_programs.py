@@ -14,10 +14,11 @@ from jax.sharding import Mesh
 from real3d_jax.batches import TrainBatch
 from real3d_jax.benchmarks.random_batches import random_batch
 from real3d_jax.benchmarks.topologies import Topology
+from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.training import BatchConfig, Config, uses_lpips
 from real3d_jax.data import pipeline
 from real3d_jax.models.choice import make_any_model
-from real3d_jax.models.presets import PRESETS
+from real3d_jax.models.presets import CONDITIONED_PRESETS, PRESETS
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.runtime import compiler_options
 from real3d_jax.runtime.batch_layout import BatchLayout, Share, lay_out
@@ -27,6 +28,8 @@ from real3d_jax.training.growth import grow
 from real3d_jax.training.initialization import abstract_state
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.weights.networks import RANDOM, load_frozen
+
+_OF_SIZE = {"tiny": "lrm_tiny", "mini": "lrm_mini", "small": "openlrm_small", "base": "openlrm_base"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +50,12 @@ class StepProgram:
 
 
 def shrunken(config: Config, size: str) -> Config:
-    """A twin with the model of a preset.
+    """A twin with the model of a preset, of its own kind if it is camera-conditioned.
 
     With 'tiny', views, the networks that judge and the batch are as small; losses, laws and the layout's rules stay.
     """
-    config = dataclasses.replace(config, model=PRESETS[size])
+    conditioned = isinstance(config.model, ConditionedModelConfig)
+    config = dataclasses.replace(config, model=CONDITIONED_PRESETS[_OF_SIZE[size]] if conditioned else PRESETS[size])
     if size != "tiny":
         return config
     losses, perceptual = config.losses, config.perceptual

@@ -101,7 +101,12 @@ SIZES = {
 
 
 def make_cases(suite: str, config: Config, sizes: Sizes) -> list[Case]:
-    """The cases of one of `SUITES`; `config` is `sizes.config`, loaded."""
+    """The cases of one of `SUITES`; `config` is `sizes.config`, loaded.
+
+    Raises:
+      UserError: its model is not the canonical one, which they measure.
+    """
+    canonical_model(config.model)
     makers = {
         "encode": _encode,
         "render": _render,

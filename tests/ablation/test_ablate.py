@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from real3d_jax.ablation import run as driver
+from real3d_jax.ablation.figure import publish_figure
 from real3d_jax.ablation.plan import plan
 from real3d_jax.checkpoints.run_folder import load_params
 from real3d_jax.errors import UserError
@@ -115,6 +116,41 @@ def test_a_row_can_be_added_from_a_given_start(finished, words, tmp_path, capsys
     assert not (out / "start" / "checkpoints").exists()
     assert list(table(out)["rows"]) == ["start", "base"]
     assert table(out)["rows"]["start"]["metrics"] == table(finished)["rows"]["start"]["metrics"]
+
+
+def test_test_sets_are_scored_later_without_training_again(finished, words, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    # A start's results say where it lies.
+    for row in ("start", "base", "input_raw"):
+        settings = out / row / "evaluation" / "settings.json"
+        settings.write_text(settings.read_text().replace(str(finished), str(out)))
+    trained = stamps(out / "base" / "checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "_is_trained", lambda *_: True)
+        patch.setattr("real3d_jax.ablation.plan.check_same", lambda *_, **__: None)  # rows began at another place
+        assert ablate(*words, "--rows", "base,input_raw", "--out", out, "--test_sets", "mvimgnet,co3d") == 0
+    assert stamps(out / "base" / "checkpoints") == trained
+    for row in ("start", "base", "input_raw"):
+        assert len(load_rows(out / row / "evaluation_co3d")) == 2
+        assert len(load_rows(out / row / "evaluation")) == 3
+        assert not (out / row / "evaluation_mvimgnet").exists(), "it is what rows are scored on anyway"
+
+
+def test_figure_5_is_written_beside_the_table(words, tmp_path, monkeypatch):
+    asked = {}
+
+    def run(ablation, *, publish_more):
+        asked.update(rows=set(ablation.configs), sets=list(ablation.test_sets), publish_more=publish_more)
+        return 0
+
+    monkeypatch.setattr(driver, "run", run)
+    assert ablate(*words, "--rows", "figure_5", "--out", tmp_path) == 0
+    assert asked["rows"] == {"start", "base", "fraction_10", "fraction_25", "fraction_50", "full"}
+    assert asked["sets"] == ["mvimgnet", "co3d", "omniobject3d", "wild"]
+    assert asked["publish_more"] is publish_figure
+    assert ablate(*words, "--rows", "base", "--out", tmp_path) == 0
+    assert (asked["sets"], asked["publish_more"]) == ([], None)
 
 
 def test_seeds_are_pooled(finished, words, tmp_path):

@@ -18,6 +18,7 @@ def write_config_files(folder: Path) -> list[str]:
         (data.synthetic.a.path, multiview_source(objects=4, held_out=0)),
         (data.real.wild_images.path, photograph_source()),
         (evaluation_tree(data.root, "tiny").data.path, multiview_source(objects=0, held_out=3)),
+        (evaluation_tree(data.root, "tiny,co3d").data.path, multiview_source(objects=0, held_out=2)),
     ):
         record_writer.write(Path(data.root) / path, source, progress=False)
     for name, function in (("training", training_tree), ("evaluation", evaluation_tree)):
