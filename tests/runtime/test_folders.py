@@ -1,6 +1,7 @@
 """Files that are whole or not there, and folders that go on with the settings that they were begun with."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,22 @@ def test_an_address_of_an_object_store_is_refused_wherever_it_is_given(tmp_path,
             place()
     assert not list(tmp_path.iterdir())
     folders.check_local(tmp_path / "a:b" / "c")
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path):
+    folder, order = tmp_path / "data", []
+
+    def wait_for_it():
+        with folders.one_at_a_time(folder):
+            order.append("second")
+
+    second = threading.Thread(target=wait_for_it)
+    with folders.one_at_a_time(folder):
+        second.start()
+        second.join(0.2)
+        order.append("first")
+    second.join(10)
+    assert order == ["first", "second"]
+    (tmp_path / "file").touch()
+    with folders.one_at_a_time(tmp_path / "file" / "below"):
+        pass  # whoever writes there says so

@@ -16,6 +16,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.models.conditioned import ConditionedLRM
 from real3d_jax.models.presets import CONDITIONED_PRESETS
 from real3d_jax.weights import openlrm
+from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.mapping import export_tensors, import_tensors
 
 SHAPES = json.loads((Path(__file__).parent / "data/openlrm_state_dict_shapes.json").read_text())
@@ -71,6 +72,14 @@ def test_there_and_back_to_the_bit(encoder_width, fused):
     params, tensors = _published(encoder_width)
     assert ("transformer.layers.1.cross_attn.in_proj_weight" in tensors) == fused
     jax.tree.map(np.testing.assert_array_equal, _import(tensors).params, dict(params))
+
+
+def test_parameters_of_a_run_become_converted_weights_of_their_kind():
+    params, _ = _published(16)
+    weights = weights_from_params(params, {}, where="a run")
+    assert weights.kind == "conditioned"
+    assert (weights.architecture["camera_width"], weights.architecture["plane_channels"]) == (20, 8)
+    jax.tree.map(np.testing.assert_array_equal, weights.params, dict(params))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Embedded data sets, and the command line that makes them."""
 
 import dataclasses
+import fcntl
+import os
 import pathlib
 import runpy
 import sys
@@ -8,6 +10,7 @@ import sys
 import pytest
 
 from real3d_jax.config.data import EmbeddedSourceConfig
+from real3d_jax.data.embedded import preparation
 from real3d_jax.data.embedded.preparation import prepare_embedded
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.errors import UserError
@@ -72,3 +75,21 @@ def test_command_line_errors(monkeypatch, capsys, tmp_path):
     code = command_line(monkeypatch, "--dataset", "procedural_views", "--family", "c", "--out", tmp_path / "p")
     assert code == 2
     assert capsys.readouterr().err == "error: There is no family 'c' of procedural objects: did you mean 'cow'?\n"
+
+
+def test_runs_side_by_side_wait_for_the_one_that_makes_a_set(config, tmp_path, monkeypatch):
+    """While one writes, nobody else can hold the folder."""
+    held = []
+
+    def write(folder, source, *, progress):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.append(folder)
+        finally:
+            os.close(handle)
+
+    monkeypatch.setattr(preparation.record_writer, "write", write)
+    prepare_embedded(dataclasses.replace(embedded(config), root=str(tmp_path)))
+    assert len(held) == 1
