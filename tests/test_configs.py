@@ -27,7 +27,7 @@ COMPILES_LONG = ("lrm",)  # tests/training/test_conditioned_training.py steps wi
 NAMES = [
     pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in (*SAME_STEP, *COMPILES_LONG) else [])
     for path in sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
-    if path.stem not in ("embedded_data", "reconstruct", "adapting")  # no training
+    if path.stem not in ("embedded_data", "reconstruct", "adapting", "tables")  # no training
 ]
 
 
