@@ -26,7 +26,7 @@ def get_config(variant: str = "") -> ConfigDict:
         test = test or "mvimgnet"
         return get_lrm_config(f"base,{test}") if "lrm" in row else SETS[test]()
     config = get_ablation_config(f"{size},{test}" if test else size)
-    config.name = config.name.replace("ablation", "table7")
+    config.name = f"table7_{size}" if test in ("", "mvimgnet") else f"table7_{size}_{test}"
     training = get_training_config(f"{row},{size}")
     config.model, config.compute, config.render = training.model, training.compute, training.render
     return config
