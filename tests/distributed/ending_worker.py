@@ -28,6 +28,8 @@ def main():
                 raise RuntimeError("this is a defect")
             if fault == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if fault == "frozen":
+                os.kill(os.getpid(), signal.SIGSTOP)
             if fault == "stuck":
                 time.sleep(1000)
         watcher.beat(watch.WAITING)
