@@ -100,6 +100,14 @@ class Watch:
             sys.excepthook(type(error), error, trace)
         self._end(message, code)
 
+    def told_of_device(self, error: BaseException, what: str) -> None:
+        """Ends all processes, from any thread, for a device that failed: `what`."""
+        if not self._alone:
+            with contextlib.suppress(Exception):
+                self._hear()  # the error comes of what another process has told already
+        said = " ".join(str(error).split())
+        self._end(f"{what} failed while it was {self._doing}: {type(error).__name__}: {said}", CRASH)
+
     def _look(self) -> None:
         while not self._leave.wait(_POLL):
             self._say_that_it_lives()

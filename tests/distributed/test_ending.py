@@ -89,6 +89,13 @@ def test_a_defect_keeps_its_traceback_where_it_occurred(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_device_that_fails_ends_both_though_one_waits_for_it_and_the_other_for_that_one(tmp_path):
+    codes, texts = run(tmp_path, "device")
+    assert codes == [1, 1]
+    assert re.search(r"error: Process 1 of 2 \(.+\): device TEST:1 failed while it was waiting .*no room$", texts[0])
+
+
+@pytest.mark.slow
 def test_without_a_fault_all_is_done(tmp_path):
     codes, texts = run(tmp_path, "none")
     assert codes == [0, 0] and all("done" in text for text in texts)
