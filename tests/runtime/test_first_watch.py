@@ -16,6 +16,9 @@ def ends():
     first, other = socket.socketpair()
     yield Line("node-0", first), Line("node-0", other)
     first.close()
+    for thread in threading.enumerate():
+        if thread.name == "watch the first process":
+            thread.join(10)
     other.close()
 
 
@@ -74,8 +77,9 @@ def test_the_end_is_heard_behind_what_was_said_before(ends):
 
 def test_silence_ends_this_process_with_a_sentence(ends, left):
     _, other = ends
-    first_watch.FirstWatch(other, 0.2)
+    watcher = first_watch.FirstWatch(other, 0.2)
     _wait_for(left)
+    watcher.stop()
     assert left[0] == (
         "error: Process 0 of 3 (node-0) gives no sign of life since 0.2 s; it was killed, or its machine is lost.\n"
     )
