@@ -60,11 +60,10 @@ class FirstWatch:
 
     def _wait(self) -> None:
         try:
-            silent = self._line.hears_silence(self._lost)
+            if self._line.hears_silence(self._lost):
+                self._go(f"gives no sign of life since {self._lost:g} s")
         except Ended:
             self._go(_ENDED)
-        if silent:
-            self._go(f"gives no sign of life since {self._lost:g} s")
 
     def _aborted(self, _: int) -> None:
         if self._line.hears_end(_SOON):

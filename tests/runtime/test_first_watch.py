@@ -9,6 +9,8 @@ import pytest
 from real3d_jax.runtime import first_watch, hosts, watch
 from real3d_jax.runtime.roll_call import Ended, Line
 
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 @pytest.fixture
 def ends():
