@@ -17,12 +17,28 @@ _ARCHIVE = "real3d.tar.gz"
 
 @dataclass(frozen=True)
 class Job:
-    """What runs on a slice."""
+    """What runs on a slice.
+
+    Attributes:
+      storage: gs://BUCKET/FOLDER or a folder that all workers see.
+      run: the run's folder below it.
+      program: train or evaluate.
+      words: for that program.
+      mount: whether a bucket is mounted, for what is written to folders alone.
+    """
 
     storage: str
     run: str
     program: str
     words: tuple[str, ...]
+    mount: bool = False
+
+    @property
+    def access(self) -> str:
+        """How a worker reaches the storage: folder, client or mount."""
+        if not self.storage.startswith("gs://"):
+            return "folder"
+        return "mount" if self.mount else "client"
 
     @property
     def key(self) -> str:
@@ -41,8 +57,8 @@ class Job:
             pod.copy(archive, _ARCHIVE)
         unpack = f"rm -rf real3d.new && mkdir real3d.new && tar -xzf {_ARCHIVE} -C real3d.new"
         swap = "rm -rf real3d && mv real3d.new real3d"
-        pod.on_workers(f"{unpack} && {swap} && {_worker('install', self.storage)}")
-        pod.on_workers(_worker("start", self.key, self.storage, self.run, self.program, *self.words))
+        pod.on_workers(f"{unpack} && {swap} && {_worker('install', self.access, self.storage)}")
+        pod.on_workers(_worker("start", self.key, self.access, self.storage, self.run, self.program, *self.words))
 
 
 def _worker(*words: str) -> str:

@@ -67,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument(
         "--storage",
         required=True,
-        help="holds data/ and gets the run: gs://BUCKET/FOLDER, mounted by gcsfuse, or a folder that all workers see",
+        help="holds data/ and gets the run: gs://BUCKET/FOLDER, or a folder that all workers see",
+    )
+    job.add_argument(
+        "--mount",
+        action="store_true",
+        help="mount the bucket by gcsfuse: for embedded data, which are made in a folder. Evaluation, whose results "
+        "are, has it always",
     )
     job.add_argument("--run", default="runs/real3d", help="the run's folder below it (default: %(default)s)")
     job.add_argument("--program", choices=("train", "evaluate"), default="train")
@@ -98,7 +104,11 @@ def _job(options: argparse.Namespace, words: list[str]) -> Job:
             raise LaunchError(f"{word.split('=')[0]} follows from --storage and --run: leave it out after '--'.")
     if not options.storage.startswith(("gs://", "/")):
         raise LaunchError(f"--storage is '{options.storage}': use gs://BUCKET/FOLDER or an absolute path.")
-    return Job(options.storage.rstrip("/"), options.run, options.program, tuple(words))
+    bucket = options.storage.startswith("gs://")
+    if options.mount and not bucket:
+        raise LaunchError(f"--mount is for buckets, and --storage is '{options.storage}': leave it out.")
+    mount = bucket and (options.mount or options.program == "evaluate")
+    return Job(options.storage.rstrip("/"), options.run, options.program, tuple(words), mount)
 
 
 def _request(options: argparse.Namespace) -> Request:

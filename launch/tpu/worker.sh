@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # What every worker of a pod does, in the checkout that pod.py copied to it: `worker.sh VERB ...`; see docs/scaling.md.
 #
-#   install STORAGE                        mounts the bucket, installs Python and the package
-#   start KEY STORAGE RUN PROGRAM WORDS    starts launch/PROGRAM.py, which survives the terminal and the connection
-#   state                                  one line: worker HOST KEY none|running|EXIT_CODE
-#   log LINES                              the end of the run's log
+#   install ACCESS STORAGE                        installs Python and the package, and sees that STORAGE is there
+#   start KEY ACCESS STORAGE RUN PROGRAM WORDS    starts launch/PROGRAM.py, which survives terminal and connection
+#   state                                         one line: worker HOST KEY none|running|EXIT_CODE
+#   log LINES                                     the end of the run's log
 #
-# STORAGE is gs://BUCKET/FOLDER or a folder that all workers see. Each worker's log also goes to STORAGE/logs/RUN/HOST.log.
+# STORAGE is, by ACCESS, a 'folder' that all workers see, gs://BUCKET/FOLDER for the program's own 'client', or that
+# for gcsfuse, which makes it a 'mount'. Each worker's log also goes to STORAGE/logs/RUN/HOST.log.
 set -euo pipefail
 
 UV=0.13.9        # from PyPI, by the image's own Python 3.10, which is too old for the package
@@ -20,7 +21,7 @@ venv=$HOME/real3d-venv
 
 fail() { echo "error: $*" >&2; exit 2; }
 
-folder_of() { case $1 in gs://*) echo "$mount" ;; *) echo "$1" ;; esac; }
+root_of() { case $1 in mount) echo "$mount" ;; *) echo "$2" ;; esac; }  # ACCESS STORAGE
 
 # https://cloud.google.com/storage/docs/cloud-storage-fuse/install
 install_gcsfuse() {
@@ -48,15 +49,23 @@ mount_bucket() {
   echo "$1" > "$notes/mounted"
 }
 
+bucket() { timeout 120 "$venv/bin/python" "$checkout/launch/tpu/bucket.py" "$@"; }
+
 install() {
+  local package=$checkout needed=$checkout/launch/tpu/requirements.txt
   mkdir -p "$notes"
   case $1 in
-    gs://*) mount_bucket "$1" ;;
-    *) [ -d "$1" ] || fail "worker $(hostname) has no folder '$1': mount it on all workers, or name a gs:// bucket." ;;
+    folder)
+      [ -d "$2" ] || fail "worker $(hostname) has no folder '$2': mount it on all workers, or name a gs:// bucket."
+      ;;
+    mount) mount_bucket "$2" ;;
+    client) package="${checkout}[gcs]" ;;
+    *) fail "worker.sh knows no access by '$1'." ;;
   esac
   python3 -m pip install -q --user "uv==$UV"
   python3 -m uv venv -q --allow-existing --python "$PYTHON" "$venv"
-  python3 -m uv pip install -q --python "$venv/bin/python" -e "$checkout" -r "$checkout/launch/tpu/requirements.txt"
+  python3 -m uv pip install -q --python "$venv/bin/python" -e "$package" -r "$needed"
+  if [ "$1" = client ]; then bucket check "$2" || exit 2; fi
 }
 
 state_of_run() {
@@ -84,21 +93,24 @@ start() {
 }
 
 attend() {
-  local folder run=$2 program=$3 logs copier code=0 run_option
-  folder=$(folder_of "$1")
-  shift 3
+  local access=$1 root run=$3 program=$4 copied copier code=0 run_option
+  root=$(root_of "$access" "$2")
+  shift 4
   echo $$ > "$notes/pid"
   case $program in train) run_option=--workdir ;; *) run_option=--checkpoint ;; esac
-  logs=$folder/logs/$run
-  mkdir -p "$logs"
-  copy_log() { timeout 120 cp "$notes/log" "$logs/$(hostname).log" || true; }
+  copied=$root/logs/$run/$(hostname).log
+  copy_log() {
+    if [ "$access" = client ]; then bucket copy "$notes/log" "$copied" || true
+    else mkdir -p "${copied%/*}" && timeout 120 cp "$notes/log" "$copied" || true
+    fi
+  }
   # Whole copies: a file that stays open is not in a bucket before it is closed.
   while sleep "$COPY_LOG_EVERY"; do copy_log; done &
   copier=$!
   trap : TERM  # the program is told as well, saves, and its exit code is still to be written
   cd "$checkout"
-  "$venv/bin/python" -u "launch/$program.py" --multihost "$run_option" "$folder/$run" \
-    "--config.data.root=$folder/data" "$@" || code=$?
+  "$venv/bin/python" -u "launch/$program.py" --multihost "$run_option" "$root/$run" \
+    "--config.data.root=$root/data" "$@" || code=$?
   kill "$copier" 2>/dev/null || true
   copy_log
   echo "$code" > "$notes/exit.new" && mv "$notes/exit.new" "$notes/exit"

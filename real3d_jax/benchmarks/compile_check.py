@@ -129,6 +129,12 @@ def _lowered_for_cuda(config: Config, topology: Topology, started: float, clock:
     return Checked(program, topology, None, "", None, None, [], None, seconds, wall)
 
 
+def notes(config: Config, topology: Topology) -> Iterator[str]:
+    """What to know before minutes go by."""
+    if config.compute.unroll != 1 and topology.platform != "cuda":
+        yield "every layer is compiled by itself; --config.compute.unroll=1 compiles a loop over them, which is sooner."
+
+
 def describe(config: Config, checked: Checked) -> Iterator[str]:
     """The lines of the report."""
     topology, program, layout = checked.topology, checked.program, checked.program.layout

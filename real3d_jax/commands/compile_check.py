@@ -9,6 +9,7 @@ right (one sentence says what).
 """
 
 import argparse
+import sys
 
 from real3d_jax.config import files as config_files
 from real3d_jax.models.presets import PRESETS
@@ -38,11 +39,13 @@ def main() -> int:
     from real3d_jax.benchmarks import topologies  # takes seconds to import: a mistyped config is told before
 
     topology = topologies.find(arguments.topology)
-    from real3d_jax.benchmarks.compile_check import check, describe
+    from real3d_jax.benchmarks.compile_check import check, describe, notes
     from real3d_jax.benchmarks.step_programs import shrunken
 
     if arguments.size:
         config = shrunken(config, arguments.size)
+    for note in notes(config, topology):
+        print(f"note: {note}", file=sys.stderr)
     checked = check(config, topology)
     for line in describe(config, checked):
         print(line)

@@ -156,6 +156,11 @@ def line_to_first() -> Line | None:
     return None if is_first() or not _lines else _lines[0]
 
 
+def lines_to_others() -> list[Line]:
+    """Those over which the first process says that it lives; none on the others."""
+    return list(_lines) if is_first() else []
+
+
 def told_by_first(error: UserError) -> BaseException:
     """What to raise on all processes where all of them have found the same: the first one tells it."""
     return error if is_first() else SystemExit(USER_ERROR)

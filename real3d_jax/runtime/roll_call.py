@@ -1,7 +1,8 @@
 """Names the processes that do not come, before JAX waits for them: it would wait for minutes and not say for whom.
 
 The first process listens where JAX's coordination service will be; the others tell it their number and machine, and all
-of them go on once it has heard every one. The lines stay open: one that breaks tells at once that a process has ended.
+of them go on once it has heard every one. The lines stay open: one that is closed tells at once that a process has
+ended, and over one that is not the first process says that it lives.
 """
 
 import contextlib
@@ -18,11 +19,16 @@ from real3d_jax.runtime.cli import USER_ERROR
 
 _HELLO = "real3d-jax"
 _LINE = 2**16  # bytes, more than a line has
+_ALIVE, _FOR_GOOD = b".", b"!"
+
+
+class Ended(Exception):
+    """The first process has ended: its system has closed the line."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """An open connection of this process and the first one, over which nothing more is sent.
+    """An open connection of this process and the first one, over which that one says that it lives.
 
     Attributes:
       host: the machine of the first process.
@@ -31,19 +37,46 @@ class Line:
     host: str
     connection: socket.socket
 
-    def hears_end(self, seconds: float | None = None) -> bool:
-        """Whether the first process has ended, whose system then closes the line; not if the network breaks it.
+    def live(self, *, for_good: bool = False) -> None:
+        """Says so, on the first process; `for_good` that it says so no more, and lives until the line is closed."""
+        with contextlib.suppress(OSError):
+            self.connection.send(_FOR_GOOD if for_good else _ALIVE, socket.MSG_DONTWAIT)
 
-        Args:
-          seconds: that are waited for it; None waits until the line is closed or broken.
-        """
+    def hears_end(self, seconds: float) -> bool:
+        """Whether the first process ends within so many seconds."""
+        until = time.monotonic() + seconds
         try:
-            while select.select([self.connection], [], [], seconds)[0]:
-                if not self.connection.recv(_LINE, socket.MSG_DONTWAIT):
-                    return True
+            while (left := until - time.monotonic()) > 0 and select.select([self.connection], [], [], left)[0]:
+                self._heard()
+        except Ended:
+            return True
         except OSError:
             pass
         return False
+
+    def hears_silence(self, seconds: float) -> bool:
+        """Returns True once the first process has not said for so long that it lives; False if the network breaks.
+
+        Raises:
+          Ended: it has.
+        """
+        wait: float | None = seconds
+        try:
+            while select.select([self.connection], [], [], wait)[0]:
+                if _FOR_GOOD in self._heard():
+                    wait = None
+        except OSError:
+            return False
+        return True
+
+    def _heard(self) -> bytes:
+        try:
+            said = self.connection.recv(_LINE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return b""  # another thread has read it
+        if not said:
+            raise Ended
+        return said
 
 
 def call_roll(address: str, count: int, number: int, *, seconds: float) -> list[Line]:

@@ -5,8 +5,8 @@ reads what they tell. Whoever fails tells the others, whose main threads may be 
 first process prints one sentence, and all of them leave with the same code. A process that gets on no more shows the
 stacks of its threads.
 
-When the first process is killed, JAX itself ends the others, with a trace and code 134, as its service lies there.
-`FirstWatch` has them say why.
+When the first process is killed, JAX itself ends the others, with a trace and code 134, as its service lies there; when
+its machine is lost, after 100 s. `FirstWatch` has them say why, and ends them sooner.
 """
 
 import argparse
@@ -59,7 +59,7 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self._thread.start()
-        self._first = None if self._alone else FirstWatch.of(hosts.line_to_first())
+        self._first = None if self._alone else FirstWatch.of(hosts.line_to_first(), self._lost)
         return self
 
     def __exit__(
@@ -71,6 +71,7 @@ class Watch:
         self._thread.join()
         if not self._alone:
             self._publish("done")
+            self._say_that_it_lives(for_good=True)
 
     def beat(self, doing: str, *, patient: bool = False) -> None:
         """Says that the program gets on.
@@ -99,8 +100,17 @@ class Watch:
             sys.excepthook(type(error), error, trace)
         self._end(message, code)
 
+    def told_of_device(self, error: BaseException, what: str) -> None:
+        """Ends all processes, from any thread, for a device that failed: `what`."""
+        if not self._alone:
+            with contextlib.suppress(Exception):
+                self._hear()  # the error comes of what another process has told already
+        said = " ".join(str(error).split())
+        self._end(f"{what} failed while it was {self._doing}: {type(error).__name__}: {said}", CRASH)
+
     def _look(self) -> None:
         while not self._leave.wait(_POLL):
+            self._say_that_it_lives()
             self._look_once()
 
     def _look_once(self) -> None:
@@ -125,6 +135,11 @@ class Watch:
                 )
         if stalled:
             self._end(self._who_is_late(others), CRASH, stacks=True)
+
+    def _say_that_it_lives(self, *, for_good: bool = False) -> None:
+        """To those whom the service, which is this process's own, would not tell."""
+        for line in [] if self._alone else hosts.lines_to_others():
+            line.live(for_good=for_good)
 
     def _publish(self, doing: str) -> None:
         self._count += 1

@@ -21,6 +21,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
 from real3d_jax.runtime import compiler_options, folders, hosts, watch
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.device_errors import DeviceErrors
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.runtime.stores import Folder
@@ -93,7 +94,7 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
     waiting: _Waiting = []
     left_out = set(run.quarantine.names)
     profile = range(max(profile.start, start + 1), min(profile.stop, schedule.steps + 1))
-    with ThreadPoolExecutor(max_workers=1) as clock:
+    with ThreadPoolExecutor(max_workers=1) as clock, DeviceErrors(watch.current().told_of_device) as errors:
         for step in range(start + 1, schedule.steps + 1):
             watch.current().beat(f"computing step {step}")
             run.times.begin(step)
@@ -104,6 +105,7 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
             # The metrics of the step before are fetched while this one runs, so that the devices never wait for the
             # host. `step_fn` may itself return only when the step is nearly over, so a thread notes the end of each.
             ready = clock.submit(_ready, metrics)
+            errors.follow(metrics["loss"])
             if profile and step == profile[-1]:
                 ready.result()
                 jax.profiler.stop_trace()

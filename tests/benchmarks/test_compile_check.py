@@ -12,7 +12,7 @@ import pytest
 
 from real3d_jax.benchmarks import compile_check, topologies
 from real3d_jax.benchmarks.collectives import Exchange, by_kind, collectives
-from real3d_jax.benchmarks.compile_check import Checked, Memory, describe
+from real3d_jax.benchmarks.compile_check import Checked, Memory, describe, notes
 from real3d_jax.benchmarks.step_programs import StepProgram, shrunken
 from real3d_jax.benchmarks.topologies import Topology
 from real3d_jax.config import files as config_files
@@ -53,6 +53,14 @@ def checked(config, memory=None, *, used=None, room=16.0, **changes):
     return dataclasses.replace(
         Checked(program, topology, memory, "", used, room, exchanges, 1.5, 600.0, 1200.0), **changes
     )
+
+
+def test_who_waits_for_every_layer_is_told_what_is_sooner(config):
+    slice_, gpus = (Topology(name, name, jax.devices(), 16.0) for name in ("tpu", "cuda"))
+    (note,) = notes(config, slice_)
+    assert "--config.compute.unroll=1" in note
+    looped = dataclasses.replace(config, compute=dataclasses.replace(config.compute, unroll=1))
+    assert list(notes(looped, slice_)) == list(notes(config, gpus)) == []
 
 
 def test_collectives_of_a_kind_are_summed():

@@ -5,11 +5,23 @@ import os
 import signal
 import sys
 import time
+import types
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli, hosts, watch
+from real3d_jax.runtime.device_errors import DeviceErrors
 
 fault, process = sys.argv[1], int(sys.argv[2])
+
+
+def fail_on_a_device(errors):
+    """What is followed stands for an array: a CPU fails at once, in the thread that asks for it."""
+
+    def wait():
+        raise MemoryError("this device has no room")
+
+    shard = types.SimpleNamespace(device="TEST:1", data=types.SimpleNamespace(block_until_ready=wait))
+    errors.follow(types.SimpleNamespace(addressable_shards=[shard]))
 
 
 def main():
@@ -28,8 +40,14 @@ def main():
                 raise RuntimeError("this is a defect")
             if fault == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if fault == "frozen":
+                os.kill(os.getpid(), signal.SIGSTOP)
             if fault == "stuck":
                 time.sleep(1000)
+            if fault == "device":
+                fail_on_a_device(DeviceErrors(watcher.told_of_device))  # which is not left
+        elif fault == "device":
+            time.sleep(1000)  # as in a step, for what that device does not give
         watcher.beat(watch.WAITING)
         numbers = [hosts.gather([turn, hosts.is_first()]) for turn in range(3)]
         if numbers != [[[turn, True], [turn, False]] for turn in range(3)]:

@@ -66,11 +66,33 @@ def test_a_first_process_that_is_killed_is_named_by_the_others(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_first_process_whose_machine_is_lost_is_named_by_the_others(tmp_path):
+    """A stopped process closes no connection, as a machine that is lost."""
+    processes = start(WORKER, "frozen", 0, count=2, folder=tmp_path)
+    try:
+        text = processes[1].communicate(timeout=120)[0]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    assert processes[1].returncode == 1
+    assert re.search(r"error: Process 0 of 2 \(.+\) gives no sign of life since 5 s; it was killed, or its", text)
+
+
+@pytest.mark.slow
 def test_a_defect_keeps_its_traceback_where_it_occurred(tmp_path):
     codes, texts = run(tmp_path, "defect")
     assert codes == [1, 1]
     assert re.search(r"error: Process 1 of 2 \(.+\): RuntimeError: this is a defect", texts[0])
     assert "Traceback" in texts[1] and "Traceback" not in texts[0]
+
+
+@pytest.mark.slow
+def test_a_device_that_fails_ends_both_though_one_waits_for_it_and_the_other_for_that_one(tmp_path):
+    codes, texts = run(tmp_path, "device")
+    assert codes == [1, 1]
+    assert re.search(r"error: Process 1 of 2 \(.+\): device TEST:1 failed while it was waiting .*no room$", texts[0])
 
 
 @pytest.mark.slow

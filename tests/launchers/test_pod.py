@@ -146,10 +146,27 @@ def test_a_run_is_copied_installed_and_started(cloud):
     assert "--worker=all" in copy and "slice:real3d.tar.gz" in copy
     state, install, start = cloud.commands()
     assert "worker.sh state" in state
-    assert "worker.sh install gs://bucket/folder" in install
+    assert "worker.sh install client gs://bucket/folder" in install
     words = shlex.split(start)
     assert words[:3] == ["bash", "real3d/launch/tpu/worker.sh", "start"]
-    assert words[4:] == ["gs://bucket/folder", "runs/mine", "train", *WORDS[1:]]
+    assert words[4:] == ["client", "gs://bucket/folder", "runs/mine", "train", *WORDS[1:]]
+
+
+@pytest.mark.parametrize(
+    "storage, options, access",
+    [
+        ("gs://bucket", (), "client"),
+        ("gs://bucket", ("--mount",), "mount"),
+        ("gs://bucket", ("--program=evaluate",), "mount"),
+        ("/shared", ("--program=evaluate",), "folder"),
+    ],
+)
+def test_a_bucket_is_mounted_for_what_is_written_to_folders_alone(cloud, storage, options, access):
+    cloud.set(node="READY")
+    cloud.pod("run", "slice", f"--storage={storage}", *options, *WORDS)
+    _, install, start = cloud.commands()
+    assert install.endswith(f"worker.sh install {access} {storage}")
+    assert shlex.split(start)[4:6] == [access, storage]
 
 
 def test_a_run_needs_a_slice_that_is_ready(cloud):
@@ -294,8 +311,8 @@ def test_ssh_failures_are_one_sentence(cloud):
     cloud.set(node="READY", ssh=[255])
     said = sentence(cloud.pod("run", "slice", *JOB, *WORDS, code=1))
     assert "cannot be reached by ssh (Permission denied (publickey))" in said and "ssh-agent" in said
-    cloud.set(ssh=[0, 0, 2], ssh_says="error: gcsfuse cannot mount gs://bucket.\nCommand failed on worker 1")
-    assert sentence(cloud.pod("run", "slice", *JOB, *WORDS, code=2)) == "error: gcsfuse cannot mount gs://bucket."
+    cloud.set(ssh=[0, 0, 2], ssh_says="error: 'gs://bucket' cannot be written.\nCommand failed on worker 1")
+    assert sentence(cloud.pod("run", "slice", *JOB, *WORDS, code=2)) == "error: 'gs://bucket' cannot be written."
 
 
 def test_what_is_missing_is_said_before_anything_is_asked_for(cloud):
@@ -307,6 +324,7 @@ def test_what_is_missing_is_said_before_anything_is_asked_for(cloud):
     assert "No config is named" in sentence(cloud.pod(*WATCH, code=2))
     assert "--workdir follows from" in sentence(cloud.pod(*WATCH, *WORDS, "--workdir=x", code=2))
     assert "absolute path" in sentence(cloud.pod("run", "slice", "--storage=data", *WORDS, code=2))
+    assert "--mount is for buckets" in sentence(cloud.pod("run", "slice", "--storage=/data", "--mount", *WORDS, code=2))
     cloud.without_gcloud()
     assert "gcloud is not on PATH: install it" in sentence(cloud.pod(*WATCH, *WORDS, code=2))
     assert all(call[0] == "config" for call in cloud["calls"])

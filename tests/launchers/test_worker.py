@@ -25,26 +25,26 @@ class Worker:
 
     def __init__(self, home: Path):
         self.home, self.storage = home, home / "shared"
-        self._script = home / "real3d" / "launch" / "tpu" / "worker.sh"
-        self._script.parent.mkdir(parents=True)
-        shutil.copy(ROOT / "launch" / "tpu" / "worker.sh", self._script)
+        self.script = home / "real3d" / "launch" / "tpu" / "worker.sh"
+        self.script.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "launch" / "tpu" / "worker.sh", self.script)
         (home / "real3d" / "launch" / "train.py").write_text(PROGRAM)
         (home / "real3d" / "launch" / "evaluate.py").write_text(PROGRAM)
         (home / "real3d-venv" / "bin").mkdir(parents=True)
-        python = home / "real3d-venv" / "bin" / "python"
-        python.write_text('#!/bin/sh\nexec python3 -S -E "$@"\n')
-        python.chmod(0o755)
+        self.python = home / "real3d-venv" / "bin" / "python"
+        self.python.write_text('#!/bin/sh\nexec python3 -S -E "$@"\n')
+        self.python.chmod(0o755)
         self.storage.mkdir()
 
     def __call__(self, *words, code: int = 0) -> str:
         environment = {**os.environ, "HOME": str(self.home), "COPY_LOG_EVERY": "0.1"}
-        command = ["bash", str(self._script), *map(str, words)]
+        command = ["bash", str(self.script), *map(str, words)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def start(self, *words, key="k1", program="train", code=0) -> str:
-        return self("start", key, self.storage, "runs/mine", program, *words, code=code)
+        return self("start", key, "folder", self.storage, "runs/mine", program, *words, code=code)
 
     def state(self) -> str:
         word, _, key, state = self("state").split()
@@ -112,30 +112,59 @@ def test_a_killed_run_is_told_from_one_that_goes_on(worker):
 
 
 def test_storage_that_a_worker_lacks_is_one_sentence(worker):
-    said = worker("install", worker.home / "missing", code=2)
+    said = worker("install", "folder", worker.home / "missing", code=2)
     assert said.startswith("error: worker ") and "mount it on all workers, or name a gs:// bucket." in said
     assert said.count("\n") == 1
 
 
-def test_an_install_is_pinned_and_takes_gcsfuse_only_for_a_bucket(worker):
-    """The commands that `install` runs, by stand-ins that write down how they were called."""
-    tools = worker.home / "tools"
-    tools.mkdir()
-    for name in ("python3", "gcsfuse", "curl", "sudo"):
-        (tools / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {worker.home}/called\n')
-        (tools / name).chmod(0o755)
-    environment = {"HOME": str(worker.home), "PATH": f"{tools}:/usr/bin:/bin"}
+@pytest.fixture
+def tools(worker):
+    """`called(*words)`: what worker.sh calls, by stand-ins that write down how they were called."""
+    folder = worker.home / "tools"
+    folder.mkdir()
+    for tool in (*(folder / name for name in ("python3", "gcsfuse", "curl", "sudo")), worker.python):
+        tool.write_text(f'#!/bin/sh\necho {tool.name} "$@" >> {worker.home}/called\n[ "$2" != check ] || exit $CHECK\n')
+        tool.chmod(0o755)
 
-    def called(storage) -> str:
+    def called(*words, check: int = 0) -> str:
         (worker.home / "called").unlink(missing_ok=True)
-        script = worker.home / "real3d" / "launch" / "tpu" / "worker.sh"
-        subprocess.run(["bash", script, "install", storage], env=environment, check=True, timeout=60)
+        environment = {"HOME": str(worker.home), "PATH": f"{folder}:/usr/bin:/bin", "CHECK": str(check)}
+        done = subprocess.run(["bash", worker.script, *words], env=environment, timeout=60)
+        assert done.returncode == check
         return (worker.home / "called").read_text()
 
-    shared = called(worker.storage)
-    assert "gcsfuse" not in shared
+    return called
+
+
+def test_an_install_is_pinned_and_takes_of_gcsfuse_and_gcsfs_what_it_needs(worker, tools):
+    shared = tools("install", "folder", worker.storage)
+    assert "gcs" not in shared
     assert "pip install -q --user uv==" in shared and "--python 3.12." in shared
     assert "-r " + str(worker.home / "real3d" / "launch" / "tpu" / "requirements.txt") in shared
     mount = worker.home / "real3d-bucket"
-    assert f"gcsfuse --implicit-dirs --only-dir=a/b bucket {mount}\n" in called("gs://bucket/a/b")
-    assert f"gcsfuse --implicit-dirs bucket {mount}\n" in called("gs://bucket")
+    mounted = tools("install", "mount", "gs://bucket/a/b")
+    assert f"gcsfuse --implicit-dirs --only-dir=a/b bucket {mount}\n" in mounted and "[gcs]" not in mounted
+    assert f"gcsfuse --implicit-dirs bucket {mount}\n" in tools("install", "mount", "gs://bucket")
+    client = tools("install", "client", "gs://bucket/a/b")
+    assert "gcsfuse" not in client and f"-e {worker.home}/real3d[gcs] -r " in client
+    assert client.endswith(f"python {worker.home}/real3d/launch/tpu/bucket.py check gs://bucket/a/b\n")
+    tools("install", "client", "gs://bucket/a/b", check=2)  # what the bucket refuses ends the installation
+
+
+def test_a_bucket_is_handed_on_and_gets_the_log(worker, tools):
+    tools("start", "k1", "client", "gs://bucket/a", "runs/mine", "train", "--config=x.py")
+    worker.wait_for("k1 0")
+    trained, copied = (worker.home / "called").read_text().splitlines()
+    words = "--multihost --workdir gs://bucket/a/runs/mine --config.data.root=gs://bucket/a/data --config=x.py"
+    assert trained == f"python -u launch/train.py {words}"
+    log = f"{worker.home}/real3d-run/log gs://bucket/a/logs/runs/mine/{os.uname().nodename}.log"
+    assert copied == f"python {worker.home}/real3d/launch/tpu/bucket.py copy {log}"
+
+
+def test_a_mounted_bucket_is_a_folder_to_the_program(worker, tools):
+    tools("start", "k1", "mount", "gs://bucket/a", "runs/mine", "evaluate")
+    worker.wait_for("k1 0")
+    mount = worker.home / "real3d-bucket"
+    words = f"--multihost --checkpoint {mount}/runs/mine --config.data.root={mount}/data"
+    assert (worker.home / "called").read_text() == f"python -u launch/evaluate.py {words}\n"
+    assert list((mount / "logs" / "runs" / "mine").glob("*.log"))

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from real3d_jax.rendering.compositing import composite, compositing_weights
+from real3d_jax.rendering.compositing import (
+    composite,
+    compositing_weights,
+    sums_before_by_addition,
+    sums_before_by_product,
+)
 
 STEP = 1 / 8
 DENSITIES = st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=8, max_size=8)
@@ -75,3 +80,19 @@ def test_values_and_gradients_stay_finite(density):
     value, gradients = jax.value_and_grad(loss, argnums=(0, 1))(*arguments)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in gradients)
+
+
+def test_sums_by_a_product_are_those_by_addition_and_so_are_their_gradients():
+    """TPUs have the product; densities from 0 to 1e30 must stay finite in it, too."""
+    values = jnp.asarray(np.geomspace(1e-6, 1e30, 24, dtype=np.float32).reshape(2, 12)[:, ::-1])
+    values = values.at[:, 3].set(0.0)
+    both = [by(values) for by in (sums_before_by_product, sums_before_by_addition)]
+    np.testing.assert_allclose(*both, rtol=1e-6)
+    assert (both[0][:, 0] == 0).all()
+    weights = jnp.arange(24.0).reshape(2, 12)
+    gradients = [
+        jax.grad(lambda x, by=by: jnp.sum(by(x) * weights))(values)
+        for by in (sums_before_by_product, sums_before_by_addition)
+    ]
+    np.testing.assert_allclose(*gradients, rtol=1e-6)
+    assert gradients[0][0, 0] == sum(range(1, 12))

@@ -32,8 +32,8 @@ def tpu(monkeypatch):
     return topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x4").devices[0]
 
 
-def test_gradient_of_a_view_has_no_scatter_and_no_gather(tpu):
-    """A TPU does both one row at a time."""
+def test_gradient_of_a_view_has_nothing_that_a_tpu_is_slow_with(tpu):
+    """A TPU gathers and scatters one row at a time; its compiler takes 11 s for a cumulative sum of 128 samples."""
     config = config_files.load("configs/real3d.py:embedded")
     render = dataclasses.replace(config.render, resolution=16, samples=32)
     decoder = make_decoder(config.model, jnp.bfloat16)
@@ -51,6 +51,6 @@ def test_gradient_of_a_view_has_no_scatter_and_no_gather(tpu):
         jax.ShapeDtypeStruct((1, 1, 4), jnp.float32),
     )
     program = jax.jit(jax.grad(loss, (0, 1)), in_shardings=SingleDeviceSharding(tpu)).lower(*arguments).compile()
-    operations = set(re.findall(r"\b(scatter|gather|convolution|dot)\(", program.as_text() or ""))
+    operations = set(re.findall(r"\b(scatter|gather|reduce-window|convolution|dot)\(", program.as_text() or ""))
     assert operations <= {"convolution", "dot"}
     assert operations
