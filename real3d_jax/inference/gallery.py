@@ -10,6 +10,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -18,13 +19,12 @@ from PIL import Image
 from real3d_jax.cameras import spherical_c2w
 from real3d_jax.data.embedded import photographs
 from real3d_jax.data.embedded.photograph_outlines import OUTLINES
-from real3d_jax.data.object_rendering import mesh_files
-from real3d_jax.data.object_rendering.rasterizer import Rasterizer
 from real3d_jax.data.procedural import numbering, source
 from real3d_jax.data.procedural.families import NAMED
 from real3d_jax.data.procedural.objects import stack
 from real3d_jax.data.record_reader import RecordSet
-from real3d_jax.data.records import Photograph
+from real3d_jax.data.records import Item, Photograph
+from real3d_jax.errors import check_installed
 from real3d_jax.inference.loading import load
 from real3d_jax.inference.reconstruction import Reconstruction
 from real3d_jax.runtime import cli
@@ -51,13 +51,21 @@ def pictures(furniture: Path) -> Iterator[UInt8[np.ndarray, "s s 4"]]:
         yield records.read_view(part * len(records) // 4, 0).image
     embedded = photographs.photographs(image_size=_PIXELS)
     for item in list(embedded.items("train", range(len(OUTLINES))))[:2]:
-        photograph = item.records[0]
+        photograph = item.records[0] if isinstance(item, Item) else None
         assert isinstance(photograph, Photograph)
         yield photograph.image
 
 
-def row(result: Reconstruction, rasterizer: Rasterizer, side: int) -> Image.Image:
-    """The input, six views around, and two of the mesh, as another program reads it."""
+def row(result: Reconstruction, rasterizer: Any, side: int) -> Image.Image:
+    """The input, six views around, and two of the mesh, as another program reads it.
+
+    Args:
+      result: of a picture.
+      rasterizer: an `object_rendering.rasterizer.Rasterizer`.
+      side: pixels of each.
+    """
+    from real3d_jax.data.object_rendering import mesh_files  # needs the extra
+
     views = np.asarray(result.orbit(frames=_FRAMES, elevation=0))
     drawn = [np.asarray(result.image), *(views[number] for number in _FACED)]
     with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +105,9 @@ def main() -> None:
     parser.add_argument("--furniture", type=Path, default=Path("data/furniture"), help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for both pictures")
     options = parser.parse_args()
+    check_installed("moderngl", what="Meshes are drawn", extra="render")
+    from real3d_jax.data.object_rendering.rasterizer import Rasterizer
+
     model, rasterizer = load(), Rasterizer(size=128, supersample=2, lit=False)
     results = model([Image.fromarray(image) for image in pictures(options.furniture)])
     for number, result in enumerate(results):

@@ -3,9 +3,9 @@
 import contextlib
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from real3d_jax.data.object_rendering.rasterizer import Rasterizer
 from real3d_jax.export.isosurface import isosurface
 from real3d_jax.inference.gallery import row, sheet
 from real3d_jax.inference.reconstruction import Reconstruction
@@ -28,7 +28,7 @@ class _Result(Reconstruction):
         return isosurface(100 * np.maximum(0.6 - np.linalg.norm(points, axis=-1), 0), radius=0.87)
 
 
-class _Rasterizer(Rasterizer):
+class _Rasterizer:
     """Sees a green half of what is loaded, and notes from where."""
 
     def __init__(self):
@@ -43,6 +43,11 @@ class _Rasterizer(Rasterizer):
         image = np.zeros((8, 8, 4), np.uint8)
         image[:4] = 0, 255, 0, 255
         return image
+
+
+@pytest.fixture(autouse=True)
+def files():
+    pytest.importorskip("mapbox_earcut", reason="needs the render extra")
 
 
 def test_a_row_is_the_input_views_around_and_the_mesh_over_white():
