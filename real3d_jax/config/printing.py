@@ -9,6 +9,7 @@ from typing import Any
 from real3d_jax.config import files
 from real3d_jax.config.adapting import AdaptingConfig
 from real3d_jax.config.evaluation import EvaluationConfig
+from real3d_jax.config.paper_tables import PaperTablesConfig
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.config.training import Config
 
@@ -25,7 +26,7 @@ def get_config() -> ConfigDict:
 
 def load_any(
     source: str, changes: Sequence[str] = ()
-) -> Config | EvaluationConfig | ReconstructionConfig | AdaptingConfig:
+) -> Config | EvaluationConfig | ReconstructionConfig | AdaptingConfig | PaperTablesConfig:
     """The configuration of a file of any kind; arguments and errors as of `files.load_as`."""
     keys = set(files.load_tree(source).keys())
 
@@ -33,7 +34,7 @@ def load_any(
         fields = {field.name for field in dataclasses.fields(schema)}
         return len(keys & fields) / len(keys | fields)
 
-    schema = max((Config, EvaluationConfig, ReconstructionConfig, AdaptingConfig), key=likeness)
+    schema = max((Config, EvaluationConfig, ReconstructionConfig, AdaptingConfig, PaperTablesConfig), key=likeness)
     return files.load_as(schema, source, changes)
 
 

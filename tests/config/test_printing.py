@@ -10,6 +10,7 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config import places
 from real3d_jax.config.adapting import AdaptingConfig
 from real3d_jax.config.evaluation import EvaluationConfig
+from real3d_jax.config.paper_tables import PaperTablesConfig
 from real3d_jax.config.printing import as_file, load_any
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.config.training import Config
@@ -17,7 +18,14 @@ from real3d_jax.errors import UserError
 from tests.commands import call
 
 ROOT = Path(__file__).parents[2]
-VARIANTS = ["ablation:start,small", "smoke:scratch", "mini:furniture,fine", "eval/co3d:released", "reconstruct:triposr"]
+VARIANTS = [
+    "ablation:start,small",
+    "smoke:scratch",
+    "mini:furniture,fine",
+    "eval/co3d:released",
+    "reconstruct:triposr",
+    "tables:tiny",
+]
 
 
 def test_the_packages_own_are_found_by_name():
@@ -38,7 +46,7 @@ def test_round_trip(source, tmp_path):
     # Not only as the schema reads it: the tree itself, types and all, but that lists become tuples.
     assert config_files.to_tree(config_files.load_tree(str(file)).to_dict()) == config_files.to_tree(config)
     kind = EvaluationConfig if source.startswith("eval/") else Config
-    others = {"reconstruct": ReconstructionConfig, "adapting": AdaptingConfig}
+    others = {"reconstruct": ReconstructionConfig, "adapting": AdaptingConfig, "tables": PaperTablesConfig}
     assert type(config) is others.get(source.partition(":")[0], kind)
 
 
