@@ -206,7 +206,7 @@ def export_tensors(
     _refuse(table, where, missing, list(flat), malformed + misshaped)
     for name, shape in table.kept.items():
         if name not in tensors:
-            tensors[name] = np.zeros([_size(symbol, sizes) for symbol in shape.split()], np.float32)
+            tensors[name] = np.zeros([int(_size(symbol, sizes)) for symbol in shape.split()], np.float32)
     return tensors
 
 
