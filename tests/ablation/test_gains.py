@@ -1,8 +1,10 @@
 """Tables 6 and 7: what is run, that both gains begin with the same and see the same objects, and their differences."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from real3d_jax.ablation import gain_tables, gains
 from real3d_jax.ablation.gains import plan_gains, publish, run_gains
 from real3d_jax.ablation.paper_sets import results_of
 from real3d_jax.ablation.pooling import difference_of_gains
+from real3d_jax.commands import ablate
 from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.evaluation import BootstrapConfig
 from real3d_jax.config.posed import PosedSourceConfig
@@ -119,3 +122,15 @@ def test_the_table_has_rows_and_deltas(planned, finished, monkeypatch):
     assert "`real3d/seed_1` failed: its updates were not finite" in text
     publish(planned, {})
     assert "failed" not in (planned.out / gain_tables.MARKDOWN).read_text()
+
+
+@pytest.mark.parametrize("config", ["configs/table7.py", "table7", "configs/ablation.py"])
+def test_base_alone_is_a_row_of_the_tables_that_the_config_makes(config, monkeypatch):
+    """Both kinds of tables have one of that name; it had been looked for in Table 5's alone."""
+    seen = []
+    monkeypatch.setattr(ablate, "_run_gains", lambda arguments, rows, *rest: seen.append(rows) or 0)
+    monkeypatch.setattr("real3d_jax.ablation.plan.plan", lambda *_, **__: seen.append("Table 5's") or sys.exit(0))
+    monkeypatch.setattr("sys.argv", ["ablate", "--config", config, "--rows", "base"])
+    with contextlib.suppress(SystemExit):
+        ablate.main()
+    assert seen == (["Table 5's"] if "ablation" in config else [["base"]])
