@@ -54,7 +54,7 @@ class Checked:
       refusal: the compiler's sentence, where it found too little memory.
       used_gib: of a device's memory, as far as it is known; at least so much where it was refused.
       room_gib: of a device; None where that is no property of the topology.
-      exchanges: among the devices.
+      exchanges: among the devices; None where jaxlib cannot read the compiled program.
       tflop: of each device, as the compiler counts: what stands in a loop counts once. None where it does not tell.
       seconds: of the processor that compiling took, all threads together.
       wall_seconds: on the clock.
@@ -67,7 +67,7 @@ class Checked:
     refusal: str
     used_gib: float | None
     room_gib: float | None
-    exchanges: list[Exchange]
+    exchanges: list[Exchange] | None
     tflop: float | None
     seconds: float
     wall_seconds: float
@@ -110,7 +110,10 @@ def check(config: Config, topology: Topology) -> Checked:
             temporaries=found.temp_size_in_bytes,
             code=found.generated_code_size_in_bytes,
         )
-        exchanges = by_kind(collectives(compiled.as_text()))
+        try:
+            exchanges = by_kind(collectives(compiled.as_text()))
+        except jax.errors.JaxRuntimeError:  # jaxlib and libtpu are of different days
+            exchanges = None
         tflop = (compiled.cost_analysis() or {}).get("flops", 0.0) / 1e12
         used = memory.together / _GIB
     seconds, wall = time.process_time() - started, time.monotonic() - clock
@@ -139,23 +142,22 @@ def describe(config: Config, checked: Checked) -> Iterator[str]:
     """The lines of the report."""
     topology, program, layout = checked.topology, checked.program, checked.program.layout
     count = len(topology.devices)
-    of_chip = f", {topology.devices_a_chip} of each chip" if topology.devices_a_chip > 1 else ""
     room = f" of {topology.memory_gib:g} GiB" if topology.memory_gib else ""
     yield f"model        {program.parameters:,} parameters, {program.state_bytes / _GIB:.3g} GiB of state a device"
     device = "an NVIDIA GPU" if topology.platform == "cuda" else topology.devices[0].device_kind
-    yield f"topology     {topology.name}: {count} x {device}{room}{of_chip}"
-    if topology.devices_a_chip > 1:
-        yield "             (libtpu without a TPU takes a chip's cores for devices; a real chip is one device)"
+    yield f"topology     {topology.name}: {count} x {device}{room}"
     kinds = (("synthetic", layout.synthetic), ("real", layout.real))
     rows = " + ".join(f"{share.rows // count} {kind}" for kind, share in kinds if share.rows)
     yield f"batch        {rows} a device, in {layout.micro_batches} micro-batches; {layout.work:.0%} of it counts"
     yield from _describe_memory(checked)
-    for exchange in checked.exchanges:
+    for exchange in checked.exchanges or ():
         where = ", in a loop" if exchange.in_loop else ""
         dtypes = " and ".join(exchange.dtypes)
         size = f"{exchange.bytes / _MIB:,.1f} MiB"
         yield f"exchanged    {exchange.count} x {exchange.kind}, {size} of {dtypes} together{where}"
-    if topology.platform != "cuda" and checked.memory and not checked.exchanges:
+    if checked.exchanges is None:
+        yield "exchanged    not told: this jaxlib cannot read what this libtpu has compiled"
+    elif topology.platform != "cuda" and checked.memory and not checked.exchanges:
         yield "exchanged    nothing"
     if checked.tflop is not None:
         yield f"work         {checked.tflop:.3g} TFLOP a device, what stands in a loop counted once"

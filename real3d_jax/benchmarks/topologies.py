@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -17,6 +16,8 @@ from real3d_jax.errors import UserError
 _CHIPS = {"v4": (32, 3), "v5e": (16, 2), "v5p": (95, 3), "v6e": (32, 2)}
 _EXAMPLES = "v5e:16x16, v4:4x4x8, cpu:8 or cuda"
 _MOST_CPUS = 1024
+# Without a TPU libtpu takes v4's cores for devices, if it is not told that a chip is one.
+_CHIP_CONFIG = {"v4": {"chip_config_name": "megacore"}}
 # libtpu would ask the machine that it runs on which TPU it has.
 _NO_TPU = {
     "TPU_SKIP_MDS_QUERY": "1",
@@ -36,14 +37,12 @@ class Topology:
       platform: 'tpu', 'cpu' or 'cuda'.
       devices: JAX's, to lay arrays out on; CPUs stand in for those of 'cuda'.
       memory_gib: of each device; None where that is no property of the topology.
-      devices_a_chip: 2 for v4, whose cores libtpu takes for devices where it has no TPU. A real one has one a chip.
     """
 
     name: str
     platform: str
     devices: Sequence[Any]
     memory_gib: float | None
-    devices_a_chip: int = 1
 
 
 def find(name: str) -> Topology:
@@ -79,11 +78,10 @@ def _tpu(name: str, kind: str, sizes: list[int]) -> Topology:
     for variable, value in _NO_TPU.items():
         os.environ.setdefault(variable, value)
     try:
-        devices = topologies.get_topology_desc(platform="tpu", topology_name=name).devices
+        found = topologies.get_topology_desc(platform="tpu", topology_name=name, **_CHIP_CONFIG.get(kind, {}))
     except jax.errors.JaxRuntimeError as error:
         raise UserError(f"--topology {name}: libtpu has no such slice ({_first_line(error)}).") from error
-    a_chip = len(devices) // math.prod(sizes)
-    return Topology(name, "tpu", devices, memory / a_chip, a_chip)
+    return Topology(name, "tpu", found.devices, memory)
 
 
 def _first_line(error: Exception) -> str:

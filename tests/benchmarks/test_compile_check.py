@@ -55,6 +55,50 @@ def checked(config, memory=None, *, used=None, room=16.0, **changes):
     )
 
 
+def test_what_jaxlib_cannot_read_is_told_as_such(config, monkeypatch):
+    """A libtpu of another day compiles what it cannot show; the memory is known all the same."""
+
+    class Compiled:
+        def memory_analysis(self):
+            return SimpleNamespace(
+                argument_size_in_bytes=GIB, output_size_in_bytes=0, alias_size_in_bytes=0, temp_size_in_bytes=0,
+                generated_code_size_in_bytes=0,
+            )  # fmt: skip
+
+        def as_text(self):
+            raise jax.errors.JaxRuntimeError("INTERNAL: RET_CHECK failure")
+
+        def cost_analysis(self):
+            return {"flops": 2e12}
+
+    traced = SimpleNamespace(lower=lambda *_, **__: SimpleNamespace(compile=Compiled))
+    program = StepProgram(traced, lay_out(config.batch, 8), 5 * GIB, 418_685_036)
+    monkeypatch.setattr(compile_check, "trace_step", lambda *_: program)
+    found = compile_check.check(config, Topology("v6e:2x4", "tpu", jax.devices()[:1] * 8, 32.0))
+    assert found.exchanges is None and found.fits
+    lines = list(describe(config, found))
+    assert "exchanged    not told: this jaxlib cannot read what this libtpu has compiled" in lines
+    assert any(line.endswith("1.000 GiB arguments") for line in lines)
+
+
+@pytest.mark.parametrize(("name", "told"), [("v4:2x2x1", {"chip_config_name": "megacore"}), ("v6e:2x4", {})])
+def test_a_chip_of_v4_is_one_device(name, told, monkeypatch):
+    """Its cores were taken for devices, of which JAX lays out no mesh."""
+    seen = []
+
+    def describe_slice(**how):
+        seen.append(how)
+        return SimpleNamespace(devices=jax.devices()[:1] * 8)
+
+    monkeypatch.setattr(topologies.topologies, "get_topology_desc", describe_slice)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
+    for variable in topologies._NO_TPU:
+        monkeypatch.setenv(variable, "")
+    found = topologies.find(name)
+    assert seen == [{"platform": "tpu", "topology_name": name, **told}]
+    assert len(found.devices) == 8 and found.memory_gib == 32
+
+
 def test_who_waits_for_every_layer_is_told_what_is_sooner(config):
     slice_, gpus = (Topology(name, name, jax.devices(), 16.0) for name in ("tpu", "cuda"))
     (note,) = notes(config, slice_)
