@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from real3d_jax.ablation.paper_sets import TEST_SETS
-from real3d_jax.ablation.plan import MAY_DIFFER
+from real3d_jax.ablation.run import is_scored
 from real3d_jax.checkpoints.trained_model import TrainedModel, find_model
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import CalibrationConfig, EvaluationConfig
@@ -22,7 +22,7 @@ from real3d_jax.evaluation.comparison import Difference, difference_cell, paired
 from real3d_jax.evaluation.evaluate import evaluate
 from real3d_jax.evaluation.foreign_renders import open_renders
 from real3d_jax.evaluation.publish import SUMMARY
-from real3d_jax.evaluation.results import ROWS, SETTINGS, Row, load_rows, load_settings
+from real3d_jax.evaluation.results import Row, load_rows
 from real3d_jax.evaluation.score_renders import evaluate_renders
 from real3d_jax.evaluation.scored_objects import open_instances
 from real3d_jax.evaluation.summary import Metric, at_fitted_distance
@@ -170,21 +170,10 @@ def _score(tables: Tables, cell: Cell, row: TableRowConfig) -> int:
             Path(row.renders.format(test=cell.test)), cell.folder, method=row.label, options=tables.config.networks
         )
     model = tables.models[cell.row]
-    if _is_scored(cell, model):
+    if is_scored(cell.folder, cell.evaluation, {"path": str(model.source), "step": model.step}):
         say(f"finished   {cell.folder}")
         return 0
     return evaluate(cell.evaluation, model, cell.folder, method=row.label)
-
-
-def _is_scored(cell: Cell, model: TrainedModel) -> bool:
-    """Whether the results are whole, and of this model and evaluation; else `evaluate` goes on or refuses."""
-    if not all((cell.folder / file).exists() for file in (SUMMARY, SETTINGS, ROWS)):
-        return False
-    settings = load_settings(cell.folder)
-    now = json.loads(json.dumps(config_files.to_tree(cell.evaluation)))
-    changed = config_files.differences(settings["config"], now, ignored=MAY_DIFFER)
-    known = {"path": str(model.source), "step": model.step}
-    return known.items() <= settings["checkpoint"].items() and not changed
 
 
 def publish_tables(tables: Tables) -> None:

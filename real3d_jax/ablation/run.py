@@ -8,6 +8,7 @@ a stopped one left off.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -133,7 +134,9 @@ def _score(ablation: Ablation, name: str, model: TrainedModel | None) -> int:
         for test, evaluation in {"": main, **ablation.test_sets}.items()
     }
     missing = {
-        folder: evaluation for folder, evaluation in found.items() if not _is_scored(folder, evaluation, checkpoint)
+        folder: evaluation
+        for folder, evaluation in found.items()
+        if not is_scored(folder, evaluation, {"path": str(checkpoint)})
     }
     if not missing:
         say(f"finished   {name}")
@@ -173,11 +176,17 @@ def _is_trained(workdir: Path, config: Config) -> bool:
     return summary.exists() and json.loads(summary.read_text())["steps"] >= config.schedule.steps
 
 
-def _is_scored(folder: Path, evaluation: EvaluationConfig, checkpoint: Path) -> bool:
-    """Whether the results are whole, and of this evaluation; if they are not, `evaluate` goes on or refuses."""
+def is_scored(folder: Path, evaluation: EvaluationConfig, checkpoint: Mapping[str, Any]) -> bool:
+    """Whether a folder's results are whole, and of this evaluation and checkpoint; else `evaluate` goes on or refuses.
+
+    Args:
+      folder: of the results.
+      evaluation: that they should be of.
+      checkpoint: what they should say of it: 'path', 'step'.
+    """
     if not all((folder / file).exists() for file in (SUMMARY, SETTINGS, RESULTS)):
         return False
     settings = load_settings(folder)
     now = json.loads(json.dumps(config_files.to_tree(evaluation)))
     changed = config_files.differences(settings["config"], now, ignored=MAY_DIFFER)
-    return settings["checkpoint"]["path"] == str(checkpoint) and not changed
+    return checkpoint.items() <= settings["checkpoint"].items() and not changed
