@@ -27,6 +27,7 @@ from real3d_jax.runtime.console import say
 from real3d_jax.runtime.stopping import StopRequest
 
 _AHEAD = 2  # batches read ahead
+_PATIENCE = 20.0  # seconds in which a batch has to end after a signal; it may wait for the compiler
 
 
 def evaluate(config: EvaluationConfig, model: TrainedModel, out: Path, *, method: str) -> int:
@@ -39,7 +40,7 @@ def evaluate(config: EvaluationConfig, model: TrainedModel, out: Path, *, method
       UserError: something in config, data, checkpoint or folder has to be put right first.
     """
     with (
-        StopRequest() as stop,
+        StopRequest(patience=_PATIENCE) as stop,
         compiler_options.matmul_precision(config.compute.matmul_precision),
         contextlib.ExitStack() as stack,
     ):

@@ -33,6 +33,7 @@ _TABLE = 1  # all groups
 _CHUNK = 8  # views scored at a time; all have one shape, so a size is compiled once
 _OFF_AXIS = 5.0  # degrees by which a camera may look past the origin without a word
 _LEAST_FOR_LPIPS = 32  # pixels per side
+_PATIENCE = 20.0  # seconds in which a chunk has to end after a signal; it may wait for the compiler
 
 
 def evaluate_renders(folder: Path, out: Path, *, method: str, options: NetworksConfig) -> int:
@@ -50,7 +51,7 @@ def evaluate_renders(folder: Path, out: Path, *, method: str, options: NetworksC
     Raises:
       UserError: a file of the folder has to be put right first.
     """
-    with StopRequest() as stop:
+    with StopRequest(patience=_PATIENCE) as stop:
         instances = open_renders(folder)
         networks = load_networks(options, lpips=True, semantic=True, seed=_SEED, where="--")
         settings = {"kind": "renders", "method": method, "left_out": sorted(networks.left_out)}

@@ -1,6 +1,9 @@
 """Stops a run in good order when it is asked to: SIGTERM (a scheduler's) or SIGINT (Ctrl-C)."""
 
+import os
 import signal
+import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -16,9 +19,15 @@ class StopRequest:
 
     With several hosts SIGTERM is left to JAX, whose service makes all of them stop after the same step, whichever of
     them was told, before `begin` or after it; a first Ctrl-C is handed on as SIGTERM.
+
+    Args:
+      patience: seconds after a signal in which the next step has to end. A step may hang in the compiler for minutes,
+        where Python hears of no signal; then the process is ended where it stands, with the same exit code. For work
+        that loses nothing by that, on one host; None waits for ever.
     """
 
-    def __init__(self):
+    def __init__(self, *, patience: float | None = None):
+        self._patience = patience
         self._signal: int | None = None
         self._began = False
         self._former: dict[int, Any] = {}
@@ -27,9 +36,21 @@ class StopRequest:
     def __enter__(self) -> "StopRequest":
         for number in (signal.SIGINT,) if self._several_hosts else (signal.SIGINT, signal.SIGTERM):
             self._former[number] = signal.signal(number, self._handle)
+        if self._patience is not None and not self._several_hosts:
+            self._ended = threading.Event()
+            self._heard, write = os.pipe()
+            os.set_blocking(write, False)
+            self._former_descriptor = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+            self._watch = threading.Thread(target=self._end_late, args=(self._patience,), daemon=True)
+            self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._patience is not None and not self._several_hosts:
+            self._ended.set()
+            os.close(signal.set_wakeup_fd(self._former_descriptor))  # which wakes the thread
+            self._watch.join()
+            os.close(self._heard)
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
@@ -66,3 +87,18 @@ class StopRequest:
         if not self._began or (self._signal is not None and number == signal.SIGINT):
             raise SystemExit(128 + number)
         self._signal = number
+
+    def _end_late(self, patience: float) -> None:
+        """Waits for a signal without the main thread, which may be in the compiler."""
+        number = next(iter(os.read(self._heard, 1)), None)
+        while number is not None and number not in self._former:
+            number = next(iter(os.read(self._heard, 1)), None)
+        if number is None or self._ended.wait(patience):
+            return
+        print(
+            f"stopped by {signal.Signals(number).name}: what it was doing took longer than {patience:g} s; "
+            "the same command goes on",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(128 + number)
