@@ -7,7 +7,8 @@
 Needs GPUs; two H100s took 18 minutes for the first two, four took 16 for the third (docs/mini.md). Every step draws new
 objects of the named families (docs/images/families.png) and of the abstract ones; none is seen twice in a run. With
 'furniture' every eighth object (of 'further' three in sixteen) is one of the models in data/furniture, which
-docs/own_data.md makes; leave the word out to do without. Other objects of the named families are scored on the way.
+docs/own_data.md makes; leave the word out to do without. With 'house' three in ten of the drawn objects are things in
+and around a house (docs/images/families_house.png). Other objects of the named families are scored on the way.
 """
 
 from ml_collections import ConfigDict
@@ -16,14 +17,14 @@ from configs.real3d import get_config as get_real3d_config
 from real3d_jax.models.presets import preset
 from real3d_jax.weights.boxed import MINI
 
-WORDS = ("fine", "furniture", "further")
+WORDS = ("fine", "furniture", "further", "house")
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """The configuration; `variant` holds any of 'fine', 'furniture' and 'further', with commas between."""
+    """The configuration; `variant` holds any of 'fine', 'furniture', 'further' and 'house', with commas between."""
     words = [word for word in variant.split(",") if word]
     if unknown := set(words) - set(WORDS):
-        raise ValueError(f"after the colon may stand 'fine', 'furniture' and 'further', not '{unknown.pop()}'")
+        raise ValueError(f"after the colon may stand 'fine', 'furniture', 'further' and 'house', not '{unknown.pop()}'")
     config = get_real3d_config()
     config.name = "mini"
     config.seed = 0
@@ -61,6 +62,9 @@ def get_config(variant: str = "") -> ConfigDict:
             "abstract": {**stream, "family": "a+b", "weight": 0.15},
         }
     )
+    if "house" in words:
+        config.data.streamed.named.weight = 0.55
+        config.data.streamed.house = ConfigDict({**stream, "family": "home", "weight": 0.3})
     config.data.streamed_share = 1.0
     view = {"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False}
     config.data.synthetic = ConfigDict()

@@ -62,7 +62,8 @@ class EmbeddedSourceConfig:
       kind: 'procedural_views' (multi-view records), 'procedural_captures' (likewise, filmed by hand: cameras that look
         past the object, off-centre, in a world of any direction and unit), 'procedural_single' (one view an
         object, as if a photograph) or 'photographs' (the cut-out photographs of scikit-image).
-      family: of procedural objects: one, several joined by '+', or 'named' for all named families; '' for photographs.
+      family: of procedural objects: one, several joined by '+', 'named' for all named families or 'home' for all of
+        things in and around a house; '' for photographs.
       objects: training objects; 0 for photographs, which are as many as there are.
       held_out: test objects, after the training ones.
       views: rendered views of each object.
@@ -88,7 +89,8 @@ class StreamedSourceConfig:
     """Procedural objects that the devices draw while training goes on; every step sees new ones.
 
     Attributes:
-      family: one, several joined by '+', or 'named' for all named families.
+      family: one, several joined by '+', 'named' for all named families, or 'home' for all of things in and around a
+        house.
       seed: of objects and cameras.
       weight: share among the streams relative to the others; 0 means equal shares.
       distance: of the input camera from the object once mapped to the input-camera frame, in world units.

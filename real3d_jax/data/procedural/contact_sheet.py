@@ -1,6 +1,7 @@
-"""Draws a contact sheet of the named families: a row of objects for each, with its name.
+"""Draws a contact sheet of families: a row of objects for each, with its name.
 
 python -m real3d_jax.data.procedural.contact_sheet --out docs/images/families.png
+python -m real3d_jax.data.procedural.contact_sheet --out docs/images/families_house.png --families home
 """
 
 import argparse
@@ -12,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
-from real3d_jax.data.procedural.families import DRAWN, NAMED, sample
+from real3d_jax.data.procedural.families import DRAWN, sample
+from real3d_jax.data.procedural.numbering import ALL_HOME, ALL_NAMED, members
 from real3d_jax.data.procedural.objects import stack
 from real3d_jax.data.procedural.render import render_views
 
@@ -53,14 +55,17 @@ def main() -> None:
     """Parses the arguments, draws and writes the sheet."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", required=True, help="the picture's file")
-    parser.add_argument("--families", nargs="+", default=list(NAMED), choices=list(DRAWN), metavar="NAME", help="(all)")
+    known = [*DRAWN, ALL_NAMED, ALL_HOME]
+    parser.add_argument(
+        "--families", nargs="+", default=[ALL_NAMED], choices=known, metavar="NAME", help="(%(default)s)"
+    )
     parser.add_argument("--count", type=int, default=6, help="objects of a family (%(default)s)")
     parser.add_argument("--size", type=int, default=96, help="pixels of a picture, a multiple of 4 (%(default)s)")
     parser.add_argument("--columns", type=int, default=3, help="families side by side (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     arguments = parser.parse_args()
     sheet = contact_sheet(
-        arguments.families,
+        [family for name in arguments.families for family in members(name)],
         count=arguments.count,
         size=arguments.size,
         columns=arguments.columns,

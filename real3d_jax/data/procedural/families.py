@@ -21,6 +21,7 @@ from real3d_jax.data.procedural import (
     vehicles,
     vessels,
 )
+from real3d_jax.data.procedural.home import HOME
 from real3d_jax.data.procedural.objects import ProceduralObject
 from real3d_jax.errors import UserError
 
@@ -94,15 +95,17 @@ NAMED: dict[str, Callable[[np.random.Generator], ProceduralObject]] = {
 }
 # Of no mixture, so that what is trained on the named families has not seen them; append only, too.
 HELD_OUT: dict[str, Callable[[np.random.Generator], ProceduralObject]] = {"wheelbarrow": held_out.wheelbarrow}
-DRAWN = NAMED | HELD_OUT
+DRAWN = NAMED | HELD_OUT | HOME
 # Keep the streams of the kinds of families apart, and from those of the abstract ones.
-_FIRST, _FIRST_HELD_OUT = 100, 1000
+_FIRST, _FIRST_HELD_OUT, _FIRST_HOME = 100, 1000, 2000
 
 
 def place(family: str) -> int:
-    """What makes the random numbers of a named or held-out family its own."""
+    """What makes the random numbers of a family of `DRAWN` its own."""
     if family in NAMED:
         return _FIRST + list(NAMED).index(family)
+    if family in HOME:
+        return _FIRST_HOME + list(HOME).index(family)
     return _FIRST_HELD_OUT + list(HELD_OUT).index(family)
 
 

@@ -3,24 +3,30 @@
 from real3d_jax.data.procedural import abstract, families
 from real3d_jax.data.procedural.abstract import ABSTRACT
 from real3d_jax.data.procedural.families import DRAWN, NAMED
+from real3d_jax.data.procedural.home import HOME
 from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
 from real3d_jax.errors import UserError, did_you_mean
 
 ALL_NAMED = "named"
+# Of things in and around a house; 'house' is a named family.
+ALL_HOME = "home"
 
 
 def members(family: str) -> tuple[str, ...]:
-    """The families that a config's `family` means: one name, several joined by '+', or 'named' for all named ones.
+    """The families that a config's `family` means: one name, several joined by '+', 'named' for all named ones, or
+    'home' for all of `HOME`.
 
     Raises:
       UserError: there is no such family.
     """
     if family == ALL_NAMED:
         return tuple(NAMED)
+    if family == ALL_HOME:
+        return tuple(HOME)
     names = tuple(family.split("+"))
     for name in names:
         if name not in ABSTRACT and name not in DRAWN:
-            known = [*ABSTRACT, *DRAWN, ALL_NAMED]
+            known = [*ABSTRACT, *DRAWN, ALL_NAMED, ALL_HOME]
             raise UserError(f"There is no family '{name}' of procedural objects: {did_you_mean(name, known)}")
     return names
 

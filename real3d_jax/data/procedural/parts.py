@@ -43,6 +43,12 @@ def tube(radius: float, z: float, wall: float, *, taper: float = 0.0) -> Solid:
     return Solid((radius, radius, z), radius, min(0.4 * wall, 0.4 * z), wall / 2, (taper, taper))
 
 
+def frame(x: float, y: float, z: float, wall: float, *, corner: float = 0.0, taper=(0.0, 0.0)) -> Solid:
+    """A loop in the xy plane of half-sizes x, y and half-height z whose wall has the thickness `wall`."""
+    edge = 0.4 * min(wall, z)
+    return Solid((x, y, z), max(min(corner, x, y), edge), edge, wall / 2, taper)
+
+
 def torus(radius: float, thickness: float) -> Solid:
     """A ring about z of outer radius `radius`, whose rod has the radius `thickness`."""
     return Solid((radius, radius, thickness), radius, thickness, thickness)

@@ -40,8 +40,8 @@ def procedural_views(*, family: str, objects: int, held_out: int, views: int, im
     """Objects of a family from random directions.
 
     Args:
-      family: 'a', 'b', a named family, several joined by '+', or 'named' for all named ones. Of several, object
-        number i belongs to number i modulo their count.
+      family: 'a', 'b', a named family, several joined by '+', 'named' for all named ones or 'home' for all of `HOME`.
+        Of several, object number i belongs to number i modulo their count.
       objects: training objects, numbers 0 to objects - 1.
       held_out: test objects, numbers `objects` to objects + held_out - 1.
       views: of each object.
