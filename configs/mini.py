@@ -21,10 +21,10 @@ WORDS = ("fine", "furniture", "further", "house")
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """The configuration; `variant` holds any of 'fine', 'furniture', 'further' and 'house', with commas between."""
+    """The configuration; `variant` holds any of `WORDS`, with commas between."""
     words = [word for word in variant.split(",") if word]
     if unknown := set(words) - set(WORDS):
-        raise ValueError(f"after the colon may stand 'fine', 'furniture', 'further' and 'house', not '{unknown.pop()}'")
+        raise ValueError(f"after the colon may stand {', '.join(WORDS)}, with commas between, not '{unknown.pop()}'")
     config = get_real3d_config()
     config.name = "mini"
     config.seed = 0

@@ -1,4 +1,4 @@
-"""Bathrooms, doors and windows, columns, stairs and railings; a unit is about a metre."""
+"""Bathrooms, doors and windows, and stairs; a unit is about a metre."""
 
 import numpy as np
 
@@ -15,13 +15,11 @@ from real3d_jax.data.procedural.materials import (
     plain,
     steel,
     varnished,
-    wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, frame, profile, torus, tube, turn
+from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, frame, profile, turn
 
 FORWARDS = turn("y", 90)
-LYING = turn("x", 90)
 _OVER = turn("x", 180)
 
 
@@ -199,66 +197,6 @@ def door(rng: np.random.Generator) -> ProceduralObject:
                 a.rod((0.2, 0.8 * wide, -0.08), (-0.2, 0.8 * wide, -0.08), 0.016, paint, mirror="y")
                 a.rod((0, 0.8 * wide, -0.08), (0, wide, tall), 0.016, paint, mirror="y")
     return a.build(sample_light(rng), blend=0.003)
-
-
-def column(rng: np.random.Generator) -> ProceduralObject:
-    """A column, fluted, square or turned; two with a beam or a roof, a ring of them, a fountain or an obelisk."""
-    a = Assembly()
-    stone = pick(rng, (concrete, concrete, wood, painted))(rng)
-    radius, tall = between(rng, 0.03, 0.12), between(rng, 0.4, 0.6)
-    kind = pick(rng, ("one", "one", "one", "two", "ring", "obelisk"))
-    y, mirror = (between(rng, 0.2, 0.5), "y") if kind == "two" else (0.0, "")
-    x, fold = (between(rng, 0.25, 0.5), whole(rng, 4, 7)) if kind == "ring" else (0.0, whole(rng, 6, 10))
-    radial = kind == "ring"
-    foot = radius * between(rng, 1.2, 2.0)
-    if kind == "obelisk":
-        a.add(box(1.5 * foot, 1.5 * foot, 0.06), (0, 0, 0.06), stone)
-        a.add(box(foot, foot, tall, taper=(0.5, 0.5)), (0, 0, 0.12 + tall), stone)
-        a.add(box(0.5 * foot, 0.5 * foot, 0.4 * foot, taper=(1, 1)), (0, 0, 0.12 + 2 * tall + 0.4 * foot), stone)
-        return a.build(sample_light(rng), blend=0.004)
-    narrow = between(rng, 0.0, 0.35)
-    if kind == "one" and maybe(rng, 0.5):
-        waist = pick(
-            rng, ((1, 0.95, 0.85, 0.8), (1, 0.5, 0.9, 0.5, 1), (0.6, 1.0, 0.5, 0.45), (0.8, 1.0, 0.6, 1.0, 0.8))
-        )
-        a.turn_body(profile(*(radius * s for s in waist)), tall, (0, 0, tall), stone)
-    elif maybe(rng, 0.35):
-        a.add(box(radius, radius, tall, taper=(narrow, narrow)), (x, y, tall), stone, mirror=mirror, radial=radial)
-    else:
-        a.add(cylinder(radius, tall, taper=narrow), (x, y, tall), stone, mirror=mirror, radial=radial)
-    if kind == "one" and maybe(rng, 0.4):
-        a.rod((radius, 0, 0.08), ((1 - narrow) * radius, 0, 2 * tall - 0.05), 0.17 * radius, stone, radial=True)
-    low = between(rng, 0.01, 0.06)
-    for z, wide in ((low, foot), (2 * tall - low, between(rng, 1.1, 1.8) * radius)):
-        square = box(wide, wide, low, edge=0.004) if maybe(rng, 0.6) else cylinder(wide, low)
-        a.add(square, (x, y, z), stone, mirror=mirror, radial=radial)
-        if maybe(rng, 0.5) and not radial:
-            a.add(
-                torus(0.9 * wide, 0.4 * low + 0.005),
-                (x, y, z + (1.4 if z < tall else -1.4) * low),
-                stone,
-                mirror=mirror,
-            )
-    if kind == "two":
-        a.add(box(1.2 * foot, y + 1.6 * foot, between(rng, 0.03, 0.09)), (0, 0, 2 * tall + 0.04), stone)
-        if maybe(rng, 0.5):
-            a.add(box(1.3 * foot, y + 1.8 * foot, 0.09, taper=(0, 1)), (0, 0, 2 * tall + 0.18), painted(rng))
-        if maybe(rng, 0.4):
-            a.add(box(1.5 * foot, y + 2 * foot, 0.03), (0, 0, -0.03), stone)
-    elif kind == "ring":
-        a.add(cylinder(x + 2 * foot, 0.03), (0, 0, -0.03), stone)
-        if maybe(rng, 0.6):
-            high = between(rng, 0.08, 0.25)
-            a.add(cylinder(x + 2 * foot, high, taper=between(rng, 0.8, 1.0)), (0, 0, 2 * tall + high), painted(rng))
-        else:
-            a.add(tube(x + 1.5 * foot, 0.04, 3 * foot), (0, 0, 2 * tall + 0.03), stone)
-    elif maybe(rng, 0.3):
-        a.add(
-            pick(rng, (ellipsoid(foot, foot, foot), cylinder(foot, 0.4 * foot, taper=0.5))),
-            (0, 0, 2 * tall + foot),
-            stone,
-        )
-    return a.build(sample_light(rng), blend=0.003, fold=fold)
 
 
 def stairs(rng: np.random.Generator) -> ProceduralObject:

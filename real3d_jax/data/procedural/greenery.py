@@ -61,7 +61,7 @@ def _around(
     a.add(solid, spin @ at, paint, turned=spin @ turn("y", tilt), radial=True, mirror="y" if between_them else "")
 
 
-def _rings(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
+def _rings(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
     """A stem, or several, with rings of leaves up to its top."""
     high = between(rng, 0.15, 0.7)
     a.rod((0, 0, soil - 0.02), (0, 0, soil + high), between(rng, 0.008, 0.02), stem)
@@ -77,7 +77,7 @@ def _rings(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int)
         _around(a, rng, _leaf(rng, size, wide), at, tilt, leaves, fold, i)
 
 
-def _blades(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
+def _blades(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
     """Blades from the soil, upright or arching."""
     high, wide = between(rng, 0.2, 0.4), between(rng, 0.008, 0.035)
     for i in range(whole(rng, 2, 4)):
@@ -103,7 +103,7 @@ def _blades(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int
             _around(a, rng, box(0.004, 0.8 * wide, rest, edge=0.003, taper=(0.0, 0.8)), at, bend, leaves, fold, i)
 
 
-def _palm(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
+def _palm(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
     """A bare stem with arching leaves at its top, sometimes two."""
     high, thick = between(rng, 0.05, 0.6), between(rng, 0.012, 0.03)
     top = soil + high
@@ -123,7 +123,7 @@ def _palm(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int) 
         )
 
 
-def _big_leaves(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
+def _big_leaves(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
     """Six or seven leaves on stalks, each in a direction of its own."""
     long, wide = between(rng, 0.08, 0.17), between(rng, 0.35, 0.8)
     turning = between(rng, 0, 360)
@@ -139,7 +139,7 @@ def _big_leaves(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold:
         a.add(ellipsoid(0.012, wide * size, size), at, leaves, turned=spin @ turn("y", tilt))
 
 
-def _bush(a: Assembly, rng, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
+def _bush(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
     """Leaves in all directions from a ball, with blossoms or without."""
     ball, high = between(rng, 0.05, 0.14), between(rng, 0.05, 0.4)
     centre = soil + high + 0.5 * ball

@@ -47,45 +47,34 @@ def scissors(rng: np.random.Generator) -> ProceduralObject:
     a = Assembly()
     iron, grip = steel(rng) if maybe(rng, 0.8) else metal(rng), _grip(rng)
     posed = pick(rng, (UPRIGHT, UPRIGHT, turn("y", -90), turn("x", 90)))
-    open_ = np.radians(between(rng, 2, 35))
+    spread = np.radians(between(rng, 2, 35))
     blade, handle = between(rng, 0.2, 0.6), between(rng, 0.15, 0.4)
     thin, wide = between(rng, 0.006, 0.02), between(rng, 0.015, 0.04)
-    lift = turn("x", 0)
-    # Drawn in the plane of x and y, and turned as a whole; so nothing is mirrored.
+    bow, narrow, ring = between(rng, 0.05, 0.11), between(rng, 0.4, 1.0), between(rng, 0.012, 0.028)
+    arm = iron if maybe(rng, 0.5) else grip
+    kind = pick(rng, ("scissors", "scissors", "scissors", "pliers", "compasses"))
+    # Flat in the plane of x and y, half above half, and then turned as a whole.
+    if kind == "scissors":
+        part = box(thin, wide, blade / 2, edge=0.3 * thin, taper=(0.3, between(rng, 0.4, 0.9)))
+    elif kind == "pliers":
+        part = box(1.8 * thin, 1.5 * wide, 0.2 * blade, edge=0.3 * thin, taper=(0.2, 0.6))
+    else:
+        part = cylinder(0.8 * wide, blade / 2, taper=0.8)
     for side in (1, -1):
-        ahead = np.array([np.cos(open_), side * np.sin(open_), 0])
-        behind = np.array([-np.cos(open_ + 0.1), side * np.sin(open_ + 0.1), 0])
+        ahead = np.array([np.cos(spread), side * np.sin(spread), 0])
+        behind = np.array([-np.cos(spread + 0.1), side * np.sin(spread + 0.1), 0])
         level = np.array([0, 0, side * thin])
-        kind = pick(rng, (0,)) if side == 1 else kind
-        if side == 1:
-            kind = rng.random()
-            bow, loop = between(rng, 0.05, 0.11), between(rng, 0.4, 1.0)
-            ring = between(rng, 0.012, 0.028)
-            point = between(rng, 0.4, 0.9)
-        turned = lift @ towards(ahead)
-        if kind < 0.6:
-            solid = box(wide, thin, blade / 2, edge=0.3 * thin, taper=(point, 0.3))
-        elif kind < 0.85:
-            solid = box(1.5 * wide, 1.8 * thin, 0.2 * blade, edge=0.3 * thin, taper=(0.6, 0.2))
-        else:
-            solid = cylinder(0.8 * wide, blade / 2, taper=0.8)
-        half = solid.half[2]
-        spun = turned @ turn("z", 90) if kind < 0.85 else turned
-        a.add(solid, posed @ (half * ahead + level), iron, turned=posed @ spun)
+        a.add(part, posed @ (part.half[2] * ahead + level), iron, turned=posed @ towards(ahead))
         end = handle * behind
-        if kind < 0.6:
-            a.rod(posed @ level, posed @ (end + level), ring, iron if maybe(rng, 0.5) else grip)
-            middle = end + bow * behind + level
-            a.add(
-                frame(bow, loop * bow, 1.3 * ring, 2 * ring, corner=bow),
-                posed @ middle,
-                grip,
-                turned=posed @ turn("z", np.degrees(np.arctan2(behind[1], behind[0]))),
-            )
+        if kind == "scissors":
+            a.rod(posed @ level, posed @ (end + level), ring, arm)
+            loop = frame(bow, narrow * bow, 1.3 * ring, 2 * ring, corner=bow)
+            around = turn("z", np.degrees(np.arctan2(behind[1], behind[0])))
+            a.add(loop, posed @ (end + bow * behind + level), grip, turned=posed @ around)
         else:
-            middle = 0.4 * end + (0, side * 0.35 * handle * np.sin(open_ + 0.2), 0)
-            a.rod(posed @ level, posed @ (middle + level), 1.2 * ring, iron)
-            a.rod(posed @ (middle + level), posed @ (end + level), 1.4 * ring, grip)
+            knee = 0.4 * end + (0, side * 0.35 * handle * np.sin(spread + 0.2), 0)
+            a.rod(posed @ level, posed @ (knee + level), 1.2 * ring, iron)
+            a.rod(posed @ (knee + level), posed @ (end + level), 1.4 * ring, grip)
     a.add(cylinder(0.6 * wide + 0.006, 2.5 * thin), posed @ np.zeros(3), iron, turned=posed)
     return a.build(sample_light(rng), blend=0.003)
 
@@ -110,7 +99,7 @@ def long_tool(rng: np.random.Generator) -> ProceduralObject:
     return a.build(sample_light(rng), blend=0.004)
 
 
-def _shovel(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> None:
+def _shovel(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint, thick: float) -> None:
     """A blade, flat or with borders, square or pointed, bent towards the front; or a hoe's."""
     wide, half = between(rng, 0.07, 0.15), between(rng, 0.08, 0.17)
     bend = pick(rng, (between(rng, 0, 12), between(rng, 10, 35), between(rng, 60, 100)))
@@ -131,7 +120,7 @@ def _shovel(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> N
     a.rod(posed @ (0, 0, 0.13), posed @ (0.3 * half * along), 1.4 * thick, iron)
 
 
-def _rake(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> None:
+def _rake(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint, thick: float) -> None:
     half, teeth, count = between(rng, 0.1, 0.22), between(rng, 0.03, 0.09), whole(rng, 5, 9)
     a.rod(posed @ (0, -half, 0), posed @ (0, half, 0), 0.9 * thick, iron)
     drop = between(rng, -1.0, 0.1)
@@ -139,7 +128,7 @@ def _rake(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> Non
         a.rod(posed @ (0, y, 0), posed @ (teeth, y, drop * teeth), 0.006, iron, taper=0.4)
 
 
-def _fork(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> None:
+def _fork(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint, thick: float) -> None:
     half, tines, count = between(rng, 0.06, 0.12), between(rng, 0.15, 0.3), whole(rng, 3, 5)
     a.rod(posed @ (0, -half, 0), posed @ (0, half, 0), 0.01, iron)
     bow = between(rng, 0.0, 0.06)
@@ -149,7 +138,7 @@ def _fork(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> Non
         a.rod(posed @ elbow, posed @ (0, y, -tines), 0.007, iron, taper=0.5)
 
 
-def _pickaxe(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> None:
+def _pickaxe(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint, thick: float) -> None:
     reach, sag, wide = between(rng, 0.12, 0.24), between(rng, 0.0, 0.07), between(rng, 0.012, 0.022)
     a.rod(posed @ (0, 0, 0), posed @ (reach, 0, sag), wide, iron, taper=0.7)
     kind = rng.random()
@@ -165,7 +154,7 @@ def _pickaxe(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> 
     a.add(box(0.03, 1.8 * thick, 0.035), posed @ np.zeros(3), iron, turned=posed)
 
 
-def _broom(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> None:
+def _broom(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint, thick: float) -> None:
     half, deep, tall = between(rng, 0.08, 0.26), between(rng, 0.015, 0.04), between(rng, 0.02, 0.09)
     a.add(box(deep, half, 0.02, edge=0.01), posed @ np.zeros(3), wood(rng) if maybe(rng, 0.5) else iron, turned=posed)
     bristles = plain(any_colour(rng))
@@ -174,7 +163,7 @@ def _broom(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> No
     a.add(brush, posed @ (0, 0, -0.01 - tall), bristles, turned=posed)
 
 
-def _blade(a: Assembly, rng, posed: np.ndarray, iron: Paint, thick: float) -> None:
+def _blade(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint, thick: float) -> None:
     """An oar, a bat, a club or a sword."""
     kind, half = rng.random(), between(rng, 0.12, 0.35)
     if kind < 0.35:

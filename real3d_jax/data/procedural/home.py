@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from real3d_jax.data.procedural import (
+    devices,
     fittings,
     greenery,
     hand_tools,
@@ -15,6 +16,8 @@ from real3d_jax.data.procedural import (
     lights,
     machines,
     people,
+    posts,
+    racks,
     slim_furniture,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
@@ -24,8 +27,8 @@ HOME: dict[str, Callable[[np.random.Generator], ProceduralObject]] = {
     "thin_table": slim_furniture.thin_table,
     "folding_chair": slim_furniture.folding_chair,
     "lounge_chair": slim_furniture.lounge_chair,
-    "bunk_bed": lattices.bunk_bed,
-    "rack": lattices.rack,
+    "bunk_bed": racks.bunk_bed,
+    "rack": racks.rack,
     "wall_lamp": lights.wall_lamp,
     "ceiling_light": lights.ceiling_light,
     "standing_person": people.standing_person,
@@ -36,13 +39,13 @@ HOME: dict[str, Callable[[np.random.Generator], ProceduralObject]] = {
     "dish": hand_tools.dish,
     "mower": machines.mower,
     "small_machine": machines.small_machine,
-    "camera": machines.camera,
-    "laptop": machines.laptop,
+    "camera": devices.camera,
+    "laptop": devices.laptop,
     "bathroom": fittings.bathroom,
     "door": fittings.door,
-    "column": fittings.column,
+    "column": posts.column,
     "stairs": fittings.stairs,
     "fence": lattices.fence,
     "basket": lattices.basket,
-    "street_post": lattices.street_post,
+    "street_post": posts.street_post,
 }

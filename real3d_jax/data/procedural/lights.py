@@ -112,7 +112,7 @@ def wall_lamp(rng: np.random.Generator) -> ProceduralObject:
 
 
 def ceiling_light(rng: np.random.Generator) -> ProceduralObject:
-    """A rail or a cross of spots, a chandelier, a pendant or several, rings, a fan, a lying tube."""
+    """A rail of spots, a chandelier, a pendant or several, rings, a box, a fan, a lying tube."""
     kind = pick(rng, (_track, _track, _chandelier, _chandelier, _pendants, _fan, _flat))
     a = Assembly()
     kind(a, rng)

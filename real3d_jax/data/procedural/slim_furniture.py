@@ -1,5 +1,7 @@
 """Thin tables, folding and lounge chairs; a unit is about a metre."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from real3d_jax.data.procedural.assembly import Assembly
@@ -40,6 +42,15 @@ def slab(
         a.add(box(thick, wide, half, edge=min(0.006, 0.6 * thick)), middle, paint, turned=towards(span))
 
 
+class _Top(NamedTuple):
+    """What legs stand under: its height, half-sizes, and how thick they are."""
+
+    height: float
+    deep: float
+    wide: float
+    bar: float
+
+
 def thin_table(rng: np.random.Generator) -> ProceduralObject:
     """A thin top on a foot, trestles, crossed legs, hairpins, loops, panels or a cone: coffee, cafe, bar or dining."""
     a = Assembly()
@@ -56,7 +67,7 @@ def thin_table(rng: np.random.Generator) -> ProceduralObject:
         a.add(box(deep, thick, wide, edge=0.4 * thick), (0, 0, height), top, turned=LYING)
     bar = between(rng, 0.008, 0.028)
     style = pick(rng, (_foot, _foot, _trestles, _crossed, _hairpins, _loops, _panels, _splayed, _splayed))
-    style(a, rng, legs, height, deep - 0.3 * corner, wide - 0.3 * corner, bar)
+    style(a, rng, legs, _Top(height, deep - 0.3 * corner, wide - 0.3 * corner, bar))
     if maybe(rng, 0.25):
         on, size = painted(rng), between(rng, 0.03, 0.09)
         y = between(rng, -0.5, 0.5) * wide
@@ -64,8 +75,9 @@ def thin_table(rng: np.random.Generator) -> ProceduralObject:
     return a.build(sample_light(rng), blend=0.003, fold=whole(rng, 3, 5))
 
 
-def _foot(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _foot(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
     """One foot, or two beside each other: a pole or a cone on a disc, a plate or a star."""
+    height, deep, wide, bar = top
     two = wide > 1.7 * deep
     y, mirror = (0.6 * wide, "y") if two else (0.0, "")
     reach = deep * between(rng, 0.4, 0.85)
@@ -89,7 +101,8 @@ def _foot(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: floa
         a.add(cylinder(0.5 * deep, 0.008), (0, y, height - 0.03), paint, mirror=mirror)
 
 
-def _trestles(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _trestles(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
+    height, deep, wide, bar = top
     out, near, far = wide * between(rng, 0.55, 0.85), deep * between(rng, 0.05, 0.4), deep * between(rng, 0.6, 1.0)
     lean = between(rng, 0.0, 0.2) * wide
     a.rod((near, out, height), (far, min(out + lean, wide), 0), bar, paint, flat=True, mirror="xy")
@@ -104,7 +117,8 @@ def _trestles(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: 
         a.add(box(across, 0.008, y), (0, 0, level), paint, turned=LYING)
 
 
-def _crossed(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _crossed(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
+    height, deep, wide, bar = top
     if maybe(rng, 0.6):  # at both ends
         out, x = wide * between(rng, 0.6, 0.9), deep * between(rng, 0.6, 0.95)
         for side in (1, -1):
@@ -121,7 +135,8 @@ def _crossed(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: f
         a.rod((-x, out, bar), (x, out, bar), 0.8 * bar, paint, mirror="y")
 
 
-def _hairpins(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _hairpins(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
+    height, deep, wide, bar = top
     x, y, gap = 0.9 * deep, 0.92 * wide, between(rng, 0.04, 0.09)
     bar = 0.7 * bar
     foot = (x, y, bar)
@@ -129,8 +144,9 @@ def _hairpins(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: 
     a.rod((x, y - gap, height), foot, bar, paint, mirror="xy")
 
 
-def _loops(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _loops(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
     """Two standing loops, or one lying box of bars."""
+    height, deep, wide, bar = top
     out = wide * between(rng, 0.6, 0.95)
     loop = frame(0.95 * deep, height / 2, bar, 2 * bar, corner=between(rng, 0, 0.3) * deep)
     a.add(loop, (0, out, height / 2), paint, turned=LYING, mirror="y")
@@ -141,7 +157,8 @@ def _loops(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: flo
         a.rod((0, -out, 2 * bar), (0, out, 2 * bar), bar, paint)
 
 
-def _panels(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _panels(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
+    height, deep, wide, bar = top
     out = wide * between(rng, 0.6, 0.98)
     a.add(box(between(rng, 0.4, 0.98) * deep, bar, height / 2), (0, out, height / 2), paint, mirror="y")
     if maybe(rng, 0.6):
@@ -152,7 +169,8 @@ def _panels(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: fl
         a.add(box(0.8 * deep, 0.01, out), (0, 0, level), paint, turned=LYING)
 
 
-def _splayed(a: Assembly, rng, paint: Paint, height: float, deep: float, wide: float, bar: float) -> None:
+def _splayed(a: Assembly, rng: np.random.Generator, paint: Paint, top: _Top) -> None:
+    height, deep, wide, bar = top
     splay, inset = pick(rng, (0.0, between(rng, 0.02, 0.14))), between(rng, 0.02, 0.3) * deep
     x, y = deep - inset, wide - inset
     a.rod((x, y, height), (x + splay, y + splay, 0), bar, paint, flat=True, taper=between(rng, 0, 0.5), mirror="xy")
