@@ -127,6 +127,18 @@ def config_of(share, synthetic=8):
     return config_files.parse(tree)
 
 
+def test_the_word_house_adds_a_stream_of_home_families():
+    streams = {words: config_files.load(f"configs/mini.py:{words}").data.streamed for words in ("fine", "fine,house")}
+    assert streams["fine"]["named"].weight == 0.85
+    with_house = streams["fine,house"]
+    assert {name: (s.family, s.weight) for name, s in with_house.items()} == {
+        "named": ("named", 0.55),
+        "abstract": ("a+b", 0.15),
+        "house": ("home", 0.3),
+    }
+    assert StreamedExamples(with_house["house"], 2)(0).objects.solids.active.shape == (16,)
+
+
 def test_hosts_share_a_batch_and_a_resumed_run_goes_on():
     config = config_of(1.0)
     whole = pipeline.train_batches(config)
