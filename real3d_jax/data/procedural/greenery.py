@@ -45,8 +45,8 @@ def leafy_plant(rng: np.random.Generator) -> ProceduralObject:
     radius, tall = between(rng, 0.07, 0.16), between(rng, 0.05, 0.16)
     soil = _pot(a, rng, radius, tall)
     leaves, stem = foliage(rng), plain(colour(between(rng, 0.08, 0.3), 0.5, between(rng, 0.3, 0.55)))
-    kind = pick(rng, (_rings, _rings, _blades, _palm, _big_leaves, _big_leaves, _bush))
-    fold = whole(rng, 5, 9)
+    kind = pick(rng, (_rings, _rings, _blades, _palm, _big_leaves, _big_leaves, _bush, _ficus, _ficus))
+    fold = whole(rng, 5, 11)
     kind(a, rng, leaves, stem, soil, fold)
     return a.build(sample_light(rng), blend=0.002, fold=fold)
 
@@ -158,10 +158,36 @@ def _bush(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soi
         )
 
 
+def _loose_leaves(
+    a: Assembly, rng: np.random.Generator, z: float, wide: float, high: float, paint: Paint, fold: int, count: int
+) -> None:
+    """Twice `fold` times `count` leaves, all ways up, within an ellipsoid about the z axis."""
+    long, thin = wide * between(rng, 0.18, 0.4), between(rng, 0.3, 0.7)
+    for _ in range(count):
+        level = between(rng, -0.85, 0.85)
+        out = wide * np.sqrt(1 - level * level) * between(rng, 0.5, 1.0)
+        spin = turn("z", between(rng, 0, 180 / fold))
+        size = long * between(rng, 0.7, 1.2)
+        shade = plain(tinted(paint.colours[0], between(rng, 0.75, 1.2)))
+        tilt = turn("y", between(rng, 30, 150)) @ turn("z", between(rng, -40, 40))
+        leaf = ellipsoid(0.09 * size, thin * size, size)
+        a.add(leaf, spin @ (out, 0, z + high * level), shade, turned=spin @ tilt, radial=True, mirror="y")
+
+
+def _ficus(a: Assembly, rng: np.random.Generator, leaves: Paint, stem: Paint, soil: float, fold: int) -> None:
+    """One or more thin stems with a crown of loose leaves, or a bush of them right above the pot."""
+    bare, high, wide = between(rng, 0.0, 0.45), between(rng, 0.1, 0.35), between(rng, 0.1, 0.26)
+    middle = soil + bare + high
+    a.rod((0, 0, soil - 0.02), (0, 0, middle + 0.9 * high), between(rng, 0.008, 0.018), stem)
+    if maybe(rng, 0.5):
+        a.rod((0.01, 0, soil + 0.4 * bare), (0.6 * wide, 0, middle), 0.006, stem, radial=True)
+    _loose_leaves(a, rng, middle, wide, high, leaves, fold, whole(rng, 6, 12))
+
+
 def garden_tree(rng: np.random.Generator) -> ProceduralObject:
     """A tree: bare branches, a crown of flat clouds on them, a fir in thin layers or boughs, with snow or without."""
     a = Assembly()
-    kind = pick(rng, (_bare, _bare_in_rings, _clouds, _clouds, _layers, _boughs))
+    kind = pick(rng, (_bare, _bare_in_rings, _clouds, _clouds, _layers, _boughs, _leafy_crown))
     fold = whole(rng, 3, 9)
     kind(a, rng, _bark(rng), fold)
     return a.build(sample_light(rng), blend=0.006, fold=fold)
@@ -230,6 +256,18 @@ def _clouds(a: Assembly, rng: np.random.Generator, bark: Paint, fold: int) -> No
         shape = ellipsoid(wide, wide * between(rng, 0.7, 1.0), max(flat * wide, 0.02))
         tilt = turn("x", between(rng, -25, 25)) @ turn("y", between(rng, -25, 25))
         a.add(shape, at, paint, turned=tilt)
+
+
+def _leafy_crown(a: Assembly, rng: np.random.Generator, bark: Paint, fold: int) -> None:
+    """A trunk with rising branches in a crown of large loose leaves, with a green or a red heart or none."""
+    wide, high, bare = between(rng, 0.22, 0.4), between(rng, 0.2, 0.4), between(rng, 0.1, 0.4)
+    middle = bare + high
+    a.rod((0, 0, 0), (0, 0, middle + 0.9 * high), between(rng, 0.02, 0.04), bark, taper=0.6)
+    a.rod((0, 0, 0.8 * bare), (0.6 * wide, 0, middle), 0.012, bark, radial=True)
+    leaves = foliage(rng) if maybe(rng, 0.65) else plain(colour(between(rng, 0.0, 0.15), 0.75, between(rng, 0.5, 0.8)))
+    if maybe(rng, 0.5):
+        a.add(ellipsoid(0.6 * wide, 0.6 * wide, 0.6 * high), (0, 0, middle), leaves)
+    _loose_leaves(a, rng, middle, wide, high, leaves, fold, whole(rng, 8, 12))
 
 
 def _layers(a: Assembly, rng: np.random.Generator, bark: Paint, fold: int) -> None:
