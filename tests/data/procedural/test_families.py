@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.spatial import Delaunay
 
 from real3d_jax.data.procedural import contact_sheet, numbering
-from real3d_jax.data.procedural.families import HELD_OUT, NAMED, sample
+from real3d_jax.data.procedural.families import HELD_OUT, NAMED, place, sample
 from real3d_jax.data.procedural.field import ArrayField, signed_distance
 from real3d_jax.data.procedural.home import HOME
 from real3d_jax.data.procedural.objects import BOUNDING_RADIUS, stack
@@ -89,6 +89,7 @@ def test_an_object_is_the_same_every_time_and_no_other(family):
 def test_families_do_not_share_their_draws():
     draws = {family: sample(family, 0, 0).light.direction.tobytes() for family in DRAWN}
     assert len(set(draws.values())) == len(DRAWN)
+    assert len({place(family) for family in DRAWN}) == len(DRAWN)
 
 
 @pytest.mark.parametrize("family", DRAWN)
@@ -166,9 +167,9 @@ def test_home_is_a_mixture_beside_the_named_families():
 
 def test_the_named_families_stay_what_they_were():
     assert len(NAMED) == 65
-    objects = [sample(family, 0, 0) for family in (*NAMED, *HELD_OUT)]
+    objects = [sample(family, 0, i) for family in (*NAMED, *HELD_OUT) for i in range(4)]
     total = sum(np.sum(leaf, dtype=np.float64) for o in objects for leaf in leaves(o))
-    np.testing.assert_allclose(total, 13610.4135, rtol=1e-7)
+    np.testing.assert_allclose(total, 59856.2347, rtol=1e-7)
 
 
 def test_an_unknown_family_is_named():
