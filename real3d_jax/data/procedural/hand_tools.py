@@ -197,13 +197,11 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
             a.add(frame(radius, y, low, wall, corner=between(rng, 0, 0.5) * y), (0, 0, low), paint)
             a.add(box(0.97 * radius, 0.97 * y, 0.2 * low), (0, 0, 0.2 * low), paint)
         else:
-            a.add(
-                tube(radius, low, wall, taper=between(rng, -0.0, 0.3)),
-                (0, 0, low),
-                paint,
-                turned=pick(rng, (UPRIGHT, _OVER)),
-            )
-            a.add(cylinder(0.7 * radius, 0.2 * low), (0, 0, 0.2 * low), paint)
+            narrow, over = between(rng, 0.0, 0.3), maybe(rng, 0.5)
+            turned = _OVER if over else UPRIGHT
+            a.add(tube(radius, low, wall, taper=narrow), (0, 0, low), paint, turned=turned)
+            floor = (1 - narrow if over else 1 - 0.2 * narrow) * radius - 0.4 * wall
+            a.add(cylinder(floor, 0.2 * low), (0, 0, 0.2 * low), paint)
         ash = plain((0.3, 0.3, 0.3))
         if maybe(rng, 0.5):
             a.add(box(1.3 * wall, 0.03, 0.012), (radius - 0.5 * wall, 0, 2 * low), ash, radial=True)
@@ -229,8 +227,9 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
             a.add(tube(0.07, 0.06, 0.012), (0.1, 0.2 * y, 0.07), ceramic(rng))
     elif kind == "pan":
         iron, tall = metal(rng), between(rng, 0.02, 0.12)
-        a.add(tube(radius, tall, 0.018, taper=between(rng, 0, 0.2)), (0, 0, tall), iron, turned=_OVER)
-        a.add(cylinder(0.85 * radius, 0.008), (0, 0, 0.008), iron)
+        narrow = between(rng, 0, 0.2)
+        a.add(tube(radius, tall, 0.018, taper=narrow), (0, 0, tall), iron, turned=_OVER)
+        a.add(cylinder((1 - narrow) * radius, 0.008), (0, 0, 0.008), iron)
         a.rod(
             (radius, 0, 1.7 * tall),
             (radius + between(rng, 0.2, 0.5), 0, 1.8 * tall + between(rng, 0, 0.08)),
@@ -241,8 +240,10 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
         a.add(cylinder(radius, 0.012, taper=0.0), (0, 0, 0.012), paint)
         a.add(torus(radius, 0.016), (0, 0, 0.024), paint)
         size, tall = between(rng, 0.4, 0.6) * radius, between(rng, 0.04, 0.12)
-        a.add(tube(size, tall, 0.016, taper=between(rng, 0, 0.4)), (0, 0, 0.02 + tall), paint, turned=_OVER)
-        a.add(cylinder(0.8 * size, 0.01), (0, 0, 0.02 + 1.5 * tall), plain((0.25, 0.14, 0.08)))
+        narrow = between(rng, 0, 0.4)
+        a.add(tube(size, tall, 0.016, taper=narrow), (0, 0, 0.02 + tall), paint, turned=_OVER)
+        coffee = cylinder((1 - 0.3 * narrow) * size - 0.008, 0.01)
+        a.add(coffee, (0, 0, 0.02 + 1.5 * tall), plain((0.25, 0.14, 0.08)))
         a.add(torus(0.6 * tall, 0.012), (0, size, 0.02 + 1.1 * tall), paint, turned=FORWARDS)
         if maybe(rng, 0.5):
             a.rod((0.7 * radius, -0.2, 0.035), (0.7 * radius, 0.15, 0.035), 0.008, steel(rng))
