@@ -3,12 +3,16 @@
     python launch/train.py --config configs/mini.py:furniture --config.schedule.steps=5450  # targets of 32 pixels
     python launch/train.py --config configs/mini.py:furniture,fine                          # goes on with 48
     python launch/train.py --config configs/mini.py:furniture,fine,further                  # from what is in the box
+    python launch/train.py --config configs/mini.py:stretched,fine,further,photographs      # self-trained beside
 
 Needs GPUs; two H100s took 18 minutes for the first two, four took 16 for the third (docs/mini.md). Every step draws new
 objects of the named families (docs/images/families.png) and of the abstract ones; none is seen twice in a run. With
 'furniture' every eighth object (of 'further' three in sixteen) is one of the models in data/furniture, which
-docs/own_data.md makes; leave the word out to do without. With 'house' three in ten of the drawn objects are things in
-and around a house (docs/images/families_house.png). Other objects of the named families are scored on the way.
+docs/own_data.md makes; leave the word out to do without. With 'stretched' five in sixteen are, and most of those have
+other proportions (data/furniture_stretched). 'photographs' and 'wheelbarrows' give an eighth of a batch to single views
+that the model is self-trained on: the photographs in data/photographs (docs/own_data.md), and drawings of a family that
+is in no stream. With 'house' three in ten of the drawn objects are things in and around a house
+(docs/images/families_house.png). Other objects of the named families are scored on the way.
 """
 
 from ml_collections import ConfigDict
@@ -17,7 +21,7 @@ from configs.real3d import get_config as get_real3d_config
 from real3d_jax.models.presets import preset
 from real3d_jax.weights.boxed import MINI
 
-WORDS = ("fine", "furniture", "further", "house")
+WORDS = ("fine", "furniture", "further", "stretched", "house", "photographs", "wheelbarrows")
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -71,11 +75,18 @@ def get_config(variant: str = "") -> ConfigDict:
     if "furniture" in words:
         config.data.synthetic.furniture = ConfigDict({**view, "path": "furniture"})
         config.data.streamed_share = 0.875
+    if "stretched" in words:
+        for name in ("furniture", "furniture_stretched"):
+            config.data.synthetic[name] = ConfigDict({**view, "path": name})
     test = {"kind": "procedural_views", "family": "named", "objects": 0, "held_out": 130, "views": 5, "seed": 9}
     config.data.embedded = ConfigDict({"test": {**test, "path": "mini_test", "image_size": 128, "raw": 0.0}})
     if "further" in words:
         _go_further(config)
+    if "stretched" in words:
+        config.data.streamed_share = 0.6875
     config.data.real = ConfigDict()
+    if single_views := [word for word in ("photographs", "wheelbarrows") if word in words]:
+        _self_train(config, single_views)
     config.data.validation = ConfigDict({"test": {**view, "path": "mini_test", "input_views": 1}})
     return config
 
@@ -91,3 +102,19 @@ def _go_further(config: ConfigDict) -> None:
     config.schedule.steps = 7000
     if config.data.synthetic:
         config.data.streamed_share = 0.8125
+
+
+def _self_train(config: ConfigDict, sets: list[str]) -> None:
+    """Input view and cycle of single views, from good weights; framed as drawn objects fill a view."""
+    config.init_from = MINI
+    config.perceptual.update({"clip": "random", "vgg": "random"})  # no loss asks them
+    config.batch.real = config.batch.synthetic // 8
+    config.batch.synthetic -= config.batch.real
+    framing = {"distance": 2.4, "fov_y": 39.6, "crop_ratio": (1.15, 1.45), "fraction": 1.0}
+    weights = {"photographs": 0.25, "wheelbarrows": 0.75}  # there are few photographs
+    config.data.real = ConfigDict({name: {**framing, "path": name, "weight": weights[name]} for name in sets})
+    if "wheelbarrows" in sets:
+        drawn = {"kind": "procedural_single", "family": "wheelbarrow", "objects": 256, "seed": 31, "raw": 0.0}
+        config.data.embedded.wheelbarrows = ConfigDict(
+            {**drawn, "path": "wheelbarrows", "held_out": 0, "views": 1, "image_size": 128}
+        )

@@ -125,6 +125,25 @@ def test_adaptation_of_the_boxed_model_at_full_strength():
         _load("adapt", "mini,smoke")
 
 
+def test_the_boxed_model_is_self_trained_within_the_same_batch():
+    words = "stretched,fine,further"
+    plain, config = _load("mini", words), _load("mini", f"{words},photographs,wheelbarrows")
+    assert (plain.batch.synthetic, plain.batch.real) == (256, 0)
+    assert (config.batch.synthetic, config.batch.real) == (224, 32)
+    assert config.init_from == "mini" and not uses_lpips(config) and config.losses.semantic.weight == 0
+    assert (config.losses, config.optimizer) == (plain.losses, plain.optimizer)
+    assert (
+        config.losses.input_view.mse > 0 and config.losses.cycle.weights.mse > 0 and not config.losses.cycle.end_to_end
+    )
+    assert {(real.distance, real.crop_ratio) for real in config.data.real.values()} == {(2.4, (1.15, 1.45))}
+    assert config.data.embedded["wheelbarrows"].family == "wheelbarrow"
+    assert list(_load("mini", f"{words},photographs").data.real) == ["photographs"]
+    assert [source.path for source in plain.data.synthetic.values()] == ["furniture", "furniture_stretched"]
+    assert plain.data.streamed_share == 11 / 16 < _load("mini", "furniture,fine,further").data.streamed_share == 13 / 16
+    with pytest.raises(ValueError, match="not 'wheelbarrow'"):
+        _load("mini", "wheelbarrow")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_full_size_has_shapes(name):
     config = _load(name)

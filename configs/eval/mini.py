@@ -6,7 +6,8 @@
 
 The word after the colon is the test set. 'procedural', the default, has other objects of the families it was trained
 on, made on the first run. 'furniture' are models made by hand; docs/own_data.md makes them. 'scans' are scanned things
-that you have rendered into data/scans in the same way.
+that you have rendered into data/scans in the same way. 'photographs' are the records in data/measured
+(docs/own_data.md): without other views, so the input view and the self-consistency of single views are scored instead.
 The table has a row each for the model and for two pictures that need none. Other words: see configs/eval/mvimgnet.py.
 """
 
@@ -16,7 +17,7 @@ from configs.eval.embedded import get_config as get_embedded_config
 from configs.mini import get_config as get_mini_config
 from real3d_jax.models.presets import PRESETS
 
-SETS = ("procedural", "furniture", "scans")
+SETS = ("procedural", "furniture", "scans", "photographs")
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -47,4 +48,18 @@ def get_config(variant: str = "") -> ConfigDict:
     )
     config.networks.update({"vgg": "", "clip": ""})
     config.cases = 1
+    if dataset == "photographs":
+        _without_other_views(config)
     return config
+
+
+def _without_other_views(config: ConfigDict) -> None:
+    """Photographs framed as `launch/reconstruct.py` frames them, and seen again from configs/eval/adapting.py's poses."""
+    config.table = 2
+    config.data.path = "measured"
+    config.data.limit = 0
+    config.protocol.input_view.update({"crop_ratio": 1.35, "fov_y": 39.6})
+    consistency = config.protocol.consistency
+    consistency.resolution = 64
+    consistency.azimuths, consistency.elevations = consistency.azimuths[1::5], consistency.elevations[1::5]
+    config.scored.update({"novel_views": False, "input_view": True, "consistency": True, "baselines": False})

@@ -11,7 +11,7 @@ the renders. Needs the extra: pip install -e '.[render]'
 import argparse
 import pathlib
 
-from real3d_jax.data import rejections
+from real3d_jax.data import preparation, rejections
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli
 
@@ -44,6 +44,8 @@ def main() -> None:
         samples=options.samples,
         allow_missing_files=options.allow_missing_files,
         require_colour=options.require_colour,
+        stretched=options.stretched,
+        stretch=tuple(options.stretch),
     )
     render_folder(
         options.input,
@@ -51,6 +53,7 @@ def main() -> None:
         settings,
         include=options.include,
         exclude=options.exclude,
+        but=preparation.read_test_list(options.leave_out, option="--leave_out") if options.leave_out else (),
         limit=options.limit,
         workers=options.workers,
         time_limit=options.time_limit,
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", required=True, type=pathlib.Path, help="folder to make")
     add("--include", default="*", metavar="PATTERN", help="only paths below --input that match, as '*/visual/*.obj'")
     add("--exclude", metavar="PATTERN", help="no paths that match, as '*_collision.obj'")
+    add("--leave_out", type=pathlib.Path, metavar="LIST", help="file of names of objects, one a line, to leave out")
     add("--limit", type=int, help="take only so many meshes, the first")
     add("--workers", type=int, default=1, help="processes that render (default 1)")
     add("--time_limit", type=float, default=600, help="seconds for one object; then it is rejected (default 600)")
@@ -81,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--fov_y", type=float, help="degrees (default 49.1, for a ring 39.6)")
     add("--distance", type=float, nargs=2, metavar=("FROM", "TO"), help="of cameras (default 1.5 2.2, ring 1.9547)")
     add("--elevation", type=float, nargs=2, metavar=("FROM", "TO"), help="degrees (default -90 90, ring 5 30)")
-    add("--seed", type=int, default=0, help="of the cameras (default 0)")
+    add("--seed", type=int, default=0, help="of the cameras and of stretching (default 0)")
+    add("--stretched", type=int, default=0, help="so many objects of each mesh in its place, of other proportions")
+    add("--stretch", type=float, nargs=2, default=(0.65, 1.5), metavar=("FROM", "TO"), help="factors of their axes")
     add("--renderer", choices=("rasterizer", "path_tracer"), default="rasterizer", help="OpenGL, or Blender's Cycles")
     add("--supersample", type=int, default=3, help="rasterizer: samples per side of a pixel (default 3)")
     add("--unlit", action="store_true", help="rasterizer: the materials' own colours, without light")

@@ -24,6 +24,7 @@ VERBS = {
     "render-objects": "renders meshes into views to train on",
     "lay-scans": "lays OmniObject3D's scans into the world of its renders",
     "unpack-furniture": "takes meshes out of Sweet Home 3D's furniture libraries",
+    "unpack-photographs": "takes photographs out of Tux Paint's stamps",
     "print-config": "prints a config, with all changes, as a file",
 }
 

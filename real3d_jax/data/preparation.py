@@ -79,8 +79,8 @@ def split(
     return {"train": train, "test": [key for key in keys if key in test]}
 
 
-def read_test_list(path: pathlib.Path) -> list[str]:
-    """Keys from a file: a JSON list, or one a line.
+def read_test_list(path: pathlib.Path, *, option: str = "--test_list") -> list[str]:
+    """Keys from a file: a JSON list, or one a line. `option` names it in the message.
 
     Raises:
       UserError: it cannot be read.
@@ -89,9 +89,7 @@ def read_test_list(path: pathlib.Path) -> list[str]:
         text = path.read_text().strip()
         keys = json.loads(text) if text.startswith("[") else text.splitlines()
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"--test_list '{path}' cannot be read ({error}): name a text file of one key a line."
-        ) from error
+        raise UserError(f"{option} '{path}' cannot be read ({error}): name a text file of one key a line.") from error
     return [str(key).strip() for key in keys if str(key).strip()]
 
 

@@ -22,6 +22,7 @@ VARIANTS = [
     "ablation:start,small",
     "smoke:scratch",
     "mini:furniture,fine",
+    "mini:stretched,fine,further,photographs,wheelbarrows",
     "eval/co3d:released",
     "reconstruct:triposr",
     "tables:tiny",

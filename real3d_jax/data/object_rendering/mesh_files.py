@@ -7,6 +7,9 @@ pass over what they do not know without a word, and these refuse or note it. doc
 import pathlib
 from collections.abc import Callable
 
+import numpy as np
+from jaxtyping import Float
+
 from real3d_jax.data.object_rendering.formats import gltf, obj, ply, stl
 from real3d_jax.data.object_rendering.formats.reading import Reading
 from real3d_jax.data.object_rendering.meshes import Mesh, Part, normalised
@@ -22,13 +25,20 @@ _READERS: dict[str, Callable[[Reading], list[Part]]] = {
 SUFFIXES = tuple(_READERS)
 
 
-def load(path: pathlib.Path, *, up_axis: str = "y", fit: str = "box", allow_missing_files: bool = False) -> Mesh:
+def load(
+    path: pathlib.Path,
+    *,
+    up_axis: str = "y",
+    fit: str = "box",
+    stretch: Float[np.ndarray, "3 3"] | None = None,
+    allow_missing_files: bool = False,
+) -> Mesh:
     """An object, normalised.
 
     Args:
       path: a file with one of SUFFIXES.
       up_axis: what is up in the file, 'y' or 'z'.
-      fit: what becomes 1 in size, 'box' or 'sphere'; see `meshes.normalised`.
+      fit, stretch: what becomes 1 in size, 'box' or 'sphere', and other proportions; see `meshes.normalised`.
       allow_missing_files: takes an object although a material or texture that it names is missing or damaged; its faces
         are then coloured without it.
 
@@ -39,7 +49,7 @@ def load(path: pathlib.Path, *, up_axis: str = "y", fit: str = "box", allow_miss
     parts, reading = read_parts(path)
     if reading.faults and not allow_missing_files:
         raise Unusable(reading.faults[0])
-    made = normalised(parts, up_axis=up_axis, fit=fit)
+    made = normalised(parts, up_axis=up_axis, fit=fit, stretch=stretch)
     missing = ["materials or textures were missing or damaged"] if reading.faults else []
     return made._replace(notes=(*reading.notes, *missing))
 

@@ -78,7 +78,9 @@ class Mesh(NamedTuple):
     notes: Sequence[str] = ()
 
 
-def normalised(parts: Sequence[Part], *, up_axis: str, fit: str = "box") -> Mesh:
+def normalised(
+    parts: Sequence[Part], *, up_axis: str, fit: str = "box", stretch: Float[np.ndarray, "3 3"] | None = None
+) -> Mesh:
     """Turns +z up, moves the centre of the bounding box to the origin and makes the object's size 1.
 
     Args:
@@ -87,13 +89,16 @@ def normalised(parts: Sequence[Part], *, up_axis: str, fit: str = "box") -> Mesh
       fit: what the size is. 'box' is the largest side of the bounding box: the object lies in [-0.5, 0.5], as in
         G-buffer Objaverse and in Zero-1-to-3's renders. 'sphere' is the diameter of the sphere around the box's centre:
         the object lies within 0.5 of the origin, so that one distance of the cameras suits every shape.
+      stretch: changes the upright object's proportions before its size is taken; None leaves them.
 
     Raises:
       Unusable: there are no faces, numbers are not finite, or the object has no size or no surface.
     """
     if not sum(len(part.triangles) for part in parts):
         raise Unusable("it has no faces")
-    upright = _Z_UP[up_axis]
+    upright = _Z_UP[up_axis].copy()
+    if stretch is not None:
+        upright[:3, :3] = stretch @ upright[:3, :3]
     corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts]).astype(np.float64)
     if not np.isfinite(corners).all():
         raise Unusable("it has vertices that are not finite")

@@ -2,7 +2,7 @@
 
 import fnmatch
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from real3d_jax.data.object_rendering.mesh_files import SUFFIXES
@@ -20,7 +20,12 @@ class MeshFile(NamedTuple):
 
 
 def find(
-    source: pathlib.Path, *, include: str = "*", exclude: str | None = None, limit: int | None = None
+    source: pathlib.Path,
+    *,
+    include: str = "*",
+    exclude: str | None = None,
+    but: Collection[str] = (),
+    limit: int | None = None,
 ) -> tuple[list[MeshFile], list[Rejection]]:
     """The meshes in a folder and the folders in it, sorted by name, and those that cannot have a name of their own.
 
@@ -31,10 +36,11 @@ def find(
       source: a folder, or one file.
       include: takes only the paths, relative to the folder, that match this; `*` matches `/` too.
       exclude: leaves out those that match this.
+      but: leaves out objects of these names.
       limit: takes only so many, the first.
 
     Raises:
-      UserError: there is no mesh.
+      UserError: there is no mesh, or none of a name in `but`.
     """
     if limit is not None and limit < 1:
         raise UserError(f"--limit must be at least 1, not {limit}.")
@@ -52,7 +58,9 @@ def find(
                 meshes[name] = MeshFile(name, path)
     if not meshes:
         raise UserError(f"'{source}' holds no mesh that is wanted: name a file or folder of {', '.join(SUFFIXES)}.")
-    return [meshes[name] for name in sorted(meshes)][:limit], rejected
+    if unknown := sorted(set(but) - set(meshes)):
+        raise UserError(f"'{source}' has no mesh of the name '{unknown[0]}', which is to be left out.")
+    return [meshes[name] for name in sorted(set(meshes) - set(but))][:limit], rejected
 
 
 def _files(source: pathlib.Path, suffix: str) -> Sequence[tuple[str, pathlib.Path]]:

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from real3d_jax.data.object_rendering import mesh_files, object_notes
+from real3d_jax.data.object_rendering import mesh_files, object_notes, stretching
 from real3d_jax.data.object_rendering.meshes import Mesh, is_plain
 from real3d_jax.data.object_rendering.object_list import MeshFile
 from real3d_jax.data.object_rendering.rasterizer import Rasterizer
@@ -51,6 +51,7 @@ def render_object(mesh_file: MeshFile, folder: pathlib.Path, settings: RenderSet
             mesh_file.path,
             up_axis=settings.up_axis,
             fit=settings.fit,
+            stretch=_stretch(settings, mesh_file.name),
             allow_missing_files=settings.allow_missing_files,
         )
         if is_plain(mesh.parts):
@@ -64,6 +65,10 @@ def render_object(mesh_file: MeshFile, folder: pathlib.Path, settings: RenderSet
         return str(error)
     os.rename(partial, folder / mesh_file.name)
     return None
+
+
+def _stretch(settings: RenderSettings, name: str) -> Float[np.ndarray, "3 3"] | None:
+    return stretching.matrix(name, seed=settings.seed, between=settings.stretch) if settings.stretched else None
 
 
 def partial_folder(folder: pathlib.Path, name: str) -> pathlib.Path:

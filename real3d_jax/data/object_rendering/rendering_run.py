@@ -14,7 +14,7 @@ import os
 import pathlib
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
@@ -22,7 +22,7 @@ from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
 from real3d_jax.data import rejections
-from real3d_jax.data.object_rendering import object_list, object_notes
+from real3d_jax.data.object_rendering import object_list, object_notes, stretching
 from real3d_jax.data.object_rendering.object_list import MeshFile
 from real3d_jax.data.object_rendering.object_renders import partial_folder, render_object, renderers
 from real3d_jax.data.object_rendering.settings import RenderSettings
@@ -46,6 +46,7 @@ def render_folder(
     *,
     include: str = "*",
     exclude: str | None = None,
+    but: Collection[str] = (),
     limit: int | None = None,
     workers: int = 1,
     time_limit: float = 600,
@@ -57,7 +58,7 @@ def render_folder(
       source: a folder of meshes, or one mesh.
       folder: of the renders; made if missing.
       settings: must be those of the renders that are there.
-      include, exclude, limit: see `object_list.find`.
+      include, exclude, but, limit: see `object_list.find`.
       workers: processes. They change no byte of the result.
       time_limit: seconds for one object.
       progress: shows a bar on stderr.
@@ -70,7 +71,9 @@ def render_folder(
         raise UserError(f"--workers must be at least 1, not {workers}.")
     if time_limit <= 0:
         raise UserError(f"--time_limit must be above 0 seconds, not {time_limit}.")
-    meshes, unnamed = object_list.find(source, include=include, exclude=exclude, limit=limit)
+    meshes, unnamed = object_list.find(source, include=include, exclude=exclude, but=but, limit=limit)
+    if settings.stretched:
+        meshes = stretching.variants(meshes, settings.stretched)
     try:
         with _held(folder):
             folders.begin(folder / PLAN, settings.plan(), made="rendered")

@@ -30,6 +30,8 @@ class RenderSettings:
       lit: of the rasterizer, shades the colours.
       samples: of the path tracer, for each pixel.
       allow_missing_files: see `mesh_files.load`.
+      stretched: so many objects of each mesh, each of other proportions; 0 is the mesh itself.
+      stretch: the least and the largest factor of their axes.
       require_colour: leaves out objects all of whose faces have one grey; see `meshes.is_plain`.
     """
 
@@ -46,6 +48,8 @@ class RenderSettings:
     samples: int = 32
     allow_missing_files: bool = False
     require_colour: bool = False
+    stretched: int = 0
+    stretch: tuple[float, float] = (0.65, 1.5)
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -53,6 +57,7 @@ class RenderSettings:
             ("image_size", 8, 4096),
             ("supersample", 1, 8),
             ("samples", 1, 65536),
+            ("stretched", 0, 100),
         ):
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"--{name} must be from {low} to {high}, not {getattr(self, name)}.")
@@ -63,6 +68,8 @@ class RenderSettings:
             )
         if not 1 <= self.fov_y <= 150:
             raise UserError(f"--fov_y must be from 1 to 150 degrees, not {self.fov_y}.")
+        if not 0 < self.stretch[0] <= self.stretch[1] < 100:
+            raise UserError(f"--stretch must be two factors above 0, the smaller first, not {list(self.stretch)}.")
         assert self.up_axis in UP_AXES and self.fit in FITS and self.renderer in RENDERERS
 
     def plan(self) -> dict[str, Any]:
@@ -70,4 +77,6 @@ class RenderSettings:
         path = next(name for name, kind in CAMERA_PATHS.items() if isinstance(self.cameras, kind))
         options = {key: list(value) for key, value in dataclasses.asdict(self.cameras).items()}
         others = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "cameras"}
+        if not self.stretched:  # as folders say that were begun before there was any
+            del others["stretched"], others["stretch"]
         return {"version": VERSION, "cameras": path, **options, **others}
