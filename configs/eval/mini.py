@@ -54,7 +54,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
 
 def _without_other_views(config: ConfigDict) -> None:
-    """Photographs, framed as `launch/reconstruct.py` frames them; seen again from the poses of configs/eval/adapting.py."""
+    """Photographs, framed as `launch/reconstruct.py` does it, and seen again from three of the protocol's poses."""
     config.table = 2
     config.data.path = "measured"
     config.data.limit = 0
