@@ -39,7 +39,12 @@ RENDER = RenderConfig(
 
 def seeded_params(shapes: dict[str, tuple[int, ...]], seed_prefix: str) -> dict:
     """The recipe's weights under the published names and shapes, converted to our tree."""
-    return convert({name: seeded_tensor(name, tuple(shape), seed_prefix) for name, shape in shapes.items()})
+    return convert(seeded_tensors(shapes, seed_prefix))
+
+
+def seeded_tensors(shapes: dict[str, tuple[int, ...]], seed_prefix: str) -> dict[str, np.ndarray]:
+    """The recipe's weights as they are published."""
+    return {name: seeded_tensor(name, tuple(shape), seed_prefix) for name, shape in shapes.items()}
 
 
 def convert(tensors: dict[str, np.ndarray]) -> dict:

@@ -1,30 +1,50 @@
-"""The full-size model against the published one. About 6 GiB and a minute or two."""
+"""The full-size model against the published one, and every gradient of it against PyTorch. 8 GiB and some minutes.
 
+Gradients are of `torch_mirror`, which the small model's published values and gradients show to be right. They are those
+of the full widths and depths for a smaller picture and fewer tokens, which leave all tensors but one as they are.
+"""
+
+import dataclasses
+import functools
 import json
 import pathlib
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from parity_data import GRADIENT_TOLERANCE as TOLERANCE
-from parity_data import relative_error
-from published import FULL_MODEL, RENDER, seeded_params
+from parity_data import OUTPUT_TOLERANCE, relative_error, seeded_tensor, with_prefix
+from published import FULL_MODEL, RENDER, TINY_MODEL, assert_gradients_match, convert, seeded_tensors
 
+from real3d_jax.losses.reconstruction import mse
 from real3d_jax.models.lrm import LRM, make_decoder
 from real3d_jax.rendering import TriplaneField, render_rays
 
-pytestmark = pytest.mark.optimized
+pytestmark = [pytest.mark.optimized, pytest.mark.slow]
 SHAPES = pathlib.Path(__file__).parents[1] / "weights/data/tsr_state_dict_shapes.json"
 CODES_TOLERANCE = 1e-3  # stored in float16
+TOKENS = "tokenizer.embeddings"
 
 
-@pytest.mark.slow
-def test_image_tokens_planes_and_pictures(tsr_full):
-    params = seeded_params(json.loads(SHAPES.read_text()), str(tsr_full["seed_prefix"]))
-    model = LRM(FULL_MODEL)
-    image = jnp.asarray(tsr_full["image_u8"], jnp.float32)[None] / 255
-    tokens = jax.jit(lambda p, x: model.apply({"params": p}, x, method="tokenize"))(params, image)
-    planes = jax.jit(lambda p, x: model.apply({"params": p}, x))(params, image)
+@pytest.fixture(scope="module")
+def tensors(tsr_full):
+    return seeded_tensors(json.loads(SHAPES.read_text()), str(tsr_full["seed_prefix"]))
+
+
+@pytest.fixture(scope="module")
+def params(tensors):
+    return convert(tensors)
+
+
+def test_image_tokens_planes_and_pictures(tsr_full, params):
+    @jax.jit
+    def encode(params, image):
+        kept = LRM(FULL_MODEL).apply({"params": params}, image, capture_intermediates=_of_the_image_tokenizer)
+        planes, tokens = kept[0], kept[1]["intermediates"]["image_tokenizer"]["__call__"][0]
+        return tokens, planes
+
+    tokens, planes = encode(params, jnp.asarray(tsr_full["image_u8"], jnp.float32)[None] / 255)
     assert relative_error(tokens[0, :16], tsr_full["image_tokens_sample"]) <= TOLERANCE
     assert relative_error(jnp.moveaxis(planes[0], -1, 1), tsr_full["scene_codes"]) <= CODES_TOLERANCE
 
@@ -33,3 +53,51 @@ def test_image_tokens_planes_and_pictures(tsr_full):
     rgb, opacity = jax.jit(lambda o, d: render_rays(field, o, d, RENDER))(*rays)
     assert relative_error(rgb[0], tsr_full["rgb"]) <= TOLERANCE
     assert relative_error(opacity[0], tsr_full["opacity"]) <= TOLERANCE
+
+
+def _of_the_image_tokenizer(module, _):
+    return module.name == "image_tokenizer"
+
+
+@pytest.mark.torch
+def test_mirror(tsr_tiny):
+    """What the full-size gradients are compared with is itself the published small model."""
+    torch_mirror = _mirror()
+    tensors = with_prefix(tsr_tiny, "param/")
+    (loss, rgb, opacity), gradients = torch_mirror.loss_and_gradients(tensors, tsr_tiny, TINY_MODEL)
+    assert relative_error(loss, tsr_tiny["loss"]) <= OUTPUT_TOLERANCE
+    assert relative_error(rgb, tsr_tiny["rgb"]) <= OUTPUT_TOLERANCE
+    assert relative_error(opacity, tsr_tiny["opacity"]) <= OUTPUT_TOLERANCE
+    assert_gradients_match(convert(gradients), with_prefix(tsr_tiny, "grad/"))
+
+
+@pytest.mark.torch
+def test_every_gradient(tsr_full, tensors, params):
+    """Of a picture of 128 pixels, 8 x 8 tokens a plane, and every fourth ray of every fourth row."""
+    torch_mirror = _mirror()
+    model = dataclasses.replace(FULL_MODEL, image_size=128, plane_tokens=8)
+    tokens = seeded_tensor(TOKENS, (3, model.token_width, 8, 8), str(tsr_full["seed_prefix"]))
+    params = params | {"triplane_tokens": {"embeddings": jnp.moveaxis(jnp.asarray(tokens), 1, -1)}}
+    batch = {"image": tsr_full["image_u8"][None, ::4, ::4].astype(np.float32) / 255}
+    for name, theirs in (("rays_o", "rays_o"), ("rays_d", "rays_d"), ("target_rgb", "rgb"), ("target_mask", "opacity")):
+        batch[name] = tsr_full[theirs][None, :, ::4, ::4]
+
+    @functools.partial(jax.value_and_grad, has_aux=True)
+    def loss_and_gradients(params, batch):
+        planes = LRM(model).apply({"params": params}, batch["image"])
+        field = TriplaneField(planes, params["decoder"], make_decoder(model))
+        rgb, opacity = render_rays(field, batch["rays_o"], batch["rays_d"], RENDER)
+        return mse(rgb, batch["target_rgb"]) + mse(opacity, batch["target_mask"]), (rgb, opacity)
+
+    (loss, (rgb, opacity)), gradients = jax.jit(loss_and_gradients)(params, jax.tree.map(jnp.asarray, batch))
+    published, gradients_published = torch_mirror.loss_and_gradients(tensors | {TOKENS: tokens}, batch, model)
+    for ours, theirs in zip((loss, rgb, opacity), published, strict=True):
+        assert relative_error(ours, theirs) <= TOLERANCE
+    assert_gradients_match(gradients, gradients_published)
+
+
+def _mirror():
+    pytest.importorskip("torch")
+    import torch_mirror
+
+    return torch_mirror
