@@ -89,11 +89,18 @@ def test_every_gradient(tsr_full, tensors, params):
         rgb, opacity = render_rays(field, batch["rays_o"], batch["rays_d"], RENDER)
         return mse(rgb, batch["target_rgb"]) + mse(opacity, batch["target_mask"]), (rgb, opacity)
 
-    (loss, (rgb, opacity)), gradients = jax.jit(loss_and_gradients)(params, jax.tree.map(jnp.asarray, batch))
-    published, gradients_published = torch_mirror.loss_and_gradients(tensors | {TOKENS: tokens}, batch, model)
-    for ours, theirs in zip((loss, rgb, opacity), published, strict=True):
-        assert relative_error(ours, theirs) <= TOLERANCE
-    assert_gradients_match(gradients, gradients_published)
+    (loss, (rgb, opacity)), ours = jax.jit(loss_and_gradients)(params, jax.tree.map(jnp.asarray, batch))
+    values, theirs = torch_mirror.loss_and_gradients(tensors | {TOKENS: tokens}, batch, model)
+    for our, their in zip((loss, rgb, opacity), values, strict=True):
+        assert relative_error(our, their) <= TOLERANCE
+    norms = {name: np.linalg.norm(gradient) for name, gradient in theirs.items() if not _without_gradient(name)}
+    assert min(norms.values()) > 1e-6 * max(norms.values())  # so that none of them is left out of what follows
+    assert_gradients_match(ours, theirs)
+
+
+def _without_gradient(name):
+    """Of the published pooler's output nothing is made, and a softmax does not change with the keys' bias."""
+    return "pooler" in name or name.endswith("attention.key.bias")
 
 
 def _mirror():
