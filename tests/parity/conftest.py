@@ -22,3 +22,8 @@ def cameras_npz():
 @pytest.fixture(scope="session")
 def tsr_full():
     return parity_data.load("tsr_full")
+
+
+@pytest.fixture(scope="session")
+def torch_mirror():
+    return pytest.importorskip("torch_mirror", reason="needs the torch extra")

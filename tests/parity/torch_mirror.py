@@ -39,6 +39,13 @@ def loss_and_gradients(
     return tuple(x.detach().numpy() for x in (loss, rgb, opacity)), gradients
 
 
+@torch.no_grad()
+def planes_of(tensors: Mapping[str, np.ndarray], image: np.ndarray, config: ModelConfig) -> np.ndarray:
+    """`encode` of arrays."""
+    p = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+    return encode(p, torch.from_numpy(image), heads=config.heads, vit_heads=config.vit.heads).numpy()
+
+
 def render(p: Tensors, planes: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Colours (B, R, 3) and opacities (B, R, 1) of rays (B, *rays, 3), R in all."""
     origins, directions = origins.flatten(1, -2), directions.flatten(1, -2)
