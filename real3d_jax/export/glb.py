@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt16
 
 from real3d_jax.export.texture import Texture
+from real3d_jax.export.topology import renumbered
 
 GENERATOR = "Real3D-JAX"  # by which readers know that the axes are as `TO_GLTF` says
 # glTF has y up and its front along z: our z, and our x, where the input camera stands. Rows: its x, y, z.
@@ -40,8 +41,7 @@ def write_glb(
       colours: sRGB, in [0, 1]; None for none.
       texture: in place of the colours; None for none.
     """
-    used, corners = np.unique(faces, return_inverse=True)
-    corners = corners.reshape(-1, 3)
+    used, corners = renumbered(faces)
     places = (vertices[used] @ TO_GLTF.T).astype(np.float32)
     normals = vertex_normals(places, corners)
     if texture is not None:  # a vertex has one place in the picture here, so those at seams are written several times

@@ -10,12 +10,15 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from real3d_jax.errors import check_installed
+from real3d_jax.export.topology import areas
 from real3d_jax.images import as_bytes
 
 SMALLEST, LARGEST = 64, 8192  # texels per side
 _PADDING = 4  # texels between charts, so that mipmaps mix none
 _MARGIN = 1.0  # texels around a chart whose colours are asked for, on the plane of its faces
-_CANDIDATES_AT_ONCE = 2**22
+_LARGEST_CHART = 1 / 30  # of the surface: xatlas lays out large charts slowly, and no better
+_CANDIDATES_AT_ONCE = 2**16  # whose arrays stay in a processor's cache
+_TEXELS_AT_ONCE = 2**20
 
 
 def check_xatlas() -> None:
@@ -71,10 +74,10 @@ def textured(
     face = texel_faces(uv * size, corners, size)
     texels = np.flatnonzero(face >= 0)
     image = np.zeros((size * size, 3), np.uint8)
-    for part in np.array_split(texels, max(1, len(texels) // _CANDIDATES_AT_ONCE)):
-        weights = _barycentric(_centres(part, size), (uv * size)[corners[face[part]]])
-        places = np.einsum("nc,nci->ni", weights, vertices[faces[face[part]]].astype(np.float64))
-        image[part] = as_bytes(colours_at(places))
+    places_of = _planes(vertices[faces], uv[corners] * size)
+    for start in range(0, len(texels), _TEXELS_AT_ONCE):
+        part = texels[start : start + _TEXELS_AT_ONCE]
+        image[part] = as_bytes(colours_at(places_of(face[part], _centres(part, size))))
     image, empty = image.reshape(size, size, 3), (face < 0).reshape(size, size)
     nearest = scipy.ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
     return Texture(image[tuple(np.asarray(nearest))], uv, corners)
@@ -88,9 +91,10 @@ def _charts(
 
     atlas = xatlas.Atlas()
     atlas.add_mesh(vertices.astype(np.float32), faces.astype(np.uint32))
-    packing = xatlas.PackOptions()
+    charts, packing = xatlas.ChartOptions(), xatlas.PackOptions()
+    charts.max_chart_area = float(_LARGEST_CHART * areas(vertices, faces).sum())
     packing.resolution, packing.padding, packing.bilinear = size, _PADDING, True
-    atlas.generate(pack_options=packing)
+    atlas.generate(charts, packing)
     _, corners, uv = atlas[0]
     return uv.astype(np.float32), corners.astype(np.int32)
 
@@ -145,13 +149,23 @@ def _doubled_areas(triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "
     return ax * by - ay * bx
 
 
-def _barycentric(points: Float[np.ndarray, "N 2"], triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "N 3"]:
-    """Weights of the corners, which sum to 1; some are negative outside."""
-    parts = [
-        _doubled_areas(np.stack([points, triangles[:, (corner + 1) % 3], triangles[:, (corner + 2) % 3]], axis=1))
-        for corner in range(3)
-    ]
-    return np.stack(parts, axis=1) / _doubled_areas(triangles)[:, None]
+def _planes(
+    triangles: Float[np.ndarray, "F 3 3"], uv: Float[np.ndarray, "F 3 2"]
+) -> Callable[[Int[np.ndarray, "N"], Float[np.ndarray, "N 2"]], Float[np.ndarray, "N 3"]]:
+    """The places of texels on the planes of faces, as a function of these and the texels' centres."""
+    (corner, first, second), (at, u, v) = (
+        (x[:, 0], x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]) for x in (triangles.astype(np.float64), uv.astype(np.float64))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # faces without texels
+        area = (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])[:, None]
+        right = (v[:, 1:] * first - u[:, 1:] * second) / area
+        down = (u[:, :1] * second - v[:, :1] * first) / area
+
+    def places(face, centres):
+        across, along = (centres - at[face]).T[..., None]
+        return corner[face] + across * right[face] + along * down[face]
+
+    return places
 
 
 def _lines(triangles: Float[np.ndarray, "N 3 2"]) -> Float[np.ndarray, "3 3 N"]:

@@ -22,8 +22,7 @@ def parts(faces: Int[np.ndarray, "F 3"]) -> Int[np.ndarray, "F"]:
     count = int(faces.max(initial=-1)) + 1
     links = scipy.sparse.coo_array((np.ones(len(edges), bool), edges.T), (count, count))
     _, part = scipy.sparse.csgraph.connected_components(links, directed=False)
-    _, part = np.unique(part[faces[:, 0]], return_inverse=True)
-    return part
+    return renumbered(part[faces[:, 0]])[1]
 
 
 def volumes(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "F"]:
@@ -42,8 +41,15 @@ def compact(
     vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
 ) -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "F 3"]]:
     """The same faces, without vertices that no face has."""
-    used, corners = np.unique(faces, return_inverse=True)
-    return vertices[used], corners.reshape(-1, 3).astype(np.int32)
+    used, corners = renumbered(faces)
+    return vertices[used], corners.astype(np.int32)
+
+
+def renumbered(numbers: Int[np.ndarray, "*shape"]) -> tuple[Int[np.ndarray, "_"], Int[np.ndarray, "*shape"]]:
+    """Which numbers from 0 on there are, in order, and each one's place among them: `np.unique` without sorting."""
+    used = np.zeros(int(numbers.max(initial=-1)) + 1, bool)
+    used[numbers] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[numbers]
 
 
 def without_flat_faces(

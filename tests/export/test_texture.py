@@ -15,6 +15,7 @@ from real3d_jax.export.cleaning import decimated
 from real3d_jax.export.isosurface import isosurface
 from real3d_jax.export.mesh import Mesh, save_mesh
 from real3d_jax.export.texture import Texture, texel_faces, textured
+from real3d_jax.export.topology import areas, parts
 from tests.export.test_mesh import arrays, glb
 
 RADIUS, RESOLUTION, SIZE = 0.87, 48, 256
@@ -78,6 +79,13 @@ def test_colours_are_the_fields(name):
     assert np.abs(DISTANCES[name](mesh.vertices)).max() < STEP / 2
 
 
+def test_no_chart_is_large():
+    mesh = surface("ball")
+    area = areas(mesh.vertices, mesh.faces)
+    share = np.bincount(parts(mesh.texture.faces), area) / area.sum()
+    assert share.max() < 0.035 and len(share) < 60
+
+
 def test_a_texel_has_the_face_that_it_lies_on_or_next_to():
     uv = np.array([[2, 2], [8, 2], [2, 8], [8, 8]], np.float32)
     face = texel_faces(uv, np.array([[0, 1, 2], [1, 3, 2]]), 12).reshape(12, 12)
@@ -88,6 +96,7 @@ def test_a_texel_has_the_face_that_it_lies_on_or_next_to():
 def test_large_textures_are_made_in_parts(monkeypatch):
     mesh = surface("torus")
     monkeypatch.setattr(texture_module, "_CANDIDATES_AT_ONCE", 5000)
+    monkeypatch.setattr(texture_module, "_TEXELS_AT_ONCE", 7000)
     parts = textured(mesh.vertices, mesh.faces, bands, size=SIZE)
     np.testing.assert_array_equal(parts.image, mesh.texture.image)
 
