@@ -1,5 +1,6 @@
 """The surface of a field as a mesh: marching cubes on its density, a slab of the grid at a time."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator
 
@@ -13,13 +14,15 @@ from real3d_jax.errors import UserError
 from real3d_jax.export.density_slabs import all_slabs, slabs_near_surface
 from real3d_jax.export.marching import march
 from real3d_jax.export.mesh import Mesh
+from real3d_jax.export.stages import Stage, each_within
 from real3d_jax.export.topology import without_flat_faces
 from real3d_jax.rendering.field import TriplaneField, query_field
 
 RESOLUTION = 256
 THRESHOLD = 25.0
 _BROKEN = "The field's density is not a number at some points: its weights or its input are broken."
-_POINTS_AT_ONCE = 2**17
+_POINTS_AT_ONCE = {"cpu": 2**14}  # on which points cost alike in any number, those that fill up a chunk, too
+_POINTS_AT_ONCE_ON_ACCELERATORS = 2**17
 
 _query_field = jax.jit(query_field, static_argnums=2)
 
@@ -32,6 +35,7 @@ def extract_mesh(
     threshold: float = THRESHOLD,
     colours: bool = True,
     skip_empty: bool = False,
+    stage: Stage = contextlib.nullcontext,
 ) -> Mesh:
     """The surface on which the activated density is `threshold`, with the field's colours.
 
@@ -45,6 +49,7 @@ def extract_mesh(
       colours: whether to query them.
       skip_empty: asks for every fourth point along each side first, and for all points only near a surface that these
         show: several times as fast, but parts that are thinner than four steps and stand alone may be missed.
+      stage: entered as 'grid' whenever densities are waited for.
 
     Raises:
       UserError: the field is empty at this threshold, or broken.
@@ -55,6 +60,7 @@ def extract_mesh(
         slabs_near_surface(field, config, resolution, threshold) if skip_empty else all_slabs(field, config, resolution)
     )
     shape = (resolution, resolution, resolution)
+    slabs = each_within(stage, "grid", slabs)
     mesh = isosurface_of_slabs(slabs, shape, radius=config.radius, threshold=threshold)
     if colours:
         mesh = dataclasses.replace(mesh, colours=query_colours(field, config, mesh.vertices))
@@ -121,7 +127,8 @@ def query_colours(
     field: TriplaneField, config: AnyRenderConfig, points: Float[np.ndarray, "N 3"]
 ) -> Float[np.ndarray, "N 3"]:
     """The colour of one field at points; always as many at once, so that it is compiled once."""
-    chunks = -(-len(points) // _POINTS_AT_ONCE)
-    padded = np.pad(points.astype(np.float32), ((0, chunks * _POINTS_AT_ONCE - len(points)), (0, 0)))
+    at_once = _POINTS_AT_ONCE.get(jax.default_backend(), _POINTS_AT_ONCE_ON_ACCELERATORS)
+    chunks = -(-len(points) // at_once)
+    padded = np.pad(points.astype(np.float32), ((0, chunks * at_once - len(points)), (0, 0)))
     rgb = [np.asarray(_query_field(field, jnp.asarray(part)[None], config)[1][0]) for part in np.split(padded, chunks)]
     return np.concatenate(rgb)[: len(points)]

@@ -1,5 +1,6 @@
 """A picture on a mesh: charts by xatlas, and colours asked for at the texels' places on the surface."""
 
+import contextlib
 import dataclasses
 import io
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from real3d_jax.errors import check_installed
+from real3d_jax.export.stages import Stage
 from real3d_jax.export.topology import areas
 from real3d_jax.images import as_bytes
 
@@ -55,6 +57,7 @@ def textured(
     colours_at: Callable[[Float[np.ndarray, "N 3"]], Float[np.ndarray, "N 3"]],
     *,
     size: int,
+    stage: Stage = contextlib.nullcontext,
 ) -> Texture:
     """A texture of a mesh.
 
@@ -66,11 +69,13 @@ def textured(
       faces: three corners each; seconds for 20,000, and minutes for many more.
       colours_at: sRGB colours in [0, 1] of points.
       size: texels per side.
+      stage: entered as 'UVs' while charts are laid out.
 
     Raises:
       UserError: xatlas is not installed.
     """
-    uv, corners = _charts(vertices, faces, size)
+    with stage("UVs"):
+        uv, corners = _charts(vertices, faces, size)
     face = texel_faces(uv * size, corners, size)
     texels = np.flatnonzero(face >= 0)
     image = np.zeros((size * size, 3), np.uint8)

@@ -24,11 +24,12 @@ from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import OrbitConfig, ReconstructionConfig, RefineConfig, SurfaceConfig
 from real3d_jax.errors import UserError
 from real3d_jax.export.mesh import Mesh
+from real3d_jax.export.stages import Stage
 from real3d_jax.images import as_bytes
 from real3d_jax.inference.checks import canonical
 from real3d_jax.inference.preprocess import model_input
 from real3d_jax.inference.refinement import GivenViews, refine_field
-from real3d_jax.inference.surfaces import Stage, make_surface
+from real3d_jax.inference.surfaces import make_surface
 from real3d_jax.inference.uprightness import Estimate, estimate_elevation
 from real3d_jax.models.choice import AnyModel, make_any_model
 from real3d_jax.models.conditioned import ConditionedLRM, input_cameras

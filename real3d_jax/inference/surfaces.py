@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
@@ -12,10 +11,9 @@ from real3d_jax.config.reconstruction import SurfaceConfig
 from real3d_jax.export.cleaning import decimated, smoothed, without_floaters
 from real3d_jax.export.isosurface import extract_mesh, query_colours
 from real3d_jax.export.mesh import Mesh
+from real3d_jax.export.stages import Stage
 from real3d_jax.export.texture import textured
 from real3d_jax.rendering import TriplaneField
-
-Stage = Callable[[str], contextlib.AbstractContextManager]
 
 
 def make_surface(
@@ -31,8 +29,8 @@ def make_surface(
       field: a batch of one.
       render: of the field.
       surface: what is wanted.
-      stage: called with the name of each step, entered before it and left after it; for clocks. Texels' colours are
-        asked for within the step 'texture'.
+      stage: called with the name of each step, entered before it and left after it; for clocks. The densities of the
+        grid are waited for within the step 'marching', and UVs and texels' colours are found within 'texture'.
 
     Raises:
       UserError: the field is empty or broken.
@@ -42,7 +40,7 @@ def make_surface(
         with stage("colours"):
             return query_colours(field, render, np.clip(points, -render.radius, render.radius))
 
-    with stage("surface"):
+    with stage("marching"):
         mesh = extract_mesh(
             field,
             render,
@@ -50,6 +48,7 @@ def make_surface(
             threshold=surface.threshold,
             colours=False,
             skip_empty=surface.skip_empty,
+            stage=stage,
         )
     with stage("floaters"):
         mesh = smoothed(without_floaters(mesh, surface.least_share), surface.smoothing)
@@ -59,5 +58,5 @@ def make_surface(
     if not surface.texture:
         return mesh
     with stage("texture"):
-        texture = textured(mesh.vertices, mesh.faces, colours_at, size=surface.texture)
+        texture = textured(mesh.vertices, mesh.faces, colours_at, size=surface.texture, stage=stage)
     return dataclasses.replace(mesh, texture=texture)

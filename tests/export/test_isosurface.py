@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from published import RENDER
 
+from real3d_jax.benchmarks.use_child import Clock
 from real3d_jax.errors import UserError
 from real3d_jax.export import density_slabs
-from real3d_jax.export.isosurface import extract_mesh, isosurface, isosurface_of_slabs
+from real3d_jax.export.isosurface import extract_mesh, isosurface, isosurface_of_slabs, query_colours
 from real3d_jax.export.marching import march
 from real3d_jax.export.topology import is_closed
 from real3d_jax.models.decoder import Decoder
@@ -137,8 +138,18 @@ def test_field():
 
 def test_field_without_colours():
     field = _quadratic_field(np.full(3, 20.0), np.zeros(3), 10.0)
-    mesh = extract_mesh(field, RENDER, resolution=16, colours=False)
+    clock = Clock()
+    mesh = extract_mesh(field, RENDER, resolution=16, colours=False, stage=clock)
     assert mesh.colours is None and len(mesh.faces)
+    assert list(clock.seconds) == ["grid"]
+
+
+def test_colours_of_points_do_not_depend_on_how_many_are_asked_for(monkeypatch):
+    field = _quadratic_field(np.full(3, 20.0), np.zeros(3), 10.0)
+    points = np.random.default_rng(0).uniform(-0.8, 0.8, (1000, 3)).astype(np.float32)
+    monkeypatch.setattr("real3d_jax.export.isosurface._POINTS_AT_ONCE", {"cpu": 384})
+    colours = query_colours(field, RENDER, points)
+    np.testing.assert_allclose(colours, 1 / (1 + np.exp(-points / _RADIUS)), atol=1e-3)
 
 
 def test_nothing_to_extract_is_said_in_a_sentence():

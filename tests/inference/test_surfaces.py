@@ -1,10 +1,12 @@
 """What a configuration makes of a field's surface, in which order."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
 import pytest
 
+from real3d_jax.benchmarks.use_child import Clock
 from real3d_jax.errors import UserError
 from real3d_jax.export.isosurface import isosurface
 from real3d_jax.inference import checks, surfaces
@@ -37,10 +39,11 @@ def make(monkeypatch, tiny):
     monkeypatch.setattr(surfaces, "extract_mesh", extract_mesh)
     monkeypatch.setattr(surfaces, "query_colours", query_colours)
 
-    def make(**changes):
+    def make(stage=contextlib.nullcontext, **changes):
         surface = dataclasses.replace(tiny.surface, **changes)
         checks.check_surface(surface)
-        return surfaces.make_surface(TriplaneField(np.zeros((1, 3, 2, 2, 4)), {}, Decoder(4, 1)), tiny.render, surface)
+        field = TriplaneField(np.zeros((1, 3, 2, 2, 4)), {}, Decoder(4, 1))
+        return surfaces.make_surface(field, tiny.render, surface, stage=stage)
 
     return make
 
@@ -58,7 +61,9 @@ def test_colours_are_those_of_the_vertices_in_the_end(make):
 
 
 def test_a_texture_has_fewer_faces(make):
-    mesh = make(texture=128, textured_faces=300)
+    mesh = make(clock := Clock(), texture=128, textured_faces=300)
+    stages = ["marching", "floaters", "decimation", "colours", "texture: UVs", "texture", "texture: colours"]
+    assert sorted(clock.seconds) == sorted(stages)
     assert len(mesh.faces) <= 300 and mesh.texture.image.shape == (128, 128, 3) and mesh.colours is not None
     assert mesh.summary.endswith("faces, watertight, texture 128 x 128")
     assert 300 < len(make(texture=128, textured_faces=300, faces=400).faces) <= 400

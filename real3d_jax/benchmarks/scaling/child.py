@@ -26,7 +26,7 @@ from real3d_jax.benchmarks.scaling.plan import PROFILED, WARM_UP, Row
 def main() -> None:
     """Does what the JSON in its first argument says."""
     task = json.loads(sys.argv[1])
-    talk = _Talk()
+    talk = Talk()
     if "data" in task:
         from real3d_jax.benchmarks.scaling.settings import SIZES, make_data_config
         from real3d_jax.config import files as config_files
@@ -40,7 +40,7 @@ def main() -> None:
     measure(row, task["size"], Path(task["work"]), steps=task["steps"], compile_only=task["compile"], talk=talk)
 
 
-class _Talk:
+class Talk:
     """With the parent."""
 
     def __init__(self):
