@@ -46,7 +46,7 @@ class Report:
     """
 
     def __init__(self, path: Path | None, **values: Any):
-        self.values = {**values, "warm": {}, "peak_device_gib": {}, "cold": {}, "left_out": []}
+        self.values = {**values, "first": {}, "warm": {}, "peak_device_gib": {}, "cold": {}, "left_out": []}
         self._path = path
         self._runs: dict[str, list[dict[str, float]]] = {case: [] for case in CASES}
 
@@ -62,10 +62,9 @@ class Report:
             values |= {key: event[key] for key in ("size", "device", "versions")}
             print(f"{values['device']}; size {values['size']}, {values['resolution']}^3 points", flush=True)
         elif kind == "run":
-            self._take_run(event["case"], event["seconds"], timed=event["timed"])
-        elif kind == "peaks":
-            values["peak_device_gib"] |= event["peaks"]
-            _tell_memory(event["peaks"])
+            self._take_run(event["case"], event["seconds"])
+        elif kind == "stage":
+            self._take_stage(event["case"], event["name"], event["seconds"], event["peak"])
         elif kind == "faces":
             values["faces"] = event["faces"]
             print(f"{event['faces']:,} faces before decimation", flush=True)
@@ -74,7 +73,7 @@ class Report:
             _tell(f"cold start, {part}", {event["name"]: event["seconds"]})
         elif kind == "peak":
             values["cold"][part]["peak_device_gib"] = event["peak"]
-            _tell_memory({f"cold start, {part}": event["peak"]})
+            print(f"{f'cold start, {part}':31s} {_memory(event['peak'])}", flush=True)
         self.write()
 
     def leave_out(self, name: str) -> None:
@@ -88,12 +87,14 @@ class Report:
         if self._path is not None:
             replace_text(self._path, json.dumps(self.values, indent=1) + "\n")
 
-    def _take_run(self, case: str, seconds: dict[str, float], *, timed: bool) -> None:
+    def _take_stage(self, case: str, name: str, seconds: float, peak: float | None) -> None:
+        self.values["first"].setdefault(case, {})[name] = seconds
+        if case not in list(CASES)[1:]:  # it grows in the first case alone, or belongs to no stage
+            self.values["peak_device_gib"][name] = peak
+        print(f"{f'first, {case}':31s} {name} {seconds:.3f} s; {_memory(peak)}", flush=True)
+
+    def _take_run(self, case: str, seconds: dict[str, float]) -> None:
         found = seconds | {"all": sum(seconds.values())}
-        if not timed:
-            self.values.setdefault("first", {})[case] = found
-            _tell(f"first, {case}", found)
-            return
         self._runs[case].append(found)
         runs = self._runs[case]
         self.values["warm"][case] = {name: statistics.median(run[name] for run in runs) for name in found}
@@ -152,9 +153,8 @@ def _tell(title: str, seconds: Mapping[str, float]) -> None:
     print(f"{title:31s} " + ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items()), flush=True)
 
 
-def _tell_memory(peaks: Mapping[str, float | None]) -> None:
-    known = [f"{name} {peak:.2f} GiB" for name, peak in peaks.items() if peak is not None]
-    print(f"{'device memory, at most':31s} {', '.join(known) or 'not known here'}", flush=True)
+def _memory(peak: float | None) -> str:
+    return "device memory not known here" if peak is None else f"device memory at most {peak:.2f} GiB"
 
 
 def main() -> None:

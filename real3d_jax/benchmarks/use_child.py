@@ -5,6 +5,7 @@ It talks to its parent, and ends with it, as `scaling.child` does.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import sys
 import time
@@ -22,14 +23,13 @@ class Clock:
     """Seconds of named stages; those within another are taken out of it.
 
     Args:
-      peak: the greatest memory so far, asked for as each stage ends.
+      ended: called with the name of each stage that ends, and its seconds so far.
     """
 
-    def __init__(self, peak: Callable[[], float | None] = lambda: None) -> None:
+    def __init__(self, ended: Callable[[str, float], None] = lambda name, seconds: None) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self.peaks: dict[str, float | None] = {}
         self._open: list[str] = []
-        self._peak = peak
+        self._ended = ended
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -41,9 +41,9 @@ class Clock:
         took = time.perf_counter() - began
         self._open.pop()
         self.seconds[name] += took
-        self.peaks[name] = self._peak()
         if self._open:
             self.seconds[self._open[-1]] -= took
+        self._ended(name, self.seconds[name])
 
 
 def main() -> None:
@@ -67,17 +67,20 @@ def _begin(task: dict[str, Any], tell: Callable[..., None]) -> None:
 
 
 def _warm(task: dict[str, Any], tell: Callable[..., None]) -> None:
-    """The first run of each case compiles, and tells the memory; the others are timed."""
+    """The first run of each case compiles, and tells each stage with the memory; the others are timed."""
     from real3d_jax.training.reporting import peak_device_gib
 
+    def ended(case: str, name: str, seconds: float) -> None:
+        tell("stage", case=case, name=name, seconds=seconds, peak=peak_device_gib())
+
+    began = time.perf_counter()
     model = opened(task["size"], task["weights"])
-    tell("peaks", peaks={"load": peak_device_gib()})
+    ended("load", "load", time.perf_counter() - began)
     for case, skip_empty in CASES.items():
-        for run in range(1 + task["runs"]):
-            clock = seconds_of(model, task, skip_empty=skip_empty)
-            tell("run", case=case, timed=run > 0, seconds=dict(clock.seconds))
-            if not run and not skip_empty:  # what was used once counts from then on
-                tell("peaks", peaks=clock.peaks)
+        seconds_of(model, task, Clock(functools.partial(ended, case)), skip_empty=skip_empty)
+        for _ in range(task["runs"]):
+            clock = seconds_of(model, task, Clock(), skip_empty=skip_empty)
+            tell("run", case=case, seconds=dict(clock.seconds))
     tell("faces", faces=count_faces(model, task))
 
 
@@ -90,7 +93,7 @@ def _cold(task: dict[str, Any], tell: Callable[..., None]) -> None:
     model = opened(task["size"], task["weights"])
     tell("seconds", name="load", seconds=time.time() - imported)
     for name in ("first GLB", "second GLB"):
-        tell("seconds", name=name, seconds=sum(seconds_of(model, task, skip_empty=False).seconds.values()))
+        tell("seconds", name=name, seconds=sum(seconds_of(model, task, Clock(), skip_empty=False).seconds.values()))
     tell("peak", peak=peak_device_gib())
 
 
@@ -117,14 +120,11 @@ def opened(size: str, weights: str) -> Any:
     return load() if size == "mini" else load(weights, variant="base")
 
 
-def seconds_of(model: Any, task: dict[str, Any], *, skip_empty: bool) -> Clock:
-    """Makes a textured GLB; returns the clock of its stages."""
+def seconds_of(model: Any, task: dict[str, Any], clock: Clock, *, skip_empty: bool) -> Clock:
+    """Makes a textured GLB; returns the clock, of its stages."""
     import jax
     from PIL import Image
 
-    from real3d_jax.training.reporting import peak_device_gib
-
-    clock = Clock(peak_device_gib)
     with clock("picture"):
         seen = model.prepare(Image.open(task["picture"])).image
     with clock("model"):

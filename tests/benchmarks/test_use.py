@@ -20,13 +20,13 @@ from real3d_jax.rendering.field import query_raw
 
 
 def test_clock_takes_inner_stages_out_of_outer_ones(monkeypatch):
-    times, peaks = iter([0.0, 1.0, 3.0, 7.0]), iter([1.5, 2.5])
+    times, told = iter([0.0, 1.0, 3.0, 7.0]), []
     monkeypatch.setattr(time, "perf_counter", lambda: next(times))
-    clock = use_child.Clock(lambda: next(peaks))
+    clock = use_child.Clock(lambda *stage: told.append(stage))
     with clock("texture"), clock("colours"):
         pass
     assert clock.seconds == {"texture": 5.0, "texture: colours": 2.0}
-    assert clock.peaks == {"texture: colours": 1.5, "texture": 2.5}
+    assert told == [("texture: colours", 2.0), ("texture", 5.0)]
 
 
 def _told(path, events):
@@ -39,25 +39,30 @@ def _told(path, events):
 MACHINE = {"event": "machine", "size": "base", "device": {"kind": "a card"}, "versions": {"jax": "0"}}
 
 
-def _run(seconds, *, timed=True):
-    return {"event": "run", "case": "all points", "timed": timed, "seconds": seconds}
+def _run(seconds):
+    return {"event": "run", "case": "all points", "seconds": seconds}
+
+
+def _stage(case, name, seconds, peak):
+    return {"event": "stage", "case": case, "name": name, "seconds": seconds, "peak": peak}
 
 
 def test_report(tmp_path, capsys):
     """It stands after every event; medians are over the timed runs, and memory that is not known is null."""
-    events = [("", MACHINE), ("", {"event": "peaks", "peaks": {"load": 1.25}})]
-    events += [("", _run({"model": 9.0, "file": 1.0}, timed=False))]
+    events = [("", MACHINE), ("", _stage("load", "load", 7.0, 1.25)), ("", _stage("all points", "model", 9.0, 2.5))]
+    events += [("", _stage("points near the surface", "model", 1.0, 3.5))]
     events += [("", _run({"model": x, "file": 1.0})) for x in (1.0, 3.0, 2.0)]
     found = _told(tmp_path / "use.json", events)
     assert found["warm"] == {"all points": {"model": 2.0, "file": 1.0, "all": 3.0, "runs": 3}}
-    assert found["first"]["all points"]["all"] == 10.0
-    assert (found["size"], found["device"], found["peak_device_gib"]) == ("base", {"kind": "a card"}, {"load": 1.25})
+    assert found["first"] == {"load": {"load": 7}, "all points": {"model": 9}, "points near the surface": {"model": 1}}
+    assert (found["size"], found["device"]) == ("base", {"kind": "a card"})
+    assert found["peak_device_gib"] == {"load": 1.25, "model": 2.5}
     events += [("nothing kept", {"event": "seconds", "name": "import", "seconds": 4.0})]
     events += [("nothing kept", {"event": "peak", "peak": None})]
     found = _told(tmp_path / "use.json", events)
     assert found["cold"] == {"nothing kept": {"import": 4.0, "peak_device_gib": None}}
     said = capsys.readouterr().out
-    assert "load 1.25 GiB" in said and "device memory, at most          not known here" in said
+    assert "load 7.000 s; device memory at most 1.25 GiB" in said and "device memory not known here" in said
 
 
 CHILD = """
@@ -68,7 +73,7 @@ def tell(event, **values):
 if task["do"] == "begin":
     tell("machine", size="mini", device={}, versions={})
 elif task["do"] == "warm":
-    tell("run", case="all points", timed=True, seconds={"model": 1.0})
+    tell("run", case="all points", seconds={"model": 1.0})
     if task["runs"] == 3:
         sys.exit("it broke")
     time.sleep(60 if task["runs"] == 2 else 0)
