@@ -38,6 +38,7 @@ def shared_programs() -> Iterator[None]:
         run.step_fn, run.preview_fn = compiled[program]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "begin_compiling", lambda run, batch: None)
         patch.setattr(loop, "compile_step", compile_once)
         patch.setattr(startup, "_make_validator", score_as_before)
         patch.setattr(jax, "clear_caches", lambda: None)

@@ -52,11 +52,13 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
         print(as_file(config, source=" ".join([arguments.config, *changes])), end="")
         return 0
 
+    from real3d_jax.training.first_step import seconds_of_process
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
     keep_programs()
     try:
-        return train(config, stores.place(arguments.workdir or f"runs/{config.name}"), profile=arguments.profile)
+        workdir = stores.place(arguments.workdir or f"runs/{config.name}")
+        return train(config, workdir, profile=arguments.profile, before=seconds_of_process())
     except MissingDataError as error:
         variant = config_files.embedded_variant(arguments.config)
         if variant is None:

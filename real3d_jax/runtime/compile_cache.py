@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -70,11 +71,11 @@ class Found:
 
 @contextlib.contextmanager
 def counting_found() -> Iterator[Found]:
-    """Counts the programs that are found in the cache, whoever turned it on."""
-    found = Found()
+    """Counts the programs that this thread finds in the cache, whoever turned it on."""
+    found, here = Found(), threading.get_ident()
 
     def listen(event: str, **_: object) -> None:
-        found.count += event == _HIT
+        found.count += event == _HIT and threading.get_ident() == here
 
     jax.monitoring.register_event_listener(listen)
     try:

@@ -4,6 +4,7 @@ A run's workdir holds `config.json`, `checkpoints/`, `best/`, `metrics.jsonl`, `
 is finished, `summary.json`. The same command with the same workdir goes on where the run stopped.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
 from real3d_jax.training.saving import note_quarantined, note_saved, save, save_at_last
-from real3d_jax.training.startup import Run, compile_step, prepared
+from real3d_jax.training.startup import Run, begin_compiling, compile_step, prepared
 from real3d_jax.training.times import describe as describe_times
 from real3d_jax.training.validation import SCORES, describe_scores
 
@@ -40,13 +41,14 @@ _PICTURE_CELL = 96  # pixels per side of an image in a grid
 _Waiting = list[tuple[int, Mapping[str, jax.Array], Future[float]]]
 
 
-def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
+def train(config: Config, workdir: Folder, *, profile: range = range(0), before: float = 0.0) -> int:
     """Trains, or goes on training, in `workdir`.
 
     Args:
       config: of the run.
       workdir: its folder.
       profile: steps of which a trace is written into the workdir's `profile/`, for TensorBoard or Perfetto.
+      before: seconds that the program has run already.
 
     Returns:
       The exit code: 0 once the run is finished; 143 (SIGTERM) or 130 (Ctrl-C) when it was stopped early and saved.
@@ -56,7 +58,7 @@ def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
         in a row were skipped. If examples cannot be read amid training, the state is saved first.
     """
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
-    with StopRequest() as stop, precision, prepared(config, workdir) as run:
+    with StopRequest() as stop, precision, prepared(config, workdir, before=before) as run:
         start, steps = int(run.state.step), run.config.schedule.steps
         summary = run.workdir / "summary.json"
         if start >= steps and summary.exists():
@@ -64,9 +66,11 @@ def train(config: Config, workdir: Folder, *, profile: range = range(0)) -> int:
             say(summary.read_text().rstrip())
             return 0
         if run.validator is not None and "psnr_before" not in run.results:
+            _compile_meanwhile(run, start + 1)
             run.results["psnr_constant"] = run.validator.constant_psnr()
-            before = _validate(run, start)
-            run.results |= {f"{score}_before": before[score] for score in SCORES}
+            scores = _validate(run, start)
+            run.results |= {f"{score}_before": scores[score] for score in SCORES}
+            run.first.mark("scores")
         batch = take_steps(run, start, stop, profile)
         if stop.stopped and int(run.state.step) < steps:
             save(run)
@@ -86,9 +90,11 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
     schedule = run.config.schedule
     batch = _read(run, start + 1)
     on_devices = run.put_fn(batch)
+    run.first.mark("reading")
     if start < schedule.steps:
         with run.times.spending("compile"):
             compile_step(run, on_devices)
+    run.first.mark("compiling")
     run.reporter.begin()
     stop.begin()
     waiting: _Waiting = []
@@ -144,6 +150,17 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
     return batch
 
 
+def _compile_meanwhile(run: Run, step: int) -> None:
+    """Begins to compile the step with its first batch, which stays to be read."""
+    if step > run.config.schedule.steps:
+        return
+    batch = _read(run, step)
+    run.batches = itertools.chain([batch], run.batches)
+    on_devices = run.put_fn(batch)
+    run.first.mark("reading")
+    begin_compiling(run, on_devices)
+
+
 def _read(run: Run, step: int) -> TrainBatch:
     """The batch of a step; what one process cannot read ends all of them at the same step."""
     watch.current().beat(f"reading the examples of step {step}")
@@ -164,6 +181,7 @@ def _report(run: Run, waiting: _Waiting) -> None:
     for step, metrics, ready in waiting:
         values = jax.device_get(metrics)
         run.times.end(step, ready.result())
+        run.first.over(ready.result())
         run.reporter.step(
             step, values, ready=ready.result(), extra=lambda: run.times.summary() | run.slowest.exchange()
         )

@@ -6,6 +6,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,16 @@ from real3d_jax.data.quarantine import Quarantine
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import check_position_start
 from real3d_jax.models.choice import make_any_model
-from real3d_jax.runtime import compile_cache, folders, hosts, stores, watch
+from real3d_jax.runtime import folders, hosts, stores, watch
 from real3d_jax.runtime.batch_layout import lay_out
-from real3d_jax.runtime.console import say, timed
+from real3d_jax.runtime.console import say
 from real3d_jax.runtime.mirror import Mirror
 from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here
 from real3d_jax.runtime.stores import Folder
+from real3d_jax.training.beside import ReadAhead, begun, compiling
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.compiled_step import jit_step
+from real3d_jax.training.first_step import FirstStep
 from real3d_jax.training.growth import check_same_growth, grow, growth
 from real3d_jax.training.initialization import abstract_state, find_start, initial_state, root_key
 from real3d_jax.training.optimizer import make_optimizer
@@ -71,6 +74,8 @@ class Run:
       results: scores and seconds so far; saved in each checkpoint, so that a resumed run goes on with them.
       best_psnr: of the best checkpoint.
       started: clock at which `results["seconds"]` ended.
+      first: what the time until the first step is over goes into.
+      compiling: the step, while a thread compiles it.
       last_saved: clock of the last checkpoint, or of the start.
     """
 
@@ -94,6 +99,8 @@ class Run:
     results: dict[str, Any]
     best_psnr: float
     started: float
+    first: FirstStep
+    compiling: Future[Any] | None = None
     slowest: Slowest = dataclasses.field(default_factory=Slowest)
     last_saved: float = dataclasses.field(default_factory=time.monotonic)
 
@@ -124,16 +131,21 @@ class Run:
 
 
 @contextlib.contextmanager
-def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
-    """Makes a run ready: data, model, state (a new one or the workdir's latest), and the compiled step.
+def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterator[Run]:
+    """Makes a run ready: data, model, state (a new one or the workdir's latest), and the step, to be compiled.
 
     What can be refused at once is refused before anything is read or computed. On leaving, checkpoints are written to
     their end and files closed.
 
+    Args:
+      config: of the run.
+      workdir: its folder.
+      before: seconds that the program has run already.
+
     Raises:
       UserError: something in the config, the data, the devices or the workdir has to be put right first.
     """
-    started = time.monotonic()
+    started, first = time.monotonic(), FirstStep(before)
     with contextlib.ExitStack() as stack:
         mesh = make_mesh(config.mesh)
         times, config = growth(config, mesh.size), grow(config, mesh.size)
@@ -153,16 +165,20 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
         config = _check_and_write_config(config, folder, checkpoints)
 
         say(describe_devices(layout, config.mesh.fsdp, float(times)))
+        first.mark("devices")
         _prepare_data(config)
         say(f"data       {pipeline.describe(config)}")
         fingerprint = json.loads(json.dumps(pipeline.fingerprint(config)))
+        first.mark("data")
 
         stack.enter_context(jax.set_mesh(mesh))
+        validator = begun("held-out", lambda: _make_validator(config, model, mesh))  # which reads its objects
         frozen = _load_frozen(config, mesh)
+        first.mark("networks")
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
         if restored is None:
-            begun = find_start(config)
-            state, results = initial_state(config, model, optimizer, mesh, folder, start=begun), {}
+            source = find_start(config)
+            state, results = initial_state(config, model, optimizer, mesh, folder, start=source), {}
             start_from = config.init_from or f"random parameters with {config.position_start} positions"
             say(f"start      from {start_from}, in {workdir}")
         else:
@@ -180,6 +196,7 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
         )
         if quarantine.names:
             say(f"quarantine {len(quarantine.names)} records are left out, listed in '{quarantine.shown}'")
+        first.mark("state")
         batches = pipeline.train_batches(
             config,
             start_step=start,
@@ -187,6 +204,8 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
             rows_of=functools.partial(rows_here, mesh),
             quarantine=quarantine,
         )
+        if start < config.schedule.steps:
+            batches = ReadAhead(batches)
         key = root_key(config.seed, mesh)
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
@@ -204,7 +223,7 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
             frozen=frozen,
             key=key,
             batches=batches,
-            validator=_make_validator(config, model, mesh),
+            validator=validator.result(),
             checkpoints=checkpoints,
             reporter=reporter,
             quarantine=quarantine,
@@ -213,6 +232,7 @@ def prepared(config: Config, workdir: Folder) -> Iterator[Run]:
             results=results,
             best_psnr=checkpoints.best_psnr(),
             started=started,
+            first=first,
         )
 
 
@@ -234,25 +254,29 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
     return put
 
 
-def compile_step(run: Run, batch: TrainBatch) -> None:
-    """Compiles the training step for batches like `batch` (arrays on the mesh) and says how long it took.
+def begin_compiling(run: Run, batch: TrainBatch) -> None:
+    """Has a thread compile the training step for batches like `batch` (arrays on the mesh), until `compile_step`.
 
     A step that cannot be lowered is compiled already, and stays.
+    """
+    step: Any = run.step_fn
+    if run.compiling is None and hasattr(step, "lower"):
+        watch.current().beat("compiling", patient=True)
+        run.compiling = compiling(step.lower(run.state, batch, run.frozen, run.key))
+        run.first.mark("tracing")
+
+
+def compile_step(run: Run, batch: TrainBatch) -> None:
+    """Waits for the compiled training step, which `begin_compiling` may have begun.
 
     Raises:
       UserError: it needs more memory than the devices have.
     """
-    if not hasattr(run.step_fn, "lower"):
-        return
-    watch.current().beat("compiling", patient=True)
-    with timed("compiling the training step") as notes:
-        step: Any = run.step_fn
-        lowered = step.lower(run.state, batch, run.frozen, run.key)
-        with compile_cache.counting_found() as found:
-            run.step_fn = lowered.compile()
-        if found.count:
-            notes.append("compiled before")
-    check_fits(run.step_fn)
+    begin_compiling(run, batch)
+    if run.compiling is not None:
+        watch.current().beat("compiling", patient=True)
+        run.step_fn, run.compiling = run.compiling.result(), None
+        check_fits(run.step_fn)
 
 
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> Config:

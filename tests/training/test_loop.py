@@ -15,6 +15,7 @@ from real3d_jax.commands.train import _steps
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.training import loop, reporting, times
+from real3d_jax.training.first_step import FirstStep
 from real3d_jax.training.reporting import Reporter
 from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.times import Times
@@ -63,7 +64,7 @@ def test_first_and_last_rate_are_those_of_the_others(tmp_path, monkeypatch, caps
         config=config, reporter=reporter, state=types.SimpleNamespace(step=0), step_fn=step_fn,
         batches=itertools.repeat(None), put_fn=lambda batch: batch, frozen=None, key=None,
         checkpoints=checkpoints, is_save_due=lambda: False, quarantine=types.SimpleNamespace(names=()),
-        times=Times(None), slowest=Slowest(), mirror=None,
+        times=Times(None), slowest=Slowest(), mirror=None, first=FirstStep(),
     )  # fmt: skip
     loop.take_steps(run, 0, StopRequest())
     reporter.close()
@@ -85,6 +86,7 @@ def test_too_many_skipped_updates_are_told_with_every_possible_reason(skip_norm,
         config=types.SimpleNamespace(optimizer=optimizer),
         reporter=types.SimpleNamespace(step=lambda *_, **__: None),
         times=Times(None),
+        first=FirstStep(),
     )
     ended: Future[float] = Future()
     ended.set_result(0.0)

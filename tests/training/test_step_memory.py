@@ -9,6 +9,7 @@ import pytest
 from real3d_jax.batches import TrainBatch
 from real3d_jax.errors import UserError
 from real3d_jax.training import startup, step_memory
+from real3d_jax.training.first_step import FirstStep
 
 GIB = 2**30
 
@@ -61,7 +62,8 @@ def test_compiling_refuses_it(monkeypatch):
     give(monkeypatch, {"bytes_limit": 60 * GIB})
     lowered = types.SimpleNamespace(compile=lambda: step(55))
     run = mock.Mock(spec=startup.Run)
-    run.step_fn, run.state, run.frozen, run.key = mock.Mock(), None, None, None
+    run.step_fn, run.state, run.frozen, run.key, run.compiling = mock.Mock(), None, None, None, None
+    run.first = FirstStep()
     run.step_fn.lower.return_value = lowered
     with pytest.raises(UserError, match=r"61\.0 GiB"):
         startup.compile_step(run, TrainBatch(None, None))
