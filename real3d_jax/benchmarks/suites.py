@@ -177,6 +177,7 @@ def _render(config: Config, sizes: Sizes) -> list[Case]:
     growth = [(views, side, samples) for views in sizes.views if views != four]
     growth += [(four, resolution, samples) for resolution in sizes.view_resolutions]
     growth += [(four, side, count) for count in sizes.view_samples]
+    growth += [(1, max(sizes.view_resolutions), samples)]  # as others tell their memory
     backend = _backends(config)[0]
     return cases + [_views(fast, "forward and backward", backend, *numbers, gradient=True) for numbers in growth]
 

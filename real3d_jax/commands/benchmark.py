@@ -11,6 +11,7 @@ On an accelerator at the paper's sizes, on a CPU at small ones. Weights and imag
 import argparse
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,12 @@ def main() -> None:
         "--size", choices=["auto", *suites.SIZES, "tiny"], default="auto", help="the paper's, or a CPU's"
     )
     parser.add_argument("--runs", type=int, help="timed runs of each case (default: 10), or steps of scaling (20)")
-    parser.add_argument("--jobs", type=int, default=1, help="cases compiled at a time")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=_jobs(os.cpu_count() or 1),
+        help="cases compiled at a time, each with a GiB or two of memory (default: one for four cores, 8 at most)",
+    )
     parser.add_argument("--json", type=Path, help="file to write; suites of this machine that it has already are kept")
     alone = parser.add_argument_group("scaling and lrm_step")
     alone.add_argument("--only", default="", help="rows, separated by commas (default: those that --json has not)")
@@ -96,6 +102,11 @@ def main() -> None:
             _tell(f"data: {result.name}, {result.sizes} [{result.backend}]", result)
             report["results"].append(dataclasses.asdict(result))
             _write(options.json, report)
+
+
+def _jobs(cores: int) -> int:
+    """XLA compiles most of a program on one core; nothing is timed meanwhile."""
+    return min(max(cores // 4, 1), 8)
 
 
 def _measure_lrm(options: argparse.Namespace) -> None:

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from real3d_jax.benchmarks import measuring
+from real3d_jax.benchmarks import measuring, suites
 from real3d_jax.benchmarks.drawing import draw_cases
 from real3d_jax.benchmarks.work import encode_tflop, step_tflop, view_tflop
+from real3d_jax.commands import benchmark
 from real3d_jax.config import files as config_files
 from real3d_jax.config.training import BatchConfig
 from tests.commands import run_here
@@ -90,6 +91,19 @@ def test_drawing_is_measured_by_the_view(written):
     assert all(case["sizes"] == {"views": 2, "resolution": 128} and case["median_ms"] > 0 for case in found)
     for case in draw_cases(9):  # of two objects
         assert jax.eval_shape(case.function, *case.make_arguments()).shape == (9, 128, 128, 4)
+
+
+def test_a_large_view_alone_is_measured_with_its_gradient():
+    sizes = suites.SIZES["full"]
+    cases = suites.make_cases("render", config_files.load(sizes.config), sizes)
+    found = [case.sizes for case in cases if case.name == "forward and backward"]
+    assert found.count({"views": 1, "resolution": 256, "samples": 128}) == 1
+    assert len({str(one) for one in found}) == len(found)
+
+
+@pytest.mark.parametrize(("cores", "jobs"), [(1, 1), (2, 1), (16, 4), (64, 8)])
+def test_cases_compiled_at_a_time_follow_the_cores(cores, jobs):
+    assert benchmark._jobs(cores) == jobs
 
 
 def test_unknown_suite_is_refused():

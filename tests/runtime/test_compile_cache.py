@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -149,6 +150,15 @@ def test_other_processors_have_other_folders(cache, monkeypatch):
     keep_programs(tell=False)
     assert jax.config.jax_compilation_cache_dir != before
     assert [other.exists() for other in others] == [True, False]
+
+
+@pytest.mark.usefixtures("cache")
+def test_programs_that_another_thread_finds_are_its_own():
+    keep_programs(tell=False)
+    assert compile_and_run()[0] == 0
+    with ThreadPoolExecutor(1) as other, counting_found() as here:
+        assert other.submit(compile_and_run).result()[0] == 1
+    assert here.count == 0
 
 
 def test_notes_are_said_with_the_time(capsys):
