@@ -9,6 +9,7 @@ import pytest
 from small_model import FLOAT32, SMALL, initialized
 
 from real3d_jax.errors import UserError
+from real3d_jax.models import layers
 from real3d_jax.models.layers import Attention, choose_attention, pad_tokens
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.models.presets import PRESETS, preset
@@ -92,6 +93,24 @@ def test_scanned_blocks_equal_blocks_one_after_another(params, images):
         x, _ = jax.jit(block.apply)({"params": layer}, x, image_tokens)
     unrolled = tokens + linear(params["backbone"]["proj_out"], x)
     np.testing.assert_allclose(scanned, unrolled, atol=2e-5)
+
+
+@pytest.mark.parametrize("unroll", [0, 1])
+def test_a_block_is_traced_once(monkeypatch, unroll):
+    """However many layers there are, and however many are compiled: a run starts sooner."""
+    attend, traced = layers._attend, []
+
+    def counted(*arguments, **settings):
+        traced.append(arguments[0].shape[1:])
+        return attend(*arguments, **settings)
+
+    monkeypatch.setattr(layers, "_attend", counted)
+    model = make_model(SMALL, dataclasses.replace(FLOAT32, unroll=unroll, remat="dots"))
+    params = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
+    traced.clear()
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    jax.eval_shape(lambda params, images: model.apply({"params": params}, images), params, images)
+    assert [len(shape) for shape in traced] == [3, 3, 3], "one in the encoder's block, two in the other"
 
 
 def test_padded_tokens_change_nothing():
