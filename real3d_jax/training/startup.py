@@ -176,19 +176,10 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
         frozen = _load_frozen(config, mesh)
         first.mark("networks")
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
-        if restored is None:
-            source = find_start(config)
-            state, results = initial_state(config, model, optimizer, mesh, folder, start=source), {}
-            start_from = config.init_from or f"random parameters with {config.position_start} positions"
-            say(f"start      from {start_from}, in {workdir}")
-        else:
-            state, records = restored
-            _check_same_data(records["data"]["fingerprint"], fingerprint, workdir)
-            results = records["run"]
-            say(f"start      resumed after step {int(state.step)}, in {workdir}")
-        say(describe_parameters(state))
-
-        start = int(state.step)
+        if restored is not None:
+            _check_same_data(restored[1]["data"]["fingerprint"], fingerprint, workdir)
+        source = find_start(config) if restored is None else None
+        start = 0 if restored is None else int(restored[0].step)
         quarantine = Quarantine.of(
             folder.resolve() / "quarantine",
             limit=config.data.max_quarantined,
@@ -196,7 +187,6 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
         )
         if quarantine.names:
             say(f"quarantine {len(quarantine.names)} records are left out, listed in '{quarantine.shown}'")
-        first.mark("state")
         batches = pipeline.train_batches(
             config,
             start_step=start,
@@ -206,6 +196,16 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
         )
         if start < config.schedule.steps:
             batches = ReadAhead(batches)
+
+        if restored is None:
+            state, results = initial_state(config, model, optimizer, mesh, folder, start=source), {}
+            start_from = config.init_from or f"random parameters with {config.position_start} positions"
+            say(f"start      from {start_from}, in {workdir}")
+        else:
+            state, results = restored[0], restored[1]["run"]
+            say(f"start      resumed after step {start}, in {workdir}")
+        say(describe_parameters(state))
+        first.mark("state")
         key = root_key(config.seed, mesh)
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
