@@ -14,8 +14,8 @@ from jax.experimental import multihost_utils
 class StopRequest:
     """A context in which the two signals ask for a stop between two steps.
 
-    Until `begin` is called there is nothing to save, and a signal ends the process at once, or when the compiler is done. A
-    second Ctrl-C always does. The exit code is 128 + the signal's number: 143 for SIGTERM, 130 for SIGINT.
+    Until `begin` is called there is nothing to save, and a signal ends the process at once, or when the compiler is
+    done. A second Ctrl-C always does. The exit code is 128 + the signal's number: 143 for SIGTERM, 130 for SIGINT.
 
     With several hosts SIGTERM is left to JAX, whose service makes all of them stop after the same step, whichever of
     them was told, before `begin` or after it; a first Ctrl-C is handed on as SIGTERM.
