@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from real3d_jax.config import files as config_files
-from real3d_jax.training import compiled_step, loop, startup
+from real3d_jax.training import compiled_step, compiling, loop, startup
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def shared_programs() -> Iterator[None]:
     def compile_once(run, batch):
         program = program_of(run.config)
         if program not in compiled:
-            startup.compile_step(run, batch)
+            compiling.compile_step(run, batch)
             compiled[program] = run.step_fn, run.preview_fn
         run.step_fn, run.preview_fn = compiled[program]
 

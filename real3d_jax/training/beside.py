@@ -1,12 +1,10 @@
-"""What threads do while a run is made ready: compile its step, read its first batch and its held-out objects."""
+"""What threads do while a run is made ready."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from real3d_jax.batches import TrainBatch
-from real3d_jax.runtime import compile_cache
-from real3d_jax.runtime.console import timed
 
 _Result = TypeVar("_Result")
 
@@ -17,23 +15,6 @@ def begun(name: str, work: Callable[[], _Result]) -> Future[_Result]:
     future = pool.submit(work)
     pool.shutdown(wait=False)
     return future
-
-
-def compiling(lowered: Any) -> Future[Any]:
-    """Compiles a lowered training step and says how long that took.
-
-    XLA takes minutes, and does not hold Python's lock. A program that ends before waits for it, as it would if its main
-    thread compiled.
-    """
-
-    def compile_it() -> Any:
-        with timed("compiling the training step") as notes, compile_cache.counting_found() as found:
-            step = lowered.compile()
-            if found.count:
-                notes.append("compiled before")
-        return step
-
-    return begun("compiling", compile_it)
 
 
 class ReadAhead:

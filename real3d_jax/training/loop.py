@@ -26,11 +26,12 @@ from real3d_jax.runtime.device_errors import DeviceErrors
 from real3d_jax.runtime.sharding import put_same, replicated
 from real3d_jax.runtime.stopping import StopRequest
 from real3d_jax.runtime.stores import Folder
+from real3d_jax.training.compiling import begin_compiling, compile_step
 from real3d_jax.training.optimizer import norm_limit
 from real3d_jax.training.pictures import picture_grid, save_picture
 from real3d_jax.training.reporting import describe_peak_memory, peak_device_gib, peak_rss_gib
 from real3d_jax.training.saving import note_quarantined, note_saved, save, save_at_last
-from real3d_jax.training.startup import Run, begin_compiling, compile_step, prepared
+from real3d_jax.training.startup import Run, prepared
 from real3d_jax.training.times import describe as describe_times
 from real3d_jax.training.validation import SCORES, describe_scores
 

@@ -30,7 +30,7 @@ from real3d_jax.runtime.console import say
 from real3d_jax.runtime.mirror import Mirror
 from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here
 from real3d_jax.runtime.stores import Folder
-from real3d_jax.training.beside import ReadAhead, begun, compiling
+from real3d_jax.training.beside import ReadAhead, begun
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.compiled_step import jit_step
 from real3d_jax.training.first_step import FirstStep
@@ -41,7 +41,6 @@ from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
 from real3d_jax.training.slowest import Slowest
 from real3d_jax.training.state import TrainState
-from real3d_jax.training.step_memory import check_fits
 from real3d_jax.training.times import Times
 from real3d_jax.training.validation import Validator
 from real3d_jax.training.workdir import check_same_run, prepare_workdir
@@ -252,31 +251,6 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
         return TrainBatch(draw(placed.streamed, placed.synthetic), placed.real)
 
     return put
-
-
-def begin_compiling(run: Run, batch: TrainBatch) -> None:
-    """Has a thread compile the training step for batches like `batch` (arrays on the mesh), until `compile_step`.
-
-    A step that cannot be lowered is compiled already, and stays.
-    """
-    step: Any = run.step_fn
-    if run.compiling is None and hasattr(step, "lower"):
-        watch.current().beat("compiling", patient=True)
-        run.compiling = compiling(step.lower(run.state, batch, run.frozen, run.key))
-        run.first.mark("tracing")
-
-
-def compile_step(run: Run, batch: TrainBatch) -> None:
-    """Waits for the compiled training step, which `begin_compiling` may have begun.
-
-    Raises:
-      UserError: it needs more memory than the devices have.
-    """
-    begin_compiling(run, batch)
-    if run.compiling is not None:
-        watch.current().beat("compiling", patient=True)
-        run.step_fn, run.compiling = run.compiling.result(), None
-        check_fits(run.step_fn)
 
 
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> Config:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from real3d_jax.batches import TrainBatch
-from real3d_jax.training import first_step, loop, startup
+from real3d_jax.training import compiling, first_step, loop
 from real3d_jax.training.beside import ReadAhead
 from real3d_jax.training.first_step import FirstStep
 
@@ -44,8 +44,8 @@ def test_the_step_is_lowered_once_and_compiled_while_the_run_goes_on(capsys):
     assert run.step_fn is step  # and so the scores can be computed here
     others_are_done.set()
     batch = next(run.batches)
-    with mock.patch.object(startup, "check_fits") as check:
-        startup.compile_step(run, run.put_fn(batch))
+    with mock.patch.object(compiling, "check_fits") as check:
+        compiling.compile_step(run, run.put_fn(batch))
     assert (run.step_fn, run.compiling) == ("compiled", None)
     check.assert_called_once_with("compiled")
     step.lower.assert_called_once_with(None, ("on devices", "first"), None, None)
@@ -63,9 +63,9 @@ def test_a_run_that_has_no_step_to_take_compiles_none():
 @pytest.mark.usefixtures("unchecked_annotations")
 def test_what_the_compiler_raises_is_raised_where_the_step_is_needed():
     run = run_with(types.SimpleNamespace(compile=mock.Mock(side_effect=RuntimeError("out of registers"))), ["first"])
-    startup.begin_compiling(run, "on devices")
+    compiling.begin_compiling(run, "on devices")
     with pytest.raises(RuntimeError, match="out of registers"):
-        startup.compile_step(run, "on devices")
+        compiling.compile_step(run, "on devices")
 
 
 def test_the_first_batch_alone_is_read_before_it_is_asked_for():

@@ -8,7 +8,7 @@ import pytest
 
 from real3d_jax.batches import TrainBatch
 from real3d_jax.errors import UserError
-from real3d_jax.training import startup, step_memory
+from real3d_jax.training import compiling, startup, step_memory
 from real3d_jax.training.first_step import FirstStep
 
 GIB = 2**30
@@ -66,4 +66,4 @@ def test_compiling_refuses_it(monkeypatch):
     run.first = FirstStep()
     run.step_fn.lower.return_value = lowered
     with pytest.raises(UserError, match=r"61\.0 GiB"):
-        startup.compile_step(run, TrainBatch(None, None))
+        compiling.compile_step(run, TrainBatch(None, None))
