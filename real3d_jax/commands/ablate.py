@@ -21,7 +21,7 @@ from real3d_jax.ablation.paper_sets import NOVEL_VIEWS, TEST_SETS, read_test_set
 from real3d_jax.ablation.rows import BASE, GAIN_STARTS, SIZES, read_gain_rows, read_rows
 from real3d_jax.config import files as config_files
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import cli, compiler_options
+from real3d_jax.runtime import cli
 from real3d_jax.runtime.compile_cache import keep_programs
 
 
@@ -91,7 +91,6 @@ def main() -> int:
         changes=changes,
     )
     keep_programs()
-    compiler_options.draw_by_kernels()
     try:
         return run(ablation, publish_more=publish_figure if _words(arguments) & {"figure_5"} else None)
     except MissingDataError as error:
@@ -132,7 +131,6 @@ def _run_gains(arguments: argparse.Namespace, rows: list[str], test_sets: Sequen
         changes=changes,
     )
     keep_programs()
-    compiler_options.draw_by_kernels()
     return run_gains(planned)
 
 

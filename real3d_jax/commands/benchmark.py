@@ -24,7 +24,7 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
-from real3d_jax.runtime import cli, compiler_options
+from real3d_jax.runtime import cli
 from real3d_jax.runtime.compile_cache import keep_programs
 
 _SUITES = (*suites.SUITES, "data")
@@ -72,7 +72,6 @@ def main() -> None:
     if options.runs < 2 or options.jobs < 1:
         raise UserError("--runs must be at least 2 and --jobs at least 1.")
     keep_programs()
-    compiler_options.draw_by_kernels()
     size = options.size if options.size != "auto" else "small" if jax.default_backend() == "cpu" else "full"
     sizes = suites.SIZES[size]
     config = config_files.load(sizes.config)
@@ -115,7 +114,6 @@ def _measure_lrm(options: argparse.Namespace) -> None:
     if steps < 2 or options.devices < 0:
         raise UserError("--runs must be at least 2 and --devices at least 0.")
     keep_programs()
-    compiler_options.draw_by_kernels()
     lrm_step.run(
         size=options.size, devices=options.devices, steps=steps, minutes=options.minutes, path=options.json
     )  # fmt: skip

@@ -10,7 +10,7 @@ import re
 from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import compiler_options, stores, watch
+from real3d_jax.runtime import stores, watch
 from real3d_jax.runtime.compile_cache import keep_programs
 
 
@@ -56,7 +56,6 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
     keep_programs()
-    compiler_options.draw_by_kernels()
     try:
         workdir = stores.place(arguments.workdir or f"runs/{config.name}")
         return train(config, workdir, profile=arguments.profile, before=seconds_of_process())

@@ -1,14 +1,11 @@
 """What XLA is asked for beside its defaults."""
 
 import contextlib
-import os
-from typing import Any
 
 import jax
 
 from real3d_jax.errors import UserError
 
-_BY_KERNELS = "jax_threefry_gpu_kernel_lowering"
 _NARROW = 384  # channels of a token up to which XLA's own matrix products were found faster
 
 
@@ -25,17 +22,6 @@ def for_gradients(width: int) -> dict[str, bool] | None:
     if jax.default_backend() != "gpu" or width <= _NARROW:
         return None
     return {"xla_gpu_enable_triton_gemm": False}
-
-
-def draw_by_kernels() -> None:
-    """Has NVIDIA GPUs draw random numbers by JAX's own kernel, the same bits, so that programs compile sooner.
-
-    XLA would otherwise weigh fusing each of the generator's twenty rounds into what uses the numbers. To be called
-    before anything is traced; JAX_THREEFRY_GPU_KERNEL_LOWERING in the environment stays.
-    """
-    if jax.default_backend() == "gpu" and _BY_KERNELS.upper() not in os.environ:
-        config: Any = jax.config
-        config.update(_BY_KERNELS, True)
 
 
 def matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:

@@ -21,42 +21,6 @@ def test_only_wide_models_on_gpus_go_without_the_search(backend, width, searches
     assert compiler_options.for_gradients(width) == (None if searches else {"xla_gpu_enable_triton_gemm": False})
 
 
-@pytest.fixture
-def drawing(monkeypatch):
-    """JAX's setting, put back after the test."""
-    monkeypatch.delenv(compiler_options._BY_KERNELS.upper(), raising=False)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    before = getattr(jax.config, compiler_options._BY_KERNELS)
-    yield lambda: getattr(jax.config, compiler_options._BY_KERNELS)
-    jax.config.update(compiler_options._BY_KERNELS, before)
-
-
-def test_nvidia_gpus_draw_random_numbers_by_a_kernel(drawing):
-    def rounds(platform):
-        draw = jax.jit(lambda key: jax.random.uniform(key, (4,))).trace(jax.random.key(0))
-        text = draw.lower(lowering_platforms=(platform,)).as_text()
-        return text.count("cu_threefry2x32"), text.count("stablehlo.xor")
-
-    plain = rounds("cuda")
-    compiler_options.draw_by_kernels()
-    assert drawing()
-    assert plain[0] == 0 and plain[1] > 20
-    assert rounds("cuda")[0] == 1 and rounds("cuda")[1] <= plain[1] - 20
-    assert rounds("cpu")[0] == rounds("tpu")[0] == 0
-
-
-def test_what_the_environment_says_of_random_numbers_stays(drawing, monkeypatch):
-    monkeypatch.setenv("JAX_THREEFRY_GPU_KERNEL_LOWERING", "false")
-    compiler_options.draw_by_kernels()
-    assert not drawing()
-
-
-def test_elsewhere_random_numbers_are_drawn_as_ever(drawing, monkeypatch):
-    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-    compiler_options.draw_by_kernels()
-    assert not drawing()
-
-
 def test_the_step_asks_for_its_own_model(monkeypatch):
     asked = []
     monkeypatch.setattr(compiler_options, "for_gradients", asked.append)

@@ -90,7 +90,6 @@ def measure(row: Row, size: str, work: Path, *, steps: int, compile_only: bool, 
         talk.tell("imported")
         talk.wait("go")
     compile_cache.keep_programs(tell=False)
-    compiler_options.draw_by_kernels()
     began = time.monotonic()
     with StopRequest() as stop, compiler_options.matmul_precision(config.compute.matmul_precision):
         program = trace_step(config, Topology("here", jax.default_backend(), jax.devices(), None))
