@@ -47,6 +47,7 @@ def described(bucket, name):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the contents wait 40 ms for the client to acknowledge their headers
 
     def log_message(self, *_):
         pass
