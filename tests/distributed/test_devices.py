@@ -14,11 +14,15 @@ from real3d_jax.benchmarks.collectives import collectives
 WORKER = Path(__file__).with_name("worker.py")
 
 
-# By name: devices, fsdp, implementation, dtype. One process computes them all: a new one imports for seconds.
+# By name: devices, fsdp, implementation, dtype. One process computes all that the chosen tests ask for: a new one
+# imports for seconds.
 IN_ONE_PROCESS = {
     "one device": (1, 1, "xla", "float32"),
+    "3 devices": (3, 1, "xla", "float32"),  # one of them has filler beside its examples
     "4 devices": (4, 2, "pallas", "float32"),
     "16 devices": (16, 2, "xla", "float32"),  # of the 8 examples half of them have none
+    "64 devices": (64, 1, "xla", "float32"),
+    "256 devices": (256, 1, "xla", "float32"),
     "micro-batches": (3, 1, "xla", "bfloat16"),
     "split": (8, 8, "xla", "bfloat16"),
 }
@@ -50,8 +54,12 @@ def run(folder, cases, *, processes=1):
 
 
 @pytest.fixture(scope="module")
-def computed(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("computed"), IN_ONE_PROCESS)
+def computed(request, tmp_path_factory):
+    """Results by name: those of the tests' parameter `name`, and of one device."""
+    here = [item.callspec.params for item in request.session.items if item.path == request.path]
+    asked = {"one device", *(params["name"] for params in here if "name" in params)}
+    cases = {name: case for name, case in IN_ONE_PROCESS.items() if name in asked}
+    return run(tmp_path_factory.mktemp("computed"), cases)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +79,13 @@ def assert_as_on_one(found, one_device, *, fsdp):
         np.testing.assert_allclose(found[name], value, rtol=2e-4, atol=2e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["4 devices", "16 devices"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("4 devices", "16 devices"),
+        *(pytest.param(f"{count} devices", marks=pytest.mark.slow) for count in (3, 64, 256)),
+    ],
+)
 def test_as_on_one_device(one_device, computed, name):
     assert_as_on_one(computed[name], one_device, fsdp=IN_ONE_PROCESS[name][1])
 
@@ -80,21 +94,19 @@ def test_as_on_one_device(one_device, computed, name):
 @pytest.mark.parametrize(
     ("devices", "fsdp", "processes"),
     [
-        (3, 1, 1),  # one of them has filler beside its examples
-        (64, 1, 1),
-        (256, 1, 1),
         (4, 2, 2),
         (24, 1, 3),  # of the 8 examples the last two processes have none
     ],
 )
-def test_many_devices_and_processes_are_as_one_device(one_device, tmp_path, devices, fsdp, processes):
+def test_several_processes_are_as_one_device(one_device, tmp_path, devices, fsdp, processes):
     found = run(tmp_path, {"several": (devices, fsdp, "xla", "float32")}, processes=processes)
     assert_as_on_one(found["several"], one_device, fsdp=fsdp)
 
 
-def test_gradients_are_exchanged_once_in_float32(computed):
+@pytest.mark.parametrize("name", ["micro-batches"])
+def test_gradients_are_exchanged_once_in_float32(computed, name):
     """A step of three micro-batches in bfloat16."""
-    found = computed["micro-batches"]
+    found = computed[name]
     (exchange,) = collectives(str(found["program"]))
     parameters = sum(value.size for name, value in found.items() if name.startswith("[0]"))
     metrics = sum(name.startswith("[1]") for name in found)
@@ -103,9 +115,10 @@ def test_gradients_are_exchanged_once_in_float32(computed):
     assert parameters < exchange.elements <= parameters + metrics
 
 
-def test_parameters_that_are_split_are_gathered_a_layer_at_a_time(computed):
+@pytest.mark.parametrize("name", ["split"])
+def test_parameters_that_are_split_are_gathered_a_layer_at_a_time(computed, name):
     """No activation is exchanged; gradients are summed in float32, each part of them where it belongs."""
-    found = computed["split"]
+    found = computed[name]
     exchanged = collectives(str(found["program"]))
     assert {found.kind for found in exchanged} == {"all-gather", "reduce-scatter", "all-reduce"}
     shapes = {name: value.shape for name, value in found.items() if name.startswith("[0]")}

@@ -102,8 +102,9 @@ def _blob(rng):
     amplitude, phase = rng.normal(0, 0.25 / order), rng.uniform(0, 2 * np.pi, 4)
 
     def silhouette(u, v):
-        theta = np.arctan2(v, u)[..., None]
-        return np.hypot(u, v) <= 0.75 * (1 + (amplitude * np.cos(order * theta + phase)).sum(-1))
+        theta = np.arctan2(v, u)
+        waves = sum(a * np.cos(n * theta + p) for a, n, p in zip(amplitude, order, phase, strict=True))
+        return np.hypot(u, v) <= 0.75 * (1 + waves)
 
     return silhouette, (0.6, 1.0), True
 
