@@ -75,8 +75,10 @@ def make_scene(seed: int, index: int, settings: SceneSettings | None = None) -> 
     horizon = settings.size[1] * rng.uniform(0.25, 0.45) if rng.random() < 0.5 else None
     background = _background(rng, settings.size, horizon)
     drawn = _objects(rng, settings, background, horizon)
-    order = np.stack([background, *(entry.disparity for entry in drawn)])
-    nearest = order.argmax(0)
+    nearest, disparity = np.zeros(background.shape, np.int8), background
+    for number, entry in enumerate(drawn, start=1):
+        nearest[entry.disparity > disparity] = number
+        disparity = np.maximum(disparity, entry.disparity)
     instances, hidden = [], []
     for number, entry in enumerate(drawn):
         if rng.random() < settings.unsegmented:
@@ -86,7 +88,7 @@ def make_scene(seed: int, index: int, settings: SceneSettings | None = None) -> 
             if visible.sum() >= _LEAST_VISIBLE:
                 instances.append(Instance(len(instances), visible, entry.kind))
                 hidden.append(1 - float(visible.sum() / part.sum()))
-    return Scene(f"{seed}-{index}", instances, hidden, order.max(0))
+    return Scene(f"{seed}-{index}", instances, hidden, disparity)
 
 
 def _background(rng: np.random.Generator, size: tuple[int, int], horizon: float | None) -> np.ndarray:
