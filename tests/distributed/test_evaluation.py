@@ -168,10 +168,10 @@ def test_what_one_process_lacks_ends_both(folder, tmp_path, lacking, message):
 def test_a_damaged_record_of_one_process_ends_both_amid_the_run(folder, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(folder, other)
-    shard = other / "views" / "multiview-test.array_record-00002-of-00004"
+    (shard,) = (other / "views").glob("multiview-test.array_record-*")
     content = bytearray(shard.read_bytes())
-    middle = slice(len(content) // 2, len(content) // 2 + 4000)
-    content[middle] = bytes(4000)
+    middle = slice(len(content) // 2, 5 * len(content) // 8)  # more than a batch, of which each process reads a part
+    content[middle] = bytes(middle.stop - middle.start)
     shard.write_bytes(content)
     first, second = run(tmp_path / "out", "--config", "config.py", folders=[folder, other], code=2)
     assert first.count("error: ") == 1 and "error: Process 1 of 2: Record " in first

@@ -10,22 +10,26 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.protocols import protocol
+from real3d_jax.data.record_writer import write
 from real3d_jax.data.records import Item
 from real3d_jax.errors import UserError
 from real3d_jax.models.presets import CONDITIONED_PRESETS, PRESETS
+from real3d_jax.weights.convert import weights_from_params
+from real3d_jax.weights.converted import save_weights
 from tests.commands import call, with_devices
 from tests.data.samples import multiview_source
-from tests.evaluation.tiny_evaluation import SMOKE
+from tests.evaluation.tiny_evaluation import SMOKE, make_tiny_evaluation, random_params
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / "launch" / "evaluate.py"
-OBJECTS = 200
+OBJECTS = 64
 CONFIGS = sorted(SMOKE.parent.glob("*.py"))
 
 
@@ -136,19 +140,10 @@ def many_objects():
 def test_a_terminated_evaluation_goes_on_and_gives_the_same_table(tmp_path):
     """Two CPU devices against one, and SIGTERM amid a run: as a user would see it."""
     weights = tmp_path / "weights"
-    make = (
-        "import jax, numpy as np\n"
-        "from tests.evaluation.tiny_evaluation import make_tiny_evaluation, random_params\n"
-        "from real3d_jax.weights.convert import weights_from_params\n"
-        "from real3d_jax.weights.converted import save_weights\n"
-        f"params = jax.tree.map(np.asarray, random_params(make_tiny_evaluation({str(tmp_path)!r})))\n"
-        f"save_weights({str(weights)!r}, weights_from_params(params, {{}}, where='a test'))\n"
-        "from tests.evaluation.test_command import many_objects\n"
-        "from real3d_jax.data.record_writer import write\n"
-        f"write({str(tmp_path / 'views')!r}, many_objects(), progress=False)\n"
-    )
+    params = jax.tree.map(np.asarray, random_params(make_tiny_evaluation(tmp_path)))
+    save_weights(weights, weights_from_params(params, {}, where="a test"))
+    write(tmp_path / "views", many_objects(), progress=False)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT, env=environment)
     config = tmp_path / "config.py"
     config.write_text(
         "from tests.evaluation.tiny_evaluation import make_tiny_tree\n"
