@@ -17,6 +17,7 @@ def get_config(variant=""):
     tree = make_tiny_tree("data", schedule__validation_objects=0, schedule__checkpoint_every=0)
     tree.optimizer.update(learning_rate={rate}, end_learning_rate=0.0, warmup_steps={warmup})
     tree.batch.update(synthetic={examples}, real={examples}, micro_batches=0, grow={grow})
+    tree.model.layers = tree.model.vit.layers = 1
     tree.schedule.steps = {steps}
     return tree
 """
@@ -26,7 +27,7 @@ def run(folder, name, step, *, devices, **settings):
     """The metrics of each step, the parameters at the end, and what was printed."""
     (folder / f"{name}.py").write_text(CONFIG.format(**settings))
     words = (step, -1, 0, "--config", f"{name}.py", "--workdir", name)
-    (code,), (text,) = ended(start(WORKER, *words, count=1, folder=folder, devices=devices, plainly=step == "none"))
+    (code,), (text,) = ended(start(WORKER, *words, count=1, folder=folder, devices=devices, plainly=True))
     assert code == 0, text
     lines = [json.loads(line) for line in (folder / name / "metrics.jsonl").read_text().splitlines()]
     params = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(load_params(folder / name))])
