@@ -17,11 +17,11 @@ from real3d_jax.errors import UserError
 from real3d_jax.evaluation import score_renders
 from real3d_jax.evaluation.foreign_frames import SIMILARITIES
 from real3d_jax.evaluation.foreign_renders import open_renders, read_image
-from real3d_jax.evaluation.geometry import mesh_scores
 from real3d_jax.evaluation.score_renders import evaluate_renders
 from real3d_jax.export.glb import TO_GLTF
 from real3d_jax.export.isosurface import isosurface
 from real3d_jax.export.mesh import save_mesh
+from real3d_jax.metrics.meshes import score_mesh
 from real3d_jax.perceptual.image_encoder import embed
 from real3d_jax.perceptual.lpips import lpips
 from real3d_jax.weights.networks import load_clip, load_lpips
@@ -313,8 +313,8 @@ def test_one_mesh_in_two_formats_is_the_same(tmp_path, predicted, true):
     for one in (ours, truth):
         np.testing.assert_allclose(one.vertices[one.faces].min((0, 1)), mesh.vertices.min(0), atol=1e-6)
         np.testing.assert_allclose(one.vertices[one.faces].max((0, 1)), mesh.vertices.max(0), atol=1e-6)
-    scores = mesh_scores(ours, truth, points=5000, f_distance=0.05, seed=0)
-    assert scores["chamfer_l1"][0] < 0.02
+    surfaces = (ours.vertices, ours.faces, truth.vertices, truth.faces)
+    assert score_mesh(*surfaces, align=False, count=5000, threshold=0.05, seed=0).chamfer_l1 < 0.02
 
 
 def test_the_axes_of_other_programs_glbs_are_asked_for(tmp_path):
