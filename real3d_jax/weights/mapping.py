@@ -8,6 +8,7 @@ permuted, so both ways are exact to the bit.
 
 import collections
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,13 @@ _TRANSFORMS: dict[str, tuple[tuple[int, ...] | None, int]] = {
 _LAYER = re.compile(r"\{(\d*)i\}")
 _EXACT_UPCASTS = ("float16", "bfloat16")
 _NAMED = 3  # keys that an error message spells out
+
+
+@functools.cache
+def _numbered(source: str) -> tuple[re.Pattern[str], int]:
+    """What names of all layers fit, and by how much their number grows from layer to layer."""
+    head, step, tail = re.split(_LAYER, source)
+    return re.compile(re.escape(head) + r"(\d{1,3})" + re.escape(tail)), int(step or 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +68,9 @@ class Rule:
 
     def layer_of(self, name: str) -> int | None:
         """The layer that a foreign name belongs to; None if it does not fit the rule."""
-        head, step, tail = re.split(_LAYER, self.source)
-        match = re.fullmatch(re.escape(head) + r"(\d{1,3})" + re.escape(tail), name)
-        if match is None or int(match[1]) % int(step or 1):
-            return None
-        return int(match[1]) // int(step or 1)
+        pattern, step = _numbered(self.source)
+        match = pattern.fullmatch(name)
+        return None if match is None or int(match[1]) % step else int(match[1]) // step
 
     def shape_of(self, layer: int, depth: int) -> list[str]:
         """The symbols of the shape in a layer."""
@@ -128,8 +134,11 @@ class Imported:
 def matches(table: Table, names: Iterable[str]) -> int:
     """How many foreign names fit a rule of the table."""
     plain = {rule.source for rule in table.rules if not rule.group}
-    layered = [rule for rule in table.rules if rule.group]
-    return sum(name in plain or any(rule.layer_of(name) is not None for rule in layered) for name in names)
+    layered = [(rule.group, rule) for rule in table.rules if rule.group]
+    return sum(
+        name in plain or any(name.startswith(group) and rule.layer_of(name) is not None for group, rule in layered)
+        for name in names
+    )
 
 
 def import_tensors(
