@@ -56,8 +56,8 @@ def run(folder, cases, *, processes=1):
 @pytest.fixture(scope="module")
 def computed(request, tmp_path_factory):
     """Results by name: those of the tests' parameter `name`, and of one device."""
-    here = [item.callspec.params for item in request.session.items if item.path == request.path]
-    asked = {"one device", *(params["name"] for params in here if "name" in params)}
+    here = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    asked = {"one device", *(item.callspec.params.get("name") for item in here)}
     cases = {name: case for name, case in IN_ONE_PROCESS.items() if name in asked}
     return run(tmp_path_factory.mktemp("computed"), cases)
 
