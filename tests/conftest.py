@@ -30,6 +30,12 @@ _ENOUGH = 2 << 30
 _PROGRAMS_A_CONTEXT = 200
 
 
+def pytest_xdist_auto_num_workers():
+    """One process more than cores: some tests wait for others' processes, for clocks and for disks."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """What is imported stays to the end: the garbage collector need not look through it, now or ever after."""
