@@ -24,11 +24,10 @@ from jaxtyping import Array, Float
 from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_silu
 from real3d_jax.kernels.pallas import launch, load, over_devices, store
+from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, texel_coordinates
 
 TILE_RAYS, TILE_SAMPLES = 4, 4  # a compact tile: 4 x 4 neighbouring rays, 4 samples of each
 _TILE = TILE_RAYS**2 * TILE_SAMPLES
-_WINDOW = 4  # texels per side
-_PLANES = ((0, 1), (0, 2), (1, 2))  # the coordinates along a plane's width and height
 _OUTPUTS = 4  # raw density and colour
 _PADDED_OUTPUTS = 16  # the least that a matrix product takes
 _SEGMENT_TILE = 128
@@ -217,28 +216,23 @@ def _segment_backward(z, incoming, hidden, biases, out, last: bool, interpret: b
 def _touched_texels(points: Float[Array, "B 3 N"], side: int) -> Array:
     """First and last texel that each tile touches along x, y, z, as int32 (B, tiles, 6); outside is cut off."""
     batch, _, count = points.shape
-    at = _texel_coordinates(points, side).reshape(batch, 3, count // _TILE, _TILE)
+    at = texel_coordinates(points, side).reshape(batch, 3, count // _TILE, _TILE)
     ends = jnp.stack([jnp.floor(at.min(axis=-1)), jnp.floor(at.max(axis=-1)) + 1], axis=1)
     return jnp.moveaxis(jnp.clip(ends, 0, side - 1).astype(jnp.int32).reshape(batch, 6, -1), 1, 2)
-
-
-def _texel_coordinates(points, side: int):
-    """Position along a plane's side in texels: texel i's centre is at i."""
-    return (points + 1) * (0.5 * side) - 0.5
 
 
 def _forward_kernel(
     points, touched, planes, hidden, biases, out_high, out_low, out_bias, raw, *, side, dtype, interpret
 ):
     field, tile = pl.program_id(0), pl.program_id(1)
-    z = _interpolate(points, touched, planes, side, interpret) + biases[0, :][None, :]
+    z = interpolate(_place(points, touched, side), planes, side) + biases[0, :][None, :]
     for layer in range(hidden.shape[0]):
         h = fused_silu.silu(z, dtype, interpret)
-        z = _dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
+        z = dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
     h = fused_silu.silu(z, dtype, interpret)
-    outputs = _dot(h, out_high[...]) + out_bias[...][None, :]
+    outputs = dot(h, out_high[...]) + out_bias[...][None, :]
     if dtype != jnp.float32:
-        outputs += _dot(h, out_low[...])
+        outputs += dot(h, out_low[...])
     channel, rows = jnp.arange(_PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
     store(raw.at[field, channel, rows], outputs, (channel < _OUTPUTS) & (rows >= 0))
 
@@ -247,13 +241,13 @@ def _store_kernel(points, touched, planes, hidden, biases, *stored, side, starts
     """Stores the pre-activations before each segment."""
     rows = pl.ds((pl.program_id(0) * pl.num_programs(1) + pl.program_id(1)) * _TILE, _TILE)
     dtype = hidden.dtype
-    z = (_interpolate(points, touched, planes, side, interpret) + biases[0, :][None, :]).astype(dtype)
+    z = (interpolate(_place(points, touched, side), planes, side) + biases[0, :][None, :]).astype(dtype)
     for layer in range(starts[-1] + 1):
         if layer in starts:
             stored[starts.index(layer)][rows, :] = z
         if layer < starts[-1]:
             h = fused_silu.silu(z, dtype, interpret)
-            z = (_dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(dtype)
+            z = (dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(dtype)
 
 
 def _segment_kernel(
@@ -269,23 +263,23 @@ def _segment_kernel(
         zs = [z[rows, :]]
         for layer in range(layers if last else layers - 1):
             h = fused_silu.silu(zs[-1], dtype, interpret)
-            zs.append((_dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
+            zs.append((dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
         if last:
             channel = jnp.arange(_PADDED_OUTPUTS)[None, :]
             points = tile * _SEGMENT_TILE + jnp.arange(_SEGMENT_TILE)[:, None]
             mask = (channel < _OUTPUTS) & (points >= 0)
             gradient = load(incoming.at[channel % _OUTPUTS, points], mask).astype(dtype)
             h, slope = fused_silu.silu_and_slope(zs[-1], interpret)
-            out_sum += _dot(h, gradient, transpose_a=True)
-            gradient = (_dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
+            out_sum += dot(h, gradient, transpose_a=True)
+            gradient = (dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
         else:
             gradient = incoming[rows, :]
         kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
         for layer in reversed(range(layers)):
-            bias_sums[layer] += _dot(ones, gradient)
+            bias_sums[layer] += dot(ones, gradient)
             h, slope = fused_silu.silu_and_slope(zs[layer], interpret)
-            kernel_sums[layer] += _dot(h, gradient, transpose_a=True)
-            gradient = _dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
+            kernel_sums[layer] += dot(h, gradient, transpose_a=True)
+            gradient = dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
             gradient = gradient.astype(dtype)
         dz[rows, :] = gradient
         return tuple(kernel_sums), tuple(bias_sums), out_sum
@@ -306,77 +300,11 @@ def _segment_kernel(
 def _scatter_kernel(points, touched, dz, _, d_planes, *, side, interpret):
     """Adds the gradient of each point to the texels around it."""
     gradient = dz[pl.ds((pl.program_id(0) * pl.num_programs(1) + pl.program_id(1)) * _TILE, _TILE), :]
-    channels = jnp.arange(dz.shape[1])[None, :]
-
-    def add(carry, weights, texels, inside):
-        mask = inside[:, None] & (channels >= 0)
-        _add(d_planes, (texels[:, None], channels), _dot(weights, gradient, transpose_a=True), mask, interpret)
-        return carry
-
-    _for_each_window(add, 0, points, touched, side, dz.dtype)
+    scatter(_place(points, touched, side), gradient, d_planes, side, interpret)
 
 
-def _interpolate(points, touched, planes, side: int, interpret: bool):
-    """The sum over planes of the bilinear interpolation at this program's points, (tile, C) float32."""
-    channels = jnp.arange(planes.shape[1])[None, :]
-
-    def add(total, weights, texels, inside):
-        values = load(planes.at[texels[:, None], channels], inside[:, None] & (channels >= 0))
-        return total + _dot(weights, values)
-
-    start = jnp.zeros((_TILE, planes.shape[1]), jnp.float32)
-    return _for_each_window(add, start, points, touched, side, planes.dtype)
-
-
-def _for_each_window(function, carry, points, touched, side: int, dtype):
-    """`carry = function(carry, weights, texels, inside)` for the windows that this program's points touch.
-
-    Args:
-      function: gets `weights`, the bilinear weights (points, texels); `texels`, the rows of the window's texels among
-        the texels of all fields and planes; `inside`, which of them count.
-      carry: its start.
-      points: (B, 3, N).
-      touched: from `_touched_texels`.
-      side: texels per side of a plane.
-      dtype: of the weights.
-    """
+def _place(points, touched, side: int) -> Place:
+    """Where this program's points lie; `touched` is from `_touched_texels`."""
     field, tile = pl.program_id(0), pl.program_id(1)
-    at = [_texel_coordinates(points[field, axis, pl.ds(tile * _TILE, _TILE)], side) for axis in range(3)]
-    within = jnp.arange(_WINDOW**2)
-    for plane, (across, down) in enumerate(_PLANES):
-        left, top = touched[field, tile, across], touched[field, tile, down]
-        right, bottom = touched[field, tile, 3 + across], touched[field, tile, 3 + down]
-        columns, rows = (right - left) // _WINDOW + 1, (bottom - top) // _WINDOW + 1
-
-        def one_window(i, carry, plane=plane, across=across, down=down, ends=(left, top, right, bottom, columns)):
-            left, top, right, bottom, columns = ends
-            x = left + (i % columns) * _WINDOW + within % _WINDOW
-            y = top + (i // columns) * _WINDOW + within // _WINDOW
-            inside = (x <= right) & (y <= bottom)
-            weights = _tent(at[across], x) * _tent(at[down], y)
-            texels = ((field * len(_PLANES) + plane) * side + y) * side + x
-            return function(carry, jnp.where(inside[None, :], weights, 0.0).astype(dtype), texels, inside)
-
-        carry = jax.lax.fori_loop(0, columns * rows, one_window, carry)
-    return carry
-
-
-def _tent(at, centres):
-    return jnp.maximum(1.0 - jnp.abs(at[:, None] - centres[None, :].astype(jnp.float32)), 0.0)
-
-
-def _dot(a, b, transpose_a=False, transpose_b=False):
-    """A matrix product with float32 sums; of float32 operands, in full float32."""
-    contracted = ((0 if transpose_a else 1,), (1 if transpose_b else 0,))
-    precision = jax.lax.Precision.HIGHEST if a.dtype == jnp.float32 else None
-    return jax.lax.dot_general(a, b, (contracted, ((), ())), precision=precision, preferred_element_type=jnp.float32)
-
-
-def _add(ref, index, values, mask, interpret: bool):
-    """Adds to global memory while other programs do, too (interpreted programs run one after another)."""
-    from jax.experimental.pallas import triton
-
-    if interpret:
-        triton.store(ref.at[index], triton.load(ref.at[index], mask=mask, other=0.0) + values, mask=mask)
-    else:
-        triton.atomic_add(ref, index, values, mask=mask)
+    at = [texel_coordinates(points[field, axis, pl.ds(tile * _TILE, _TILE)], side) for axis in range(3)]
+    return Place(field, at, [touched[field, tile, i] for i in range(6)])

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from real3d_jax.cameras import Cameras, camera_rays
 from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
+from real3d_jax.kernels.fused_march import fits, march_fused
 from real3d_jax.rendering.chunks import map_rays
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_samples
@@ -54,12 +55,62 @@ def render_rays(
     the box give the background and have no gradient.
     """
 
+    if _marches(field, origins, config):
+        return _march_rays(field, origins, directions, config)
+
     def render_chunk(origins, directions):
         density, rgb, _, _ = sample_rays(field, origins, directions, config)
         return composite(density, rgb, step=1.0 / config.samples, background=config.background)
 
     rgb, opacity = in_chunks(render_chunk, field, origins, directions, config)
     return rgb, opacity
+
+
+MARCH = True
+
+
+def _marches(field: TriplaneField, origins: Float[Array, "B *rays 3"], config: RenderConfig) -> bool:
+    """Whether the kernels that march take these rays."""
+    if not MARCH or choose_implementation(config.implementation, field) != "pallas" or field.lens is not None:
+        return False
+    return fits(min(_chunk(origins, config), origins[0, ..., 0].size), config.samples)
+
+
+def _chunk(origins: Float[Array, "B *rays 3"], config: RenderConfig) -> int:
+    return config.rays_per_chunk * max(1, _FUSED_CHUNKS // len(origins))
+
+
+def _march_rays(field: TriplaneField, origins, directions, config: RenderConfig):
+    """`render_rays` by the kernels of `kernels.fused_march`."""
+
+    def render_chunk(origins, directions):
+        near, far, _ = _span(origins, directions, config)
+        colour, opacity = march_fused(
+            field.planes,
+            field.decoder_params,
+            origins / config.radius,
+            directions / config.radius,
+            near,
+            far,
+            samples=config.samples,
+            density_bias=config.density_bias,
+            dtype=jnp.dtype(field.decoder.dtype),
+            interpret=jax.default_backend() != "gpu",
+        )
+        return colour + (1.0 - opacity) * config.background, opacity
+
+    everything = jax.checkpoint_policies.everything_saveable
+    rgb, opacity = map_rays(render_chunk, (origins, directions), chunk=_chunk(origins, config), policy=everything)
+    return rgb, opacity
+
+
+def _span(origins, directions, config: RenderConfig):
+    return intersect_box(
+        origins,
+        directions,
+        half_size=config.radius * (1 - config.box_inset),
+        min_interval=config.min_interval,
+    )
 
 
 def in_chunks(
@@ -74,7 +125,7 @@ def in_chunks(
     fused = choose_implementation(config.implementation, field) == "pallas"
     policies = jax.checkpoint_policies
     kept = policies.save_only_these_names(RAW_OUTPUTS) if fused else policies.nothing_saveable
-    chunk = config.rays_per_chunk * (max(1, _FUSED_CHUNKS // len(origins)) if fused else 1)
+    chunk = _chunk(origins, config) if fused else config.rays_per_chunk
     return map_rays(render_chunk, (origins, directions), chunk=chunk, policy=kept)
 
 
@@ -88,12 +139,7 @@ def sample_rays(
 
     Rays that miss the box have no density, and their way is from 0 to 0.
     """
-    t_near, t_far, hit = intersect_box(
-        origins,
-        directions,
-        half_size=config.radius * (1 - config.box_inset),
-        min_interval=config.min_interval,
-    )
+    t_near, t_far, hit = _span(origins, directions, config)
     distances = midpoints(t_near, t_far, config.samples)
     points = origins[..., None, :] + distances[..., None] * directions[..., None, :]
     density, rgb = query_samples(field, points, config)
