@@ -23,17 +23,12 @@ from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_silu
-from real3d_jax.kernels.pallas import launch, load, over_devices, store
+from real3d_jax.kernels.decoder_segments import OUTPUTS, PADDED_OUTPUTS, TILE, backward, padded, starts
+from real3d_jax.kernels.pallas import launch, over_devices, store
 from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, texel_coordinates
 
 TILE_RAYS, TILE_SAMPLES = 4, 4  # a compact tile: 4 x 4 neighbouring rays, 4 samples of each
 _TILE = TILE_RAYS**2 * TILE_SAMPLES
-_OUTPUTS = 4  # raw density and colour
-_PADDED_OUTPUTS = 16  # the least that a matrix product takes
-_SEGMENT_TILE = 128
-_SEGMENT_LAYERS = 4
-_SEGMENT_WARPS = 8
-_SEGMENT_PROGRAMS = 132
 
 _Decoder = tuple[Array, Array, Array, Array]
 
@@ -66,7 +61,7 @@ def query_raw_fused(
     biases = jnp.stack([layer["bias"] for layer in layers[:-1]])
     decoder = (hidden, biases, layers[-1]["kernel"], layers[-1]["bias"])
     count = points.shape[1]
-    missing = -count % _SEGMENT_TILE
+    missing = -count % TILE
     points = jnp.pad(jnp.swapaxes(points, 1, 2), ((0, 0), (0, 0), (0, missing)), mode="edge")
 
     query = functools.partial(_query, jnp.dtype(dtype), interpret)
@@ -92,14 +87,14 @@ def _query(
     hidden, biases, out, out_bias = decoder
     batch, _, side, _, channels = planes.shape
     count = points.shape[-1]
-    out = jnp.pad(out, ((0, 0), (0, _PADDED_OUTPUTS - _OUTPUTS)))
+    out = padded(out)
     # The exponential enlarges the output layer's error: its weights are the sum of two numbers of the dtype.
     out_high = out.astype(dtype)
     out_low = (out - out_high.astype(jnp.float32)).astype(dtype)
     kernel = functools.partial(_forward_kernel, side=side, dtype=dtype, interpret=interpret)
     return launch(
         kernel,
-        jax.ShapeDtypeStruct((batch, _OUTPUTS, count), jnp.float32),
+        jax.ShapeDtypeStruct((batch, OUTPUTS, count), jnp.float32),
         points,
         _touched_texels(points, side),
         planes.reshape(-1, channels).astype(dtype),
@@ -107,7 +102,7 @@ def _query(
         biases,
         out_high,
         out_low,
-        jnp.pad(out_bias, (0, _PADDED_OUTPUTS - _OUTPUTS)),
+        jnp.pad(out_bias, (0, PADDED_OUTPUTS - OUTPUTS)),
         grid=(batch, count // _TILE),
         interpret=interpret,
     )
@@ -127,15 +122,14 @@ def _query_backward(dtype, interpret, saved, gradient):
     planes, decoder, points = saved
     hidden, biases, out, _ = decoder
     batch, _, side, _, channels = planes.shape
-    layers, count = hidden.shape[0], points.shape[-1]
-    starts = tuple(range(0, layers, _SEGMENT_LAYERS)) or (0,)
+    count = points.shape[-1]
     hidden = hidden.astype(dtype)
     touched = _touched_texels(points, side)
 
     rows = jax.ShapeDtypeStruct((batch * count, channels), dtype)
     stored = launch(
-        functools.partial(_store_kernel, side=side, starts=starts, interpret=interpret),
-        [rows] * len(starts),
+        functools.partial(_store_kernel, side=side, starts=starts(len(hidden)), interpret=interpret),
+        [rows] * len(starts(len(hidden))),
         points,
         touched,
         planes.reshape(-1, channels).astype(dtype),
@@ -144,17 +138,9 @@ def _query_backward(dtype, interpret, saved, gradient):
         grid=(batch, count // _TILE),
         interpret=interpret,
     )
-    incoming = jnp.swapaxes(gradient, 0, 1).reshape(_OUTPUTS, -1)
-    padded_out = jnp.pad(out, ((0, 0), (0, _PADDED_OUTPUTS - _OUTPUTS))).astype(dtype)
-    d_hidden, d_biases, d_out = [], [], None
-    for start, z in reversed(list(zip(starts, stored, strict=True))):
-        end = min(start + _SEGMENT_LAYERS, layers)
-        incoming, d_kernels, d_bias, d_last = _segment_backward(
-            z, incoming, hidden[start:end], biases[start + 1 : end + 1], padded_out, end == layers, interpret
-        )
-        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
-        d_out = d_last if end == layers else d_out
-    d_first_bias = jnp.sum(incoming, axis=0, dtype=jnp.float32)
+    incoming = jnp.swapaxes(gradient, 0, 1).reshape(OUTPUTS, -1)
+    tiles = jnp.full((1,), batch * count // TILE, jnp.int32)
+    dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, tiles, interpret=interpret)
 
     zeros = jnp.zeros((batch * 3 * side * side, channels), jnp.float32)
     d_planes = launch(
@@ -162,55 +148,17 @@ def _query_backward(dtype, interpret, saved, gradient):
         jax.ShapeDtypeStruct(zeros.shape, jnp.float32),
         points,
         touched,
-        incoming,
+        dz,
         zeros,
         grid=(batch, count // _TILE),
         aliases={3: 0},
         interpret=interpret,
     )
-    d_decoder = (
-        jnp.concatenate(d_hidden),
-        jnp.concatenate([d_first_bias[None], *d_biases]),
-        d_out,
-        gradient.sum(axis=(0, 2)),
-    )
+    d_decoder = (d_hidden, d_biases, d_out, gradient.sum(axis=(0, 2)))
     return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(points)
 
 
 _query.defvjp(_query_forward, _query_backward, symbolic_zeros=True)
-
-
-def _segment_backward(z, incoming, hidden, biases, out, last: bool, interpret: bool):
-    """Backward pass of a few layers: from the stored pre-activations `z` before them, and what comes from behind.
-
-    Returns the gradient of `z` (in its place) and of the weights.
-    """
-    count, channels = z.shape
-    layers = hidden.shape[0]
-    programs = min(_SEGMENT_PROGRAMS, count // _SEGMENT_TILE)
-
-    def summed(*shape):
-        return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
-
-    dz, d_hidden, d_biases, d_out = launch(
-        functools.partial(_segment_kernel, layers=layers, last=last, programs=programs, interpret=interpret),
-        (
-            jax.ShapeDtypeStruct(z.shape, z.dtype),
-            summed(layers, channels, channels),
-            summed(layers, _PADDED_OUTPUTS, channels),
-            summed(channels, _PADDED_OUTPUTS),
-        ),
-        z,
-        incoming,
-        hidden,
-        biases,
-        out,
-        grid=(programs,),
-        aliases={0: 0},
-        warps=_SEGMENT_WARPS,
-        interpret=interpret,
-    )
-    return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[:, 0], d_out.sum(axis=0)[:, :_OUTPUTS]
 
 
 def _touched_texels(points: Float[Array, "B 3 N"], side: int) -> Array:
@@ -233,8 +181,8 @@ def _forward_kernel(
     outputs = dot(h, out_high[...]) + out_bias[...][None, :]
     if dtype != jnp.float32:
         outputs += dot(h, out_low[...])
-    channel, rows = jnp.arange(_PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
-    store(raw.at[field, channel, rows], outputs, (channel < _OUTPUTS) & (rows >= 0))
+    channel, rows = jnp.arange(PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
+    store(raw.at[field, channel, rows], outputs, (channel < OUTPUTS) & (rows >= 0))
 
 
 def _store_kernel(points, touched, planes, hidden, biases, *stored, side, starts, interpret):
@@ -248,53 +196,6 @@ def _store_kernel(points, touched, planes, hidden, biases, *stored, side, starts
         if layer < starts[-1]:
             h = fused_silu.silu(z, dtype, interpret)
             z = (dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(dtype)
-
-
-def _segment_kernel(
-    z, incoming, hidden, biases, out, dz, d_hidden, d_biases, d_out, *, layers, last, programs, interpret
-):
-    program, tiles = pl.program_id(0), z.shape[0] // _SEGMENT_TILE
-    dtype, channels = z.dtype, z.shape[1]
-    ones = jnp.ones((_PADDED_OUTPUTS, _SEGMENT_TILE), dtype)
-
-    def one_tile(tile, sums):
-        kernel_sums, bias_sums, out_sum = sums
-        rows = pl.ds(tile * _SEGMENT_TILE, _SEGMENT_TILE)
-        zs = [z[rows, :]]
-        for layer in range(layers if last else layers - 1):
-            h = fused_silu.silu(zs[-1], dtype, interpret)
-            zs.append((dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
-        if last:
-            channel = jnp.arange(_PADDED_OUTPUTS)[None, :]
-            points = tile * _SEGMENT_TILE + jnp.arange(_SEGMENT_TILE)[:, None]
-            mask = (channel < _OUTPUTS) & (points >= 0)
-            gradient = load(incoming.at[channel % _OUTPUTS, points], mask).astype(dtype)
-            h, slope = fused_silu.silu_and_slope(zs[-1], interpret)
-            out_sum += dot(h, gradient, transpose_a=True)
-            gradient = (dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
-        else:
-            gradient = incoming[rows, :]
-        kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
-        for layer in reversed(range(layers)):
-            bias_sums[layer] += dot(ones, gradient)
-            h, slope = fused_silu.silu_and_slope(zs[layer], interpret)
-            kernel_sums[layer] += dot(h, gradient, transpose_a=True)
-            gradient = dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
-            gradient = gradient.astype(dtype)
-        dz[rows, :] = gradient
-        return tuple(kernel_sums), tuple(bias_sums), out_sum
-
-    zeros = (
-        tuple(jnp.zeros((channels, channels), jnp.float32) for _ in range(layers)),
-        tuple(jnp.zeros((_PADDED_OUTPUTS, channels), jnp.float32) for _ in range(layers)),
-        jnp.zeros((channels, _PADDED_OUTPUTS), jnp.float32),
-    )
-    first, end = program * tiles // programs, (program + 1) * tiles // programs
-    kernel_sums, bias_sums, out_sum = jax.lax.fori_loop(first, end, one_tile, zeros)
-    for layer in range(layers):
-        d_hidden[program, layer] = kernel_sums[layer]
-        d_biases[program, layer] = bias_sums[layer]
-    d_out[program] = out_sum
 
 
 def _scatter_kernel(points, touched, dz, _, d_planes, *, side, interpret):

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_silu
+from real3d_jax.kernels.decoder_segments import OUTPUTS, PADDED_OUTPUTS, TILE, backward, padded, starts
 from real3d_jax.kernels.fused_field import fold_first_layer
 from real3d_jax.kernels.pallas import launch, load, over_devices, store
 from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, texel_coordinates
@@ -24,24 +25,26 @@ from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, t
 GROUP = 16  # rays
 _RUN = 4  # samples of a ray that lie in a tile
 _TILE = GROUP * _RUN
-_OUTPUTS, _PADDED_OUTPUTS = 4, 16
-_SEGMENT_TILE, _SEGMENT_LAYERS, _SEGMENT_WARPS, _SEGMENT_PROGRAMS = 128, 4, 8, 132
 _LARGEST_EXPONENT = 80.0
 _CHUNK = 64  # samples of a ray that are summed at a time
-FIRST_INSIDE = False
-SCATTER_INSIDE = False
-COMPOSITE = "pallas"
 
 
 class March(NamedTuple):
-    """Numbers that the kernels are compiled for."""
+    """Numbers that the kernels are compiled for.
+
+    Attributes:
+      samples: of a ray.
+      density_bias: added to the raw density before the exponential.
+      dtype: of the decoder.
+      keep: whether the decoder's first pre-activations are kept for the backward pass, which else interpolates again.
+      interpret: runs the kernels as plain JAX.
+    """
 
     samples: int
     density_bias: float
     dtype: jnp.dtype
+    keep: bool
     interpret: bool
-    first_inside: bool = False
-    scatter_inside: bool = False
 
     @property
     def runs(self) -> int:
@@ -65,6 +68,7 @@ def march_fused(
     samples: int,
     density_bias: float,
     dtype: DTypeLike,
+    keep: bool,
     interpret: bool = False,
 ) -> tuple[Float[Array, "B R 3"], Float[Array, "B R 1"]]:
     """Sums of the samples' colours, and of their weights, along rays."""
@@ -74,7 +78,7 @@ def march_fused(
     biases = jnp.stack([layer["bias"] for layer in layers[:-1]])
     decoder = (hidden, biases, layers[-1]["kernel"], layers[-1]["bias"])
     rays = jnp.concatenate([origins, directions, near[..., None], far[..., None]], axis=-1)
-    march = March(samples, density_bias, jnp.dtype(dtype), interpret, FIRST_INSIDE, SCATTER_INSIDE)
+    march = March(samples, density_bias, jnp.dtype(dtype), keep and len(starts(len(hidden))) == 1, interpret)
     function = over_devices(functools.partial(_grouped, march), batch=planes.shape[0], batched=(True, False, True))
     sums = function(folded, decoder, rays)
     return sums[..., 1:], sums[..., :1]
@@ -85,13 +89,15 @@ def _grouped(march: March, planes, decoder, rays):
     batch, count, _ = rays.shape
     groups = rays.reshape(-1, GROUP, 8)
     hits = (groups[..., 7] > groups[..., 6]).any(axis=1)
-    order = jnp.argsort(~hits, stable=True)
-    place = jnp.zeros_like(order).at[order].set(jnp.arange(order.size, dtype=order.dtype), unique_indices=True)
-    fields = (order // (count // GROUP)).astype(jnp.int32)
-    live = hits.sum(dtype=jnp.int32)[None]
+    hit = hits.astype(jnp.int32)
+    live = hit.sum()[None]
+    place = jnp.where(hits, jnp.cumsum(hit), live + jnp.cumsum(1 - hit)) - 1
+    numbers = jnp.arange(place.size, dtype=jnp.int32)
+    order = jnp.zeros_like(numbers).at[place].set(numbers, unique_indices=True)
+    fields = order // (count // GROUP)
     rays = jnp.moveaxis(groups[order], -1, 0).reshape(8, -1)
     sums = _march(march, planes, decoder, rays, fields, live)
-    return jnp.moveaxis(sums.reshape(_OUTPUTS, -1, GROUP)[:, place], 0, -1).reshape(batch, count, _OUTPUTS)
+    return jnp.moveaxis(sums.reshape(OUTPUTS, -1, GROUP)[:, place], 0, -1).reshape(batch, count, OUTPUTS)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -101,17 +107,22 @@ def _march(march: March, planes, decoder, rays, fields, live):
 
 
 def _forward(march: March, planes, decoder, rays, fields, live):
+    """Opacity and colour, the raw outputs (4, samples), and the first pre-activations where they are kept."""
     hidden, biases, out, out_bias = decoder
     side, channels = planes.shape[2], planes.shape[-1]
-    groups = fields.shape[0]
-    dtype = march.dtype
-    out = jnp.pad(out, ((0, 0), (0, _PADDED_OUTPUTS - _OUTPUTS)))
+    groups, dtype = fields.shape[0], march.dtype
+    count = groups * GROUP * march.samples
+    # The exponential enlarges the output layer's error: its weights are the sum of two numbers of the dtype.
+    out = padded(out)
     out_high = out.astype(dtype)
     out_low = (out - out_high.astype(jnp.float32)).astype(dtype)
-    raw = launch(
+    shapes = [jax.ShapeDtypeStruct((OUTPUTS, count), jnp.float32)]
+    if march.keep:
+        shapes.append(jax.ShapeDtypeStruct((count, channels), dtype))
+    raw, *kept = launch(
         functools.partial(_query_kernel, march=march, side=side),
-        jax.ShapeDtypeStruct((_OUTPUTS, groups * GROUP * march.samples), jnp.float32),
-        rays,
+        shapes,
+        *_samples(rays, march, side),
         fields,
         live,
         planes.reshape(-1, channels).astype(dtype),
@@ -119,20 +130,20 @@ def _forward(march: March, planes, decoder, rays, fields, live):
         biases,
         out_high,
         out_low,
-        jnp.pad(out_bias, (0, _PADDED_OUTPUTS - _OUTPUTS)),
+        jnp.pad(out_bias, (0, PADDED_OUTPUTS - OUTPUTS)),
         grid=(groups * march.runs,),
         interpret=march.interpret,
     )
     sums = launch(
         functools.partial(_composite_kernel, march=march),
-        jax.ShapeDtypeStruct((_OUTPUTS, groups * GROUP), jnp.float32),
+        jax.ShapeDtypeStruct((OUTPUTS, groups * GROUP), jnp.float32),
         raw,
         rays,
         live,
         grid=(groups,),
         interpret=march.interpret,
     )
-    return sums, raw
+    return sums, raw, kept
 
 
 def _march_fwd(march, planes, decoder, rays, fields, live):
@@ -142,20 +153,18 @@ def _march_fwd(march, planes, decoder, rays, fields, live):
             "set it to 'xla'."
         )
     planes, decoder, rays, fields, live = jax.tree.map(lambda x: x.value, (planes, decoder, rays, fields, live))
-    sums, raw = _forward(march, planes, decoder, rays, fields, live)
-    return sums, (planes, decoder, rays, fields, live, raw)
+    sums, raw, kept = _forward(march, planes, decoder, rays, fields, live)
+    return sums, (planes, decoder, rays, fields, live, raw, kept)
 
 
 def _march_bwd(march, saved, d_sums):
-    planes, decoder, rays, fields, live, raw = saved
+    planes, decoder, rays, fields, live, raw, stored = saved
     hidden, biases, out, _ = decoder
     side, channels = planes.shape[2], planes.shape[-1]
-    groups, layers, dtype = fields.shape[0], hidden.shape[0], march.dtype
-    interpret = march.interpret
-    count = groups * GROUP * march.samples
+    groups, interpret = fields.shape[0], march.interpret
     incoming, d_out_bias = launch(
         functools.partial(_composite_backward_kernel, march=march),
-        (jax.ShapeDtypeStruct(raw.shape, jnp.float32), jax.ShapeDtypeStruct((_OUTPUTS, groups), jnp.float32)),
+        (jax.ShapeDtypeStruct(raw.shape, jnp.float32), jax.ShapeDtypeStruct((OUTPUTS, groups), jnp.float32)),
         raw,
         rays,
         live,
@@ -163,151 +172,75 @@ def _march_bwd(march, saved, d_sums):
         grid=(groups,),
         interpret=interpret,
     )
-    starts = tuple(range(0, layers, _SEGMENT_LAYERS)) or (0,)
-    hidden = hidden.astype(dtype)
-    texels = planes.reshape(-1, channels).astype(dtype)
-    first_inside = march.first_inside
-    stored_starts = starts[1:] if first_inside else starts
-    stored = []
-    if stored_starts:
+    at, ends = _samples(rays, march, side)
+    hidden = hidden.astype(march.dtype)
+    if not stored:
         stored = launch(
-            functools.partial(_store_kernel, march=march, side=side, starts=stored_starts),
-            [jax.ShapeDtypeStruct((count, channels), dtype)] * len(stored_starts),
-            rays,
+            functools.partial(_store_kernel, march=march, side=side, starts=starts(len(hidden))),
+            [jax.ShapeDtypeStruct((raw.shape[1], channels), march.dtype)] * len(starts(len(hidden))),
+            at,
+            ends,
             fields,
             live,
-            texels,
+            planes.reshape(-1, channels).astype(march.dtype),
             hidden,
             biases,
             grid=(groups * march.runs,),
             interpret=interpret,
         )
-    stored = ([None] if first_inside else []) + list(stored)
-    padded_out = jnp.pad(out, ((0, 0), (0, _PADDED_OUTPUTS - _OUTPUTS))).astype(dtype)
-    zeros = jnp.zeros((texels.shape[0], channels), jnp.float32)
-    d_hidden, d_biases, d_out, d_planes = [], [], None, None
-    for number in reversed(range(len(starts))):
-        start, z = starts[number], stored[number]
-        end = min(start + _SEGMENT_LAYERS, layers)
-        incoming, d_kernels, d_bias, d_last, d_texels = _segment(
-            march,
-            side,
-            z,
-            incoming,
-            hidden[start:end],
-            biases[start : end + 1],
-            padded_out,
-            rays,
-            fields,
-            live,
-            texels,
-            zeros,
-            last=end == layers,
-            first=start == 0,
-        )
-        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
-        d_out = d_last if end == layers else d_out
-        d_planes = d_texels if start == 0 else d_planes
-    if d_planes is None:
-        d_planes = launch(
-            functools.partial(_scatter_kernel, march=march, side=side),
-            jax.ShapeDtypeStruct(zeros.shape, jnp.float32),
-            rays,
-            fields,
-            live,
-            incoming,
-            zeros,
-            grid=(groups * march.runs,),
-            aliases={4: 0},
-            interpret=interpret,
-        )
-    # Of a segment, the first bias belongs to the layer before it.
-    first_biases = [d_biases[0][:1]] + [bias[1:] for bias in d_biases]
-    d_decoder = (jnp.concatenate(d_hidden), jnp.concatenate(first_biases), d_out, d_out_bias.sum(axis=1))
+    tiles = live * (GROUP * march.samples // TILE)
+    dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, tiles, interpret=interpret)
+    zeros = jnp.zeros((planes.size // channels, channels), jnp.float32)
+    d_planes = launch(
+        functools.partial(_scatter_kernel, march=march, side=side),
+        jax.ShapeDtypeStruct(zeros.shape, jnp.float32),
+        at,
+        ends,
+        fields,
+        live,
+        dz,
+        zeros,
+        grid=(groups * march.runs,),
+        aliases={5: 0},
+        interpret=interpret,
+    )
+    d_decoder = (d_hidden, d_biases, d_out, d_out_bias.sum(axis=1))
     return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(rays), None, None
 
 
 _march.defvjp(_march_fwd, _march_bwd, symbolic_zeros=True)
 
 
-def _segment(march, side, z, incoming, hidden, biases, out, rays, fields, live, texels, zeros, *, last, first):
-    layers, channels = hidden.shape[0], texels.shape[1]
-    count = fields.shape[0] * GROUP * march.samples
-    programs = min(_SEGMENT_PROGRAMS, count // _SEGMENT_TILE)
-    inside, scattering = z is None, first and march.scatter_inside
-
-    def summed(*shape):
-        return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
-
-    shapes = [
-        summed(layers, channels, channels),
-        summed(layers + 1, _PADDED_OUTPUTS, channels),
-        summed(channels, _PADDED_OUTPUTS),
-    ]
-    operands = [rays, fields, live, incoming, hidden, biases, out]
-    aliases = {}
-    if inside:
-        operands.append(texels)
-    else:
-        operands.append(z)
-        if not scattering:
-            aliases[7] = 3
-    if scattering:
-        operands.append(zeros)
-        aliases[8] = 3
-        shapes.append(jax.ShapeDtypeStruct(zeros.shape, jnp.float32))
-    else:
-        shapes.append(jax.ShapeDtypeStruct((count, channels), march.dtype))
-    d_hidden, d_biases, d_out, dz = launch(
-        functools.partial(
-            _segment_kernel,
-            march=march,
-            side=side,
-            layers=layers,
-            last=last,
-            programs=programs,
-            inside=inside,
-            scattering=scattering,
-        ),
-        shapes,
-        *operands,
-        grid=(programs,),
-        aliases=aliases,
-        warps=_SEGMENT_WARPS,
-        interpret=march.interpret,
-    )
-    d_texels = dz if scattering else None
-    return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[:, 0], d_out.sum(axis=0)[:, :_OUTPUTS], d_texels
-
-
-def _place(rays, fields, first, points: int, march: March, side: int) -> Place:
-    """Where consecutive samples lie, from number `first` on; all of one group."""
-    sample = first + jnp.arange(points)
-    group = first // (GROUP * march.samples)
-    within = sample - group * (GROUP * march.samples)
-    ray = group * GROUP + within // _RUN % GROUP
-    number = within // _TILE * _RUN + within % _RUN
+def _samples(rays: Float[Array, "8 R"], march: March, side: int) -> tuple[Array, Array]:
+    """Where the samples lie, in texels (3, N), and the texels that each tile touches (6, tiles); tile after tile."""
     origin, direction, (near, far) = (
-        [load(rays.at[i, ray], ray >= 0) for i in rows] for rows in ((0, 1, 2), (3, 4, 5), (6, 7))
+        rays[rows].reshape(len(rays[rows]), -1, 1, GROUP, 1) for rows in (slice(0, 3), slice(3, 6), slice(6, 8))
     )
-    distance = near + (far - near) * ((number.astype(jnp.float32) + 0.5) * (1.0 / march.samples))
-    at = [texel_coordinates(o + distance * d, side) for o, d in zip(origin, direction, strict=True)]
-    firsts = [jnp.floor(jnp.min(x)) for x in at]
-    lasts = [jnp.floor(jnp.max(x)) + 1 for x in at]
-    ends = [jnp.clip(end, 0, side - 1).astype(jnp.int32) for end in firsts + lasts]
-    return Place(fields[group], at, ends)
+    number = jnp.arange(march.samples, dtype=jnp.float32).reshape(march.runs, 1, _RUN)
+    distance = near + (far - near) * ((number + 0.5) * (1.0 / march.samples))
+    at = texel_coordinates(origin + distance * direction, side)
+    first, last = jnp.floor(at.min(axis=(3, 4))), jnp.floor(at.max(axis=(3, 4))) + 1
+    ends = jnp.clip(jnp.concatenate([first, last]), 0, side - 1).astype(jnp.int32)
+    return at.reshape(3, -1), ends.reshape(6, -1)
+
+
+def _place(at, ends, fields, tile, march: March) -> Place:
+    """Where the samples of a tile lie."""
+    rows = pl.ds(tile * _TILE, _TILE)
+    return Place(fields[tile // march.runs], [at[i, rows] for i in range(3)], [ends[i, tile] for i in range(6)])
 
 
 def _query_kernel(
-    rays, fields, live, planes, hidden, biases, out_high, out_low, out_bias, raw, *, march: March, side: int
+    at, ends, fields, live, planes, hidden, biases, out_high, out_low, out_bias, raw, *kept, march: March, side: int
 ):
     tile = pl.program_id(0)
     dtype, interpret = march.dtype, march.interpret
 
     @pl.when(tile < live[0] * march.runs)
     def _():
-        place = _place(rays, fields, tile * _TILE, _TILE, march, side)
-        z = interpolate(place, planes, side) + biases[0, :][None, :]
+        z = interpolate(_place(at, ends, fields, tile, march), planes, side) + biases[0, :][None, :]
+        if kept:
+            kept[0][pl.ds(tile * _TILE, _TILE), :] = z.astype(dtype)
         for layer in range(hidden.shape[0]):
             h = fused_silu.silu(z, dtype, interpret)
             z = dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
@@ -315,18 +248,18 @@ def _query_kernel(
         outputs = dot(h, out_high[...]) + out_bias[...][None, :]
         if dtype != jnp.float32:
             outputs += dot(h, out_low[...])
-        channel, rows = jnp.arange(_PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
-        store(raw.at[channel, rows], outputs, (channel < _OUTPUTS) & (rows >= 0))
+        channel, rows = jnp.arange(PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
+        store(raw.at[channel, rows], outputs, (channel < OUTPUTS) & (rows >= 0))
 
 
-def _store_kernel(rays, fields, live, planes, hidden, biases, *stored, march: March, side: int, starts):
+def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march: March, side: int, starts):
     """Stores the pre-activations before each segment."""
     tile = pl.program_id(0)
 
     @pl.when(tile < live[0] * march.runs)
     def _():
         rows = pl.ds(tile * _TILE, _TILE)
-        place = _place(rays, fields, tile * _TILE, _TILE, march, side)
+        place = _place(at, ends, fields, tile, march)
         z = (interpolate(place, planes, side) + biases[0, :][None, :]).astype(march.dtype)
         for layer in range(starts[-1] + 1):
             if layer in starts:
@@ -336,87 +269,14 @@ def _store_kernel(rays, fields, live, planes, hidden, biases, *stored, march: Ma
                 z = (dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(march.dtype)
 
 
-def _scatter_kernel(rays, fields, live, dz, _, d_planes, *, march: March, side: int):
+def _scatter_kernel(at, ends, fields, live, dz, _, d_planes, *, march: March, side: int):
+    """Adds the gradient of each sample to the texels around it."""
     tile = pl.program_id(0)
 
     @pl.when(tile < live[0] * march.runs)
     def _():
-        place = _place(rays, fields, tile * _TILE, _TILE, march, side)
-        scatter(place, dz[pl.ds(tile * _TILE, _TILE), :], d_planes, side, march.interpret)
-
-
-def _segment_kernel(
-    rays,
-    fields,
-    live,
-    incoming,
-    hidden,
-    biases,
-    out,
-    start,
-    *refs,
-    march: March,
-    side: int,
-    layers: int,
-    last: bool,
-    programs: int,
-    inside: bool,
-    scattering: bool,
-):
-    d_hidden, d_biases, d_out, dz = refs[-4:]
-    program, dtype, interpret = pl.program_id(0), march.dtype, march.interpret
-    channels = hidden.shape[-1]
-    tiles = live[0] * (GROUP * march.samples // _SEGMENT_TILE)
-    ones = jnp.ones((_PADDED_OUTPUTS, _SEGMENT_TILE), dtype)
-
-    def one_tile(tile, sums):
-        kernel_sums, bias_sums, out_sum = sums
-        rows = pl.ds(tile * _SEGMENT_TILE, _SEGMENT_TILE)
-        if inside or scattering:
-            place = _place(rays, fields, tile * _SEGMENT_TILE, _SEGMENT_TILE, march, side)
-        if inside:
-            zs = [(interpolate(place, start, side) + biases[0, :][None, :]).astype(dtype)]
-        else:
-            zs = [start[rows, :]]
-        for layer in range(layers if last else layers - 1):
-            h = fused_silu.silu(zs[-1], dtype, interpret)
-            zs.append((dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(dtype))
-        if last:
-            channel = jnp.arange(_PADDED_OUTPUTS)[None, :]
-            points = tile * _SEGMENT_TILE + jnp.arange(_SEGMENT_TILE)[:, None]
-            mask = (channel < _OUTPUTS) & (points >= 0)
-            gradient = load(incoming.at[channel % _OUTPUTS, points], mask).astype(dtype)
-            h, slope = fused_silu.silu_and_slope(zs[-1], interpret)
-            out_sum += dot(h, gradient, transpose_a=True)
-            gradient = (dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
-        else:
-            gradient = incoming[rows, :]
-        kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
-        for layer in reversed(range(layers)):
-            bias_sums[layer + 1] += dot(ones, gradient)
-            h, slope = fused_silu.silu_and_slope(zs[layer], interpret)
-            kernel_sums[layer] += dot(h, gradient, transpose_a=True)
-            gradient = dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
-            gradient = gradient.astype(dtype)
-        bias_sums[0] += dot(ones, gradient)
-        if scattering:
-            scatter(place, gradient, dz, side, interpret)
-        else:
-            dz[rows, :] = gradient
-        return tuple(kernel_sums), tuple(bias_sums), out_sum
-
-    zeros = (
-        tuple(jnp.zeros((channels, channels), jnp.float32) for _ in range(layers)),
-        tuple(jnp.zeros((_PADDED_OUTPUTS, channels), jnp.float32) for _ in range(layers + 1)),
-        jnp.zeros((channels, _PADDED_OUTPUTS), jnp.float32),
-    )
-    first, end = program * tiles // programs, (program + 1) * tiles // programs
-    kernel_sums, bias_sums, out_sum = jax.lax.fori_loop(first, end, one_tile, zeros)
-    for layer in range(layers):
-        d_hidden[program, layer] = kernel_sums[layer]
-    for layer in range(layers + 1):
-        d_biases[program, layer] = bias_sums[layer]
-    d_out[program] = out_sum
+        gradient = dz[pl.ds(tile * _TILE, _TILE), :]
+        scatter(_place(at, ends, fields, tile, march), gradient, d_planes, side, march.interpret)
 
 
 def _composite_kernel(raw, rays, live, sums, *, march: March):
@@ -425,7 +285,7 @@ def _composite_kernel(raw, rays, live, sums, *, march: March):
     ray = group * GROUP + jnp.arange(GROUP)
     wanted = _hits(rays, live, ray, group)
     before = jnp.zeros((GROUP,), jnp.float32)
-    totals = [jnp.zeros((GROUP,), jnp.float32) for _ in range(_OUTPUTS)]
+    totals = [jnp.zeros((GROUP,), jnp.float32) for _ in range(OUTPUTS)]
     for index in _chunks(group, march):
         depth, _, colours = _activated(raw, index, wanted, march)
         weights = -jnp.expm1(-depth) * jnp.exp(-(before[:, None] + _sum_before(depth, march.interpret)))
@@ -442,7 +302,7 @@ def _composite_backward_kernel(raw, rays, live, d_sums, d_raw, d_bias, *, march:
     group = pl.program_id(0)
     ray = group * GROUP + jnp.arange(GROUP)
     wanted = _hits(rays, live, ray, group)
-    incoming = [load(d_sums.at[i, ray], ray >= 0)[:, None] for i in range(_OUTPUTS)]
+    incoming = [load(d_sums.at[i, ray], ray >= 0)[:, None] for i in range(OUTPUTS)]
     before = jnp.zeros((GROUP,), jnp.float32)
     chunks = []
     for index in _chunks(group, march):
@@ -450,7 +310,7 @@ def _composite_backward_kernel(raw, rays, live, d_sums, d_raw, d_bias, *, march:
         chunks.append((index, depth, slope, colours, before))
         before += jnp.sum(depth, axis=1)
     behind = jnp.zeros((GROUP,), jnp.float32)
-    biases = [jnp.zeros((), jnp.float32) for _ in range(_OUTPUTS)]
+    biases = [jnp.zeros((), jnp.float32) for _ in range(OUTPUTS)]
     for index, depth, slope, colours, before in reversed(chunks):
         reaching = jnp.exp(-(before[:, None] + _sum_before(depth, march.interpret)))
         passing = jnp.exp(-depth)

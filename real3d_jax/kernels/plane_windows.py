@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from real3d_jax.kernels.pallas import load
+from real3d_jax.kernels import relaxed_atomics
+from real3d_jax.kernels.pallas import load, store
 
 WINDOW = 4  # texels per side
 PLANES = ((0, 1), (0, 2), (1, 2))  # the coordinates along a plane's width and height
@@ -109,9 +110,7 @@ def _tent(at, centres):
 
 def _add(ref, index, values, mask, interpret: bool):
     """Adds to global memory while other programs do, too (interpreted programs run one after another)."""
-    from jax.experimental.pallas import triton
-
     if interpret:
-        triton.store(ref.at[index], triton.load(ref.at[index], mask=mask, other=0.0) + values, mask=mask)
+        store(ref.at[index], load(ref.at[index], mask) + values, mask)
     else:
-        triton.atomic_add(ref, index, values, mask=mask)
+        relaxed_atomics.add(ref, index, values, mask)

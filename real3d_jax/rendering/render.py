@@ -67,6 +67,7 @@ def render_rays(
 
 
 MARCH = True
+KEEP = True
 
 
 def _marches(field: TriplaneField, origins: Float[Array, "B *rays 3"], config: RenderConfig) -> bool:
@@ -83,6 +84,8 @@ def _chunk(origins: Float[Array, "B *rays 3"], config: RenderConfig) -> int:
 def _march_rays(field: TriplaneField, origins, directions, config: RenderConfig):
     """`render_rays` by the kernels of `kernels.fused_march`."""
 
+    count = origins[0, ..., 0].size
+
     def render_chunk(origins, directions):
         near, far, _ = _span(origins, directions, config)
         colour, opacity = march_fused(
@@ -95,6 +98,7 @@ def _march_rays(field: TriplaneField, origins, directions, config: RenderConfig)
             samples=config.samples,
             density_bias=config.density_bias,
             dtype=jnp.dtype(field.decoder.dtype),
+            keep=KEEP and origins.shape[1] == count,
             interpret=jax.default_backend() != "gpu",
         )
         return colour + (1.0 - opacity) * config.background, opacity

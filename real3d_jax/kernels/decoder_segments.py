@@ -1,0 +1,156 @@
+"""The decoder's backward pass: its weights' gradients stay in registers while a program walks through its tiles.
+
+The layers are computed again, a few at a time: a segment starts from the pre-activations that were stored before it.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jaxtyping import Array, Float, Int
+
+from real3d_jax.kernels import fused_silu
+from real3d_jax.kernels.pallas import launch, load
+from real3d_jax.kernels.plane_windows import dot
+
+OUTPUTS = 4  # raw density and colour
+PADDED_OUTPUTS = 16  # the least that a matrix product takes
+TILE = 128
+_LAYERS = 4
+_WARPS = 8
+_PROGRAMS = 132
+
+
+def starts(layers: int) -> tuple[int, ...]:
+    """The hidden layers before which pre-activations are to be stored."""
+    return tuple(range(0, layers, _LAYERS)) or (0,)
+
+
+def padded(out: Float[Array, "C 4"]) -> Float[Array, "C 16"]:
+    """The output layer's weights with columns of zeros."""
+    return jnp.pad(out, ((0, 0), (0, PADDED_OUTPUTS - OUTPUTS)))
+
+
+def backward(
+    stored: Sequence[Float[Array, "N C"]],
+    incoming: Float[Array, "4 N"],
+    hidden: Float[Array, "layers C C"],
+    biases: Float[Array, "layers+1 C"],
+    out: Float[Array, "C 4"],
+    tiles: Int[Array, "1"],
+    *,
+    interpret: bool,
+) -> tuple[Float[Array, "N C"], Float[Array, "layers C C"], Float[Array, "layers+1 C"], Float[Array, "C 4"]]:
+    """Gradients of the first pre-activations (in their memory), and of the weights but the output's bias.
+
+    Args:
+      stored: pre-activations before each of `starts`, in the dtype of the computation.
+      incoming: the gradient of the decoder's outputs.
+      hidden: weights between hidden layers, in that dtype.
+      biases: of the hidden layers, the first one's too.
+      out: the output layer's weights.
+      tiles: how many of the first tiles of `TILE` points count.
+      interpret: runs the kernels as plain JAX.
+    """
+    layers = len(hidden)
+    out = padded(out).astype(hidden.dtype)
+    d_hidden, d_biases, d_out = [], [], None
+    for start, z in reversed(list(zip(starts(layers), stored, strict=True))):
+        end = min(start + _LAYERS, layers)
+        kernel = functools.partial(_segment_kernel, first=start == 0, last=end == layers, interpret=interpret)
+        incoming, d_kernels, d_bias, d_last = _segment(
+            kernel, z, incoming, hidden[start:end], biases[start + 1 : end + 1], out, tiles, interpret
+        )
+        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias[1:], *d_biases]
+        d_first = d_bias[:1]
+        d_out = d_last if end == layers else d_out
+    assert d_out is not None
+    return incoming, jnp.concatenate(d_hidden), jnp.concatenate([d_first, *d_biases]), d_out
+
+
+def _segment(kernel, z, incoming, hidden, biases, out, tiles, interpret: bool):
+    """Backward pass of a few layers, from the stored `z` before them and what comes from behind.
+
+    Returns the gradient of `z` (in its place), of the weights, of the bias in `z` (if these are the first layers) and
+    of the layers' own, and of `out`.
+    """
+    count, channels = z.shape
+    layers = hidden.shape[0]
+    programs = min(_PROGRAMS, count // TILE)
+
+    def summed(*shape: int) -> Any:
+        return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
+
+    dz, d_hidden, d_biases, d_out = launch(
+        functools.partial(kernel, layers=layers, programs=programs),
+        (
+            jax.ShapeDtypeStruct(z.shape, z.dtype),
+            summed(layers, channels, channels),
+            summed(layers + 1, PADDED_OUTPUTS, channels),
+            summed(channels, PADDED_OUTPUTS),
+        ),
+        z,
+        incoming,
+        hidden,
+        biases,
+        out,
+        tiles,
+        grid=(programs,),
+        aliases={0: 0},
+        warps=_WARPS,
+        interpret=interpret,
+    )
+    return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[:, 0], d_out.sum(axis=0)[:, :OUTPUTS]
+
+
+def _segment_kernel(
+    z, incoming, hidden, biases, out, tiles, dz, d_hidden, d_biases, d_out, *, layers, first, last, programs, interpret
+):
+    program = pl.program_id(0)
+    dtype, channels = z.dtype, z.shape[1]
+    ones = jnp.ones((PADDED_OUTPUTS, TILE), dtype)
+
+    def one_tile(tile, sums):
+        kernel_sums, bias_sums, out_sum = sums
+        rows = pl.ds(tile * TILE, TILE)
+        zs = [z[rows, :]]
+        for layer in range(layers if last else layers - 1):
+            h = fused_silu.silu(zs[-1], dtype, interpret)
+            zs.append((dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
+        if last:
+            channel = jnp.arange(PADDED_OUTPUTS)[None, :]
+            points = tile * TILE + jnp.arange(TILE)[:, None]
+            mask = (channel < OUTPUTS) & (points >= 0)
+            gradient = load(incoming.at[channel % OUTPUTS, points], mask).astype(dtype)
+            h, slope = fused_silu.silu_and_slope(zs[-1], interpret)
+            out_sum += dot(h, gradient, transpose_a=True)
+            gradient = (dot(gradient, out[...], transpose_b=True) * slope.astype(jnp.float32)).astype(dtype)
+        else:
+            gradient = incoming[rows, :]
+        kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
+        for layer in reversed(range(layers)):
+            bias_sums[layer + 1] += dot(ones, gradient)
+            h, slope = fused_silu.silu_and_slope(zs[layer], interpret)
+            kernel_sums[layer] += dot(h, gradient, transpose_a=True)
+            gradient = dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
+            gradient = gradient.astype(dtype)
+        if first:
+            bias_sums[0] += dot(ones, gradient)
+        dz[rows, :] = gradient
+        return tuple(kernel_sums), tuple(bias_sums), out_sum
+
+    zeros = (
+        tuple(jnp.zeros((channels, channels), jnp.float32) for _ in range(layers)),
+        tuple(jnp.zeros((PADDED_OUTPUTS, channels), jnp.float32) for _ in range(layers + 1)),
+        jnp.zeros((channels, PADDED_OUTPUTS), jnp.float32),
+    )
+    begin, end = program * tiles[0] // programs, (program + 1) * tiles[0] // programs
+    kernel_sums, bias_sums, out_sum = jax.lax.fori_loop(begin, end, one_tile, zeros)
+    for layer in range(layers):
+        d_hidden[program, layer] = kernel_sums[layer]
+    for layer in range(layers + 1):
+        d_biases[program, layer] = bias_sums[layer]
+    d_out[program] = out_sum
