@@ -22,6 +22,7 @@ TILE = 128
 _LAYERS = 4
 _WARPS = 8
 _PROGRAMS = 132
+PAIRS = False
 
 
 def starts(layers: int) -> tuple[int, ...]:
@@ -117,9 +118,12 @@ def _segment_kernel(
         kernel_sums, bias_sums, out_sum = sums
         rows = pl.ds(tile * TILE, TILE)
         zs = [z[rows, :]]
-        for layer in range(layers if last else layers - 1):
-            h = fused_silu.silu(zs[-1], dtype, interpret)
-            zs.append((dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
+        pairs = []
+        for layer in range(layers):
+            pairs.append(fused_silu.silu_and_slope(zs[-1], interpret) if PAIRS else None)
+            if last or layer < layers - 1:
+                h = pairs[-1][0] if PAIRS else fused_silu.silu(zs[-1], dtype, interpret)
+                zs.append((dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
         if last:
             channel = jnp.arange(PADDED_OUTPUTS)[None, :]
             points = tile * TILE + jnp.arange(TILE)[:, None]
@@ -133,7 +137,7 @@ def _segment_kernel(
         kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
         for layer in reversed(range(layers)):
             bias_sums[layer + 1] += dot(ones, gradient)
-            h, slope = fused_silu.silu_and_slope(zs[layer], interpret)
+            h, slope = pairs[layer] if PAIRS else fused_silu.silu_and_slope(zs[layer], interpret)
             kernel_sums[layer] += dot(h, gradient, transpose_a=True)
             gradient = dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
             gradient = gradient.astype(dtype)
