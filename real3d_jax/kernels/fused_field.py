@@ -30,7 +30,7 @@ from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, t
 TILE_RAYS, TILE_SAMPLES = 4, 4  # a compact tile: 4 x 4 neighbouring rays, 4 samples of each
 _TILE = TILE_RAYS**2 * TILE_SAMPLES
 
-_Decoder = tuple[Array, Array, Array, Array]
+Decoder = tuple[Array, Array, Array, Array]  # hidden weights, all biases but the last, last weights and bias
 
 
 def query_raw_fused(
@@ -55,11 +55,7 @@ def query_raw_fused(
     Raises:
       UserError: the points are to be differentiated, which only the plain path does.
     """
-    layers = [decoder_params[f"layer_{i}"] for i in range(len(decoder_params))]
-    folded = fold_first_layer(planes, layers[0]["kernel"])
-    hidden = jnp.stack([layer["kernel"] for layer in layers[1:-1]])
-    biases = jnp.stack([layer["bias"] for layer in layers[:-1]])
-    decoder = (hidden, biases, layers[-1]["kernel"], layers[-1]["bias"])
+    folded, decoder = folded_decoder(planes, decoder_params)
     count = points.shape[1]
     missing = -count % TILE
     points = jnp.pad(jnp.swapaxes(points, 1, 2), ((0, 0), (0, 0), (0, missing)), mode="edge")
@@ -67,6 +63,16 @@ def query_raw_fused(
     query = functools.partial(_query, jnp.dtype(dtype), interpret)
     query = over_devices(query, batch=planes.shape[0], batched=(True, False, True))
     return jnp.swapaxes(query(folded, decoder, points)[..., :count], 1, 2)
+
+
+def folded_decoder(
+    planes: Float[Array, "B 3 s s K"], decoder_params: dict
+) -> tuple[Float[Array, "B 3 s s C"], Decoder]:
+    """Planes as of `fold_first_layer`, and what is left of the decoder."""
+    layers = [decoder_params[f"layer_{i}"] for i in range(len(decoder_params))]
+    hidden = jnp.stack([layer["kernel"] for layer in layers[1:-1]])
+    biases = jnp.stack([layer["bias"] for layer in layers[:-1]])
+    return fold_first_layer(planes, layers[0]["kernel"]), (hidden, biases, layers[-1]["kernel"], layers[-1]["bias"])
 
 
 def fold_first_layer(planes: Float[Array, "B 3 s s K"], kernel: Float[Array, "3*K C"]) -> Float[Array, "B 3 s s C"]:
@@ -82,7 +88,7 @@ def _query(
     dtype: jnp.dtype,
     interpret: bool,
     planes: Float[Array, "B 3 s s C"],
-    decoder: _Decoder,
+    decoder: Decoder,
     points: Float[Array, "B 3 N"],
 ) -> Float[Array, "B 4 N"]:
     """Raw outputs from folded planes; the backward pass keeps only the arguments."""

@@ -37,7 +37,6 @@ def launch(
         input_output_aliases=aliases or {},
         compiler_params=triton.CompilerParams(num_warps=warps, num_stages=1),
         interpret=interpret,
-        name=getattr(kernel, "func", kernel).__name__.strip("_"),  # as traces show it
     )(*operands)
 
 

@@ -13,7 +13,7 @@ def map_rays(
     rays: Sequence[Float[Array, "B *rays _"]],
     *,
     chunk: int,
-    policy: Callable[..., Any],
+    policy: Callable[..., Any] | None,
 ) -> tuple[Float[Array, "B *rays _"], ...]:
     """What `render_chunk` gives for all rays.
 
@@ -21,7 +21,7 @@ def map_rays(
       render_chunk: takes arrays (B, N, channels), one for each of `rays`, and gives such.
       rays: of one leading shape; the last rays of the last chunk are padding, all zeros.
       chunk: rays of each of the B at a time.
-      policy: of `jax.checkpoint`, which computes a chunk again in the backward pass.
+      policy: of `jax.checkpoint`, which computes a chunk again in the backward pass; with None nothing is.
     """
     batch, *shape, _ = rays[0].shape
     count = rays[0][0, ..., 0].size
@@ -36,5 +36,9 @@ def map_rays(
         values = jnp.moveaxis(values, 0, 1).reshape(batch, chunks * chunk, -1)
         return values[:, :count].reshape(batch, *shape, -1)
 
-    render = jax.checkpoint(lambda rays: render_chunk(*rays), policy=policy)
+    def render(rays):
+        return render_chunk(*rays)
+
+    if policy is not None:
+        render = jax.checkpoint(render, policy=policy)
     return jax.tree.map(join, jax.lax.map(render, tuple(map(split, rays))))

@@ -13,6 +13,7 @@ from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_field import query_raw_fused
+from real3d_jax.kernels.ray_compositing import LARGEST_EXPONENT
 from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.conditioned import ConditionedLRM
 from real3d_jax.models.conditioned import make_decoder as make_conditioned_decoder
@@ -25,8 +26,6 @@ from real3d_jax.rendering.sample_order import along_rays, near_together
 IMPLEMENTATIONS = ("auto", "xla", "pallas")
 RAW_OUTPUTS = "raw_outputs"  # their name among what a checkpoint may keep
 
-# exp(80) is 5e34: densities stay finite, so that their gradients do.
-_LARGEST_EXPONENT = 80.0
 _COLOUR_MARGIN = 0.001
 _FUSED_WIDTHS = (16, 32, 64, 128)
 
@@ -89,7 +88,7 @@ def query_field(
     raw = checkpoint_name(query_raw(field, points / config.radius, config.implementation), RAW_OUTPUTS)
     biased = raw[..., 0] + config.density_bias
     metric = isinstance(config, MetricRenderConfig)
-    density = jax.nn.softplus(biased) if metric else jnp.exp(jnp.minimum(biased, _LARGEST_EXPONENT))
+    density = jax.nn.softplus(biased) if metric else jnp.exp(jnp.minimum(biased, LARGEST_EXPONENT))
     if field.lens is not None:
         density = jnp.where((jnp.abs(points) <= config.radius).all(axis=-1), density, 0.0)
     return density, wide_colours(raw) if metric else jax.nn.sigmoid(raw[..., 1:])

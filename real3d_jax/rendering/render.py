@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from real3d_jax.cameras import Cameras, camera_rays
 from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
-from real3d_jax.kernels.fused_march import fits, march_fused
+from real3d_jax.kernels.fused_field import folded_decoder
+from real3d_jax.kernels.fused_march import march_fused
+from real3d_jax.kernels.ray_groups import fits
 from real3d_jax.rendering.chunks import map_rays
 from real3d_jax.rendering.compositing import composite
 from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_samples
@@ -54,7 +56,6 @@ def render_rays(
     A chunk is computed again in the backward pass, so the memory hardly grows with the number of rays. Rays that miss
     the box give the background and have no gradient.
     """
-
     if _marches(field, origins, config):
         return _march_rays(field, origins, directions, config)
 
@@ -66,49 +67,49 @@ def render_rays(
     return rgb, opacity
 
 
-MARCH = True
-KEEP = True
-
-
 def _marches(field: TriplaneField, origins: Float[Array, "B *rays 3"], config: RenderConfig) -> bool:
-    """Whether the kernels that march take these rays."""
-    if not MARCH or choose_implementation(config.implementation, field) != "pallas" or field.lens is not None:
+    """Whether the kernels that take whole rays take these; else the fused query takes their samples, if it does."""
+    if choose_implementation(config.implementation, field) != "pallas" or field.lens is not None:
         return False
-    return fits(min(_chunk(origins, config), origins[0, ..., 0].size), config.samples)
+    return fits(min(_fused_chunk(origins, config), origins[0, ..., 0].size), config.samples)
 
 
-def _chunk(origins: Float[Array, "B *rays 3"], config: RenderConfig) -> int:
-    return config.rays_per_chunk * max(1, _FUSED_CHUNKS // len(origins))
-
-
-def _march_rays(field: TriplaneField, origins, directions, config: RenderConfig):
-    """`render_rays` by the kernels of `kernels.fused_march`."""
-
-    count = origins[0, ..., 0].size
+def _march_rays(
+    field: TriplaneField,
+    origins: Float[Array, "B *rays 3"],
+    directions: Float[Array, "B *rays 3"],
+    config: RenderConfig,
+) -> tuple[Float[Array, "B *rays 3"], Float[Array, "B *rays 1"]]:
+    folded, decoder = folded_decoder(field.planes, field.decoder_params)
+    count, chunk = origins[0, ..., 0].size, _fused_chunk(origins, config)
 
     def render_chunk(origins, directions):
-        near, far, _ = _span(origins, directions, config)
-        colour, opacity = march_fused(
-            field.planes,
-            field.decoder_params,
-            origins / config.radius,
-            directions / config.radius,
-            near,
-            far,
+        t_near, t_far, _ = _way(origins, directions, config)
+        in_box = [origins / config.radius, directions / config.radius, t_near[..., None], t_far[..., None]]
+        rgb, opacity = march_fused(
+            folded,
+            decoder,
+            jnp.concatenate(in_box, axis=-1),
             samples=config.samples,
             density_bias=config.density_bias,
             dtype=jnp.dtype(field.decoder.dtype),
-            keep=KEEP and origins.shape[1] == count,
+            keep=count <= chunk,
             interpret=jax.default_backend() != "gpu",
         )
-        return colour + (1.0 - opacity) * config.background, opacity
+        return rgb + (1.0 - opacity) * config.background, opacity
 
-    everything = jax.checkpoint_policies.everything_saveable
-    rgb, opacity = map_rays(render_chunk, (origins, directions), chunk=_chunk(origins, config), policy=everything)
+    rgb, opacity = map_rays(render_chunk, (origins, directions), chunk=chunk, policy=None)
     return rgb, opacity
 
 
-def _span(origins, directions, config: RenderConfig):
+def _fused_chunk(origins: Float[Array, "B *rays 3"], config: RenderConfig) -> int:
+    return config.rays_per_chunk * max(1, _FUSED_CHUNKS // len(origins))
+
+
+def _way(
+    origins: Float[Array, "B *rays 3"], directions: Float[Array, "B *rays 3"], config: RenderConfig
+) -> tuple[Float[Array, "B *rays"], Float[Array, "B *rays"], Bool[Array, "B *rays"]]:
+    """Where rays enter and leave the box, and whether they do."""
     return intersect_box(
         origins,
         directions,
@@ -129,7 +130,7 @@ def in_chunks(
     fused = choose_implementation(config.implementation, field) == "pallas"
     policies = jax.checkpoint_policies
     kept = policies.save_only_these_names(RAW_OUTPUTS) if fused else policies.nothing_saveable
-    chunk = _chunk(origins, config) if fused else config.rays_per_chunk
+    chunk = _fused_chunk(origins, config) if fused else config.rays_per_chunk
     return map_rays(render_chunk, (origins, directions), chunk=chunk, policy=kept)
 
 
@@ -143,7 +144,7 @@ def sample_rays(
 
     Rays that miss the box have no density, and their way is from 0 to 0.
     """
-    t_near, t_far, hit = _span(origins, directions, config)
+    t_near, t_far, hit = _way(origins, directions, config)
     distances = midpoints(t_near, t_far, config.samples)
     points = origins[..., None, :] + distances[..., None] * directions[..., None, :]
     density, rgb = query_samples(field, points, config)
