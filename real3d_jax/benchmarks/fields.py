@@ -1,5 +1,6 @@
 """Fields of noise to render, of a configuration's sizes."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from real3d_jax.config.training import Config
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.lrm import make_decoder
 from real3d_jax.rendering import TriplaneField
-from real3d_jax.rendering.field import choose_implementation
+from real3d_jax.rendering.field import choose_implementation, choose_ray_implementation
 
 
 def noise(config: Config | EvaluationConfig) -> tuple[Any, Any]:
@@ -28,6 +29,15 @@ def decoder(config: Config | EvaluationConfig) -> Decoder:
 
 
 def implementation(config: Config | EvaluationConfig, wanted: str) -> str:
-    """What the renderer takes for such fields here, if `wanted` is asked for: one of its implementations, or 'auto'."""
+    """What queries points of such fields here, if `wanted` is asked for: one of the implementations, or 'auto'."""
+    return choose_implementation(wanted, _shapes(config))
+
+
+def ray_implementation(config: Config | EvaluationConfig, wanted: str) -> str:
+    """What renders rays through such fields here, if `wanted` is asked for: one of the implementations, or 'auto'."""
+    return choose_ray_implementation(dataclasses.replace(config.render, implementation=wanted), _shapes(config))
+
+
+def _shapes(config: Config | EvaluationConfig) -> TriplaneField:
     planes, params = jax.eval_shape(lambda: noise(config))
-    return choose_implementation(wanted, TriplaneField(planes, params, decoder(config)))
+    return TriplaneField(planes, params, decoder(config))

@@ -73,7 +73,7 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
     def pictures():
         return jax.random.uniform(jax.random.key(3), stacked["rgb"].shape)
 
-    backend = fields.implementation(config, config.render.implementation)
+    backend = fields.ray_implementation(config, config.render.implementation)
 
     def case(name, function, make_arguments, tflop):
         return Case("evaluate", name, _sizes(config, batch), backend, function, make_arguments, tflop)
@@ -117,7 +117,7 @@ def measure_scorer(
     work = encode_tflop(canonical_model(config.model)) + config.protocol.novel_views.views * view_tflop(
         config, config.protocol.novel_views.resolution
     )
-    backend = fields.implementation(config, config.render.implementation)
+    backend = fields.ray_implementation(config, config.render.implementation)
     for batch in batches:
         scorer = Scorer(dataclasses.replace(config, batch_per_device=batch), params, judges)
         count = scorer.batch_size

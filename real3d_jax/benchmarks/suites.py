@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -230,7 +231,7 @@ def _mesh(config: Config, sizes: Sizes) -> list[Case]:
             tflop=decode_tflop(canonical_model(config.model), sizes.grid**3),
         )
 
-    return [case(backend) for backend in _backends(config)]
+    return [case(backend) for backend in _backends(config, fields.implementation)]
 
 
 def _steps(config: Config, sizes: Sizes) -> list[Case]:
@@ -266,7 +267,7 @@ def _evaluate(config: Config, sizes: Sizes) -> list[Case]:
     return stage_cases(config_files.load_as(EvaluationConfig, sizes.evaluation), sizes.evaluation_batches[0])
 
 
-def _backends(config: Config) -> list[str]:
+def _backends(config: Config, choose: Callable[[Config, str], str] = fields.ray_implementation) -> list[str]:
     """The renderer's implementations that are worth measuring here, the one that 'auto' takes first."""
-    chosen = fields.implementation(config, "auto")
+    chosen = choose(config, "auto")
     return [chosen, "xla"] if chosen != "xla" else ["xla"]

@@ -68,7 +68,7 @@ class MetricRenderConfig:
       density_bias: added to the raw density before the softplus.
       background: grey value behind the object, in [0, 1].
       rays_per_chunk: rays of one object rendered at a time; bounds the memory.
-      implementation: of triplane query and decoder, as in `config.model.RenderConfig`.
+      implementation: of triplane query and decoder, as in `config.model.RenderConfig`, but none that marches.
     """
 
     resolution: int

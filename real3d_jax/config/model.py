@@ -96,8 +96,8 @@ class RenderConfig:
       density_bias: added to the raw density before the exponential.
       background: grey value behind the object, in [0, 1].
       rays_per_chunk: rays of one object rendered at a time; bounds the memory.
-      implementation: of triplane query and decoder: 'xla' (the plain one), 'pallas' (a fused GPU kernel), or 'auto' for
-        the faster that runs here.
+      implementation: of triplane query and decoder: 'xla' (the plain one), 'pallas' (a fused GPU kernel),
+        'pallas_march' (GPU kernels that sample and composite rays, too), or 'auto' for the fastest that runs here.
     """
 
     resolution: int

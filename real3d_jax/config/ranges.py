@@ -125,7 +125,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "box_inset": _DECAY,
         "min_interval": _ANY_COUNT,
         "background": _SHARE,
-        "implementation": _word("xla", "pallas", "auto"),
+        "implementation": _word("xla", "pallas", "pallas_march", "auto"),
     },
     reconstruction.SheetConfig: {"photographs": _ANY_COUNT, **_all(_COUNT, "views pixels columns")},
     reconstruction.RefineConfig: {

@@ -22,7 +22,6 @@ TILE = 128
 _LAYERS = 4
 _WARPS = 8
 _PROGRAMS = 132
-PAIRS = False
 
 
 def starts(layers: int) -> tuple[int, ...]:
@@ -41,9 +40,10 @@ def backward(
     hidden: Float[Array, "layers C C"],
     biases: Float[Array, "layers+1 C"],
     out: Float[Array, "C 4"],
-    tiles: Int[Array, "1"],
+    tiles: Int[Array, "1"] | None = None,
     *,
     interpret: bool,
+    pairs: bool = False,
 ) -> tuple[Float[Array, "N C"], Float[Array, "layers C C"], Float[Array, "layers+1 C"], Float[Array, "C 4"]]:
     """Gradients of the first pre-activations (in their memory), and of the weights but the output's bias.
 
@@ -53,34 +53,40 @@ def backward(
       hidden: weights between hidden layers, in that dtype.
       biases: of the hidden layers, the first one's too.
       out: the output layer's weights.
-      tiles: how many of the first tiles of `TILE` points count.
+      tiles: how many of the first tiles of `TILE` points count; all if None.
       interpret: runs the kernels as plain JAX.
+      pairs: keeps the slopes of a segment's activations in registers from the way up to the way down. Was measured for
+        segments of three layers alone.
     """
     layers = len(hidden)
     out = padded(out).astype(hidden.dtype)
     d_hidden, d_biases, d_out = [], [], None
     for start, z in reversed(list(zip(starts(layers), stored, strict=True))):
         end = min(start + _LAYERS, layers)
-        kernel = functools.partial(_segment_kernel, first=start == 0, last=end == layers, interpret=interpret)
+        # What lies behind the tiles that count is no gradient, and is in no sum.
+        first = start == 0 and tiles is not None
+        kernel = functools.partial(_segment_kernel, first=first, last=end == layers, pairs=pairs, interpret=interpret)
         incoming, d_kernels, d_bias, d_last = _segment(
-            kernel, z, incoming, hidden[start:end], biases[start + 1 : end + 1], out, tiles, interpret
+            kernel, z, incoming, hidden[start:end], biases[start + 1 : end + 1], out, tiles, first, interpret
         )
-        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias[1:], *d_biases]
-        d_first = d_bias[:1]
+        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
         d_out = d_last if end == layers else d_out
     assert d_out is not None
-    return incoming, jnp.concatenate(d_hidden), jnp.concatenate([d_first, *d_biases]), d_out
+    if tiles is None:
+        d_biases = [jnp.sum(incoming, axis=0, dtype=jnp.float32)[None], *d_biases]
+    return incoming, jnp.concatenate(d_hidden), jnp.concatenate(d_biases), d_out
 
 
-def _segment(kernel, z, incoming, hidden, biases, out, tiles, interpret: bool):
+def _segment(kernel, z, incoming, hidden, biases, out, tiles, first: bool, interpret: bool):
     """Backward pass of a few layers, from the stored `z` before them and what comes from behind.
 
-    Returns the gradient of `z` (in its place), of the weights, of the bias in `z` (if these are the first layers) and
-    of the layers' own, and of `out`.
+    Returns the gradient of `z` (in its place), of the weights, of the biases, with that in `z` before them if `first`,
+    and of `out`.
     """
     count, channels = z.shape
     layers = hidden.shape[0]
     programs = min(_PROGRAMS, count // TILE)
+    counted = () if tiles is None else (tiles,)
 
     def summed(*shape: int) -> Any:
         return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
@@ -90,7 +96,7 @@ def _segment(kernel, z, incoming, hidden, biases, out, tiles, interpret: bool):
         (
             jax.ShapeDtypeStruct(z.shape, z.dtype),
             summed(layers, channels, channels),
-            summed(layers + 1, PADDED_OUTPUTS, channels),
+            summed(layers + first, PADDED_OUTPUTS, channels),
             summed(channels, PADDED_OUTPUTS),
         ),
         z,
@@ -98,7 +104,7 @@ def _segment(kernel, z, incoming, hidden, biases, out, tiles, interpret: bool):
         hidden,
         biases,
         out,
-        tiles,
+        *counted,
         grid=(programs,),
         aliases={0: 0},
         warps=_WARPS,
@@ -107,9 +113,8 @@ def _segment(kernel, z, incoming, hidden, biases, out, tiles, interpret: bool):
     return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[:, 0], d_out.sum(axis=0)[:, :OUTPUTS]
 
 
-def _segment_kernel(
-    z, incoming, hidden, biases, out, tiles, dz, d_hidden, d_biases, d_out, *, layers, first, last, programs, interpret
-):
+def _segment_kernel(z, incoming, hidden, biases, out, *refs, layers, first, last, pairs, programs, interpret):
+    *tiles, dz, d_hidden, d_biases, d_out = refs
     program = pl.program_id(0)
     dtype, channels = z.dtype, z.shape[1]
     ones = jnp.ones((PADDED_OUTPUTS, TILE), dtype)
@@ -118,11 +123,11 @@ def _segment_kernel(
         kernel_sums, bias_sums, out_sum = sums
         rows = pl.ds(tile * TILE, TILE)
         zs = [z[rows, :]]
-        pairs = []
+        kept = []
         for layer in range(layers):
-            pairs.append(fused_silu.silu_and_slope(zs[-1], interpret) if PAIRS else None)
+            kept.append(fused_silu.silu_and_slope(zs[-1], interpret) if pairs else None)
             if last or layer < layers - 1:
-                h = pairs[-1][0] if PAIRS else fused_silu.silu(zs[-1], dtype, interpret)
+                h = kept[-1][0] if pairs else fused_silu.silu(zs[-1], dtype, interpret)
                 zs.append((dot(h, hidden[layer]) + biases[layer, :][None, :]).astype(dtype))
         if last:
             channel = jnp.arange(PADDED_OUTPUTS)[None, :]
@@ -136,8 +141,8 @@ def _segment_kernel(
             gradient = incoming[rows, :]
         kernel_sums, bias_sums = list(kernel_sums), list(bias_sums)
         for layer in reversed(range(layers)):
-            bias_sums[layer + 1] += dot(ones, gradient)
-            h, slope = pairs[layer] if PAIRS else fused_silu.silu_and_slope(zs[layer], interpret)
+            bias_sums[layer + first] += dot(ones, gradient)
+            h, slope = kept[layer] if pairs else fused_silu.silu_and_slope(zs[layer], interpret)
             kernel_sums[layer] += dot(h, gradient, transpose_a=True)
             gradient = dot(gradient, hidden[layer], transpose_b=True) * slope.astype(jnp.float32)
             gradient = gradient.astype(dtype)
@@ -148,13 +153,17 @@ def _segment_kernel(
 
     zeros = (
         tuple(jnp.zeros((channels, channels), jnp.float32) for _ in range(layers)),
-        tuple(jnp.zeros((PADDED_OUTPUTS, channels), jnp.float32) for _ in range(layers + 1)),
+        tuple(jnp.zeros((PADDED_OUTPUTS, channels), jnp.float32) for _ in range(layers + first)),
         jnp.zeros((channels, PADDED_OUTPUTS), jnp.float32),
     )
-    begin, end = program * tiles[0] // programs, (program + 1) * tiles[0] // programs
-    kernel_sums, bias_sums, out_sum = jax.lax.fori_loop(begin, end, one_tile, zeros)
+
+    def first_tile(program):
+        return program * (tiles[0][0] if tiles else z.shape[0] // TILE) // programs
+
+    sums = jax.lax.fori_loop(first_tile(program), first_tile(program + 1), one_tile, zeros)
+    kernel_sums, bias_sums, out_sum = sums
     for layer in range(layers):
         d_hidden[program, layer] = kernel_sums[layer]
-    for layer in range(layers + 1):
+    for layer in range(layers + first):
         d_biases[program, layer] = bias_sums[layer]
     d_out[program] = out_sum

@@ -147,8 +147,7 @@ def _query_backward(dtype, interpret, saved, gradient):
         interpret=interpret,
     )
     incoming = jnp.swapaxes(gradient, 0, 1).reshape(OUTPUTS, -1)
-    tiles = jnp.full((1,), batch * count // TILE, jnp.int32)
-    dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, tiles, interpret=interpret)
+    dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, interpret=interpret)
 
     zeros = jnp.zeros((batch * 3 * side * side, channels), jnp.float32)
     d_planes = launch(

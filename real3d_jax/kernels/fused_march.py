@@ -45,7 +45,7 @@ def march_fused(
       decoder: the rest of it.
       rays: origin, direction, and the distances between which they are sampled, with the box as [-1, 1]^3; both
         distances 0 for those that miss. Sixteen consecutive ones should lie close together.
-      samples: in the middles of so many equal parts of each way; see `ray_groups.fits`.
+      samples: in the middles of so many equal parts of each way; see `ray_groups.marchable`.
       density_bias: added to the raw density.
       dtype: of the decoder.
       keep: spares a part of the backward pass for 2 C bytes a sample, where the decoder is one segment.
@@ -57,7 +57,10 @@ def march_fused(
     hidden = decoder[0]
     march = March(samples, density_bias, jnp.dtype(dtype), keep and len(starts(len(hidden))) == 1, interpret)
     function = over_devices(functools.partial(_grouped, march), batch=folded.shape[0], batched=(True, False, True))
-    sums = function(folded, decoder, rays)
+    count = rays.shape[1]
+    if missing := -count % GROUP:
+        rays = jnp.pad(rays, ((0, 0), (0, missing), (0, 0)))  # these miss the box
+    sums = function(folded, decoder, rays)[:, :count]
     return sums[..., 1:], sums[..., :1]
 
 
@@ -80,7 +83,7 @@ def _grouped(march: March, planes, decoder, rays):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _march(march: March, planes, decoder, rays, fields, live):
     """Opacity and colour (4, rays)."""
-    return _forward(march, planes, decoder, rays, fields, live)[0]
+    return _forward(march._replace(keep=False), planes, decoder, rays, fields, live)[0]
 
 
 def _forward(march: March, planes, decoder, rays, fields, live):
@@ -166,7 +169,9 @@ def _march_bwd(march, saved, d_sums):
             interpret=interpret,
         )
     tiles = live * (GROUP * march.samples // SEGMENT_TILE)
-    dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, tiles, interpret=interpret)
+    dz, d_hidden, d_biases, d_out = backward(
+        stored, incoming, hidden, biases, out, tiles, interpret=interpret, pairs=len(stored) == 1
+    )
     zeros = jnp.zeros((planes.size // channels, channels), jnp.float32)
     d_planes = launch(
         functools.partial(_scatter_kernel, march=march, side=side),

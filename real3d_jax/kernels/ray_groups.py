@@ -35,6 +35,6 @@ class March(NamedTuple):
         return self.samples // RUN
 
 
-def fits(rays: int, samples: int) -> bool:
-    """Whether so many rays of a field divide into groups, and their samples into what is summed at a time."""
-    return rays % GROUP == 0 and samples % 16 == 0
+def marchable(samples: int) -> bool:
+    """Whether so many samples of a ray divide into what is summed at a time."""
+    return samples % 16 == 0

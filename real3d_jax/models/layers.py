@@ -19,6 +19,8 @@ from real3d_jax.kernels.pallas import over_devices
 ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 ELEMENTWISE_IMPLEMENTATIONS = ("auto", "xla", "pallas")
 _CUDNN_KEYS = 128  # its kernels take odd numbers of keys slowly or not at all
+# Where tokens have few channels, the padding costs more than it gains (docs/performance.md).
+_NARROW, _NARROW_KEYS = 384, 8
 
 
 def _products_saveable(primitive: Any, *_: Any, **parameters: Any) -> Any:
@@ -83,7 +85,8 @@ def pad_tokens(tokens: Float[Array, "B N C"], attention: str) -> Float[Array, "B
     """Zeros behind the last token, as many as `attention` needs to run fast; its `keys` says where they begin."""
     if attention != "cudnn":
         return tokens
-    return jnp.pad(tokens, ((0, 0), (0, -tokens.shape[1] % _CUDNN_KEYS), (0, 0)))
+    multiple = _NARROW_KEYS if tokens.shape[-1] <= _NARROW else _CUDNN_KEYS
+    return jnp.pad(tokens, ((0, 0), (0, -tokens.shape[1] % multiple), (0, 0)))
 
 
 def layer_norm(name: str, epsilon: float, dtype: DTypeLike) -> nn.LayerNorm:

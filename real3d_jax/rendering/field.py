@@ -14,6 +14,7 @@ from real3d_jax.config.model import RenderConfig
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.kernels.ray_compositing import LARGEST_EXPONENT
+from real3d_jax.kernels.ray_groups import marchable
 from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.conditioned import ConditionedLRM
 from real3d_jax.models.conditioned import make_decoder as make_conditioned_decoder
@@ -23,11 +24,12 @@ from real3d_jax.rendering.lens import Lens, through_lens
 from real3d_jax.rendering.plane_query import query_planes
 from real3d_jax.rendering.sample_order import along_rays, near_together
 
-IMPLEMENTATIONS = ("auto", "xla", "pallas")
+IMPLEMENTATIONS = ("auto", "xla", "pallas", "pallas_march")
 RAW_OUTPUTS = "raw_outputs"  # their name among what a checkpoint may keep
 
 _COLOUR_MARGIN = 0.001
 _FUSED_WIDTHS = (16, 32, 64, 128)
+_MARCHED_WIDTH, _MARCHED_LAYERS = 64, 4  # of decoders up to which marching was measured and found faster
 
 
 @no_type_check  # JAX rebuilds it around placeholders
@@ -120,7 +122,7 @@ def query_raw(field: TriplaneField, points: Float[Array, "B N 3"], implementatio
     Args:
       field: B fields.
       points: float32; the fused kernel is fast where consecutive points lie close together.
-      implementation: 'xla', 'pallas' or 'auto' (see `choose_implementation`).
+      implementation: one of `IMPLEMENTATIONS` (see `choose_implementation`).
     """
     dtype = jnp.dtype(field.decoder.dtype)
     if choose_implementation(implementation, field) == "pallas":
@@ -133,7 +135,7 @@ def query_raw(field: TriplaneField, points: Float[Array, "B N 3"], implementatio
 
 
 def choose_implementation(implementation: str, field: TriplaneField) -> str:
-    """What 'auto' stands for here: the fused kernel for bfloat16 on an NVIDIA GPU, otherwise the plain path.
+    """What queries points here: 'pallas', the fused kernel, or 'xla'. 'auto' is that for bfloat16 on an NVIDIA GPU.
 
     Raises:
       UserError: there is no such implementation, or the decoder's width does not fit the kernel.
@@ -145,13 +147,34 @@ def choose_implementation(implementation: str, field: TriplaneField) -> str:
         )
     silu = field.decoder.activation == "silu"
     fits = silu and field.decoder.width in _FUSED_WIDTHS and field.decoder.hidden_layers > 1
-    if implementation == "pallas" and not fits:
+    if implementation not in ("auto", "xla") and not fits:
         raise UserError(
-            f"config.render.implementation = 'pallas' needs a decoder of at least two layers with SiLU of one of the "
-            f"widths {_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of {field.decoder.width} with "
-            f"{field.decoder.activation}: set it to 'auto'."
+            f"config.render.implementation = '{implementation}' needs a decoder of at least two layers with SiLU of "
+            f"one of the widths {_FUSED_WIDTHS}, but config.model has {field.decoder.hidden_layers} of "
+            f"{field.decoder.width} with {field.decoder.activation}: set it to 'auto'."
         )
     if implementation != "auto":
-        return implementation
+        return "xla" if implementation == "xla" else "pallas"
     fast = jax.default_backend() == "gpu" and field.decoder.dtype == jnp.bfloat16
     return "pallas" if fits and fast else "xla"
+
+
+def choose_ray_implementation(config: RenderConfig, field: TriplaneField) -> str:
+    """What renders rays here: 'pallas_march', kernels that take whole rays, or what queries their samples.
+
+    'auto' marches with narrow decoders, for which that was measured to be faster (docs/performance.md), where the fused
+    kernel would else query them.
+
+    Raises:
+      UserError: as `choose_implementation`, or the rays are asked to be marched and cannot.
+    """
+    query = choose_implementation(config.implementation, field)
+    possible = field.lens is None and marchable(config.samples)
+    if config.implementation == "pallas_march" and not possible:
+        why = "a multiple of 16 as config.render.samples" if field.lens is None else "fields without a lens"
+        raise UserError(f"config.render.implementation = 'pallas_march' needs {why}: set it to 'auto'.")
+    narrow = field.decoder.width <= _MARCHED_WIDTH and field.decoder.hidden_layers <= _MARCHED_LAYERS
+    wanted = config.implementation == "pallas_march" or (
+        config.implementation == "auto" and query == "pallas" and narrow
+    )
+    return "pallas_march" if wanted and possible else query

@@ -11,10 +11,15 @@ from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.kernels.fused_field import folded_decoder
 from real3d_jax.kernels.fused_march import march_fused
-from real3d_jax.kernels.ray_groups import fits
 from real3d_jax.rendering.chunks import map_rays
 from real3d_jax.rendering.compositing import composite
-from real3d_jax.rendering.field import RAW_OUTPUTS, TriplaneField, choose_implementation, query_samples
+from real3d_jax.rendering.field import (
+    RAW_OUTPUTS,
+    TriplaneField,
+    choose_implementation,
+    choose_ray_implementation,
+    query_samples,
+)
 from real3d_jax.rendering.metric import render_views_metric
 from real3d_jax.rendering.rays import intersect_box, midpoints
 from real3d_jax.rendering.sample_order import from_tiles, to_tiles
@@ -56,7 +61,7 @@ def render_rays(
     A chunk is computed again in the backward pass, so the memory hardly grows with the number of rays. Rays that miss
     the box give the background and have no gradient.
     """
-    if _marches(field, origins, config):
+    if choose_ray_implementation(config, field) == "pallas_march":
         return _march_rays(field, origins, directions, config)
 
     def render_chunk(origins, directions):
@@ -65,13 +70,6 @@ def render_rays(
 
     rgb, opacity = in_chunks(render_chunk, field, origins, directions, config)
     return rgb, opacity
-
-
-def _marches(field: TriplaneField, origins: Float[Array, "B *rays 3"], config: RenderConfig) -> bool:
-    """Whether the kernels that take whole rays take these; else the fused query takes their samples, if it does."""
-    if choose_implementation(config.implementation, field) != "pallas" or field.lens is not None:
-        return False
-    return fits(min(_fused_chunk(origins, config), origins[0, ..., 0].size), config.samples)
 
 
 def _march_rays(
