@@ -170,11 +170,15 @@ def choose_ray_implementation(config: RenderConfig, field: TriplaneField) -> str
     """
     query = choose_implementation(config.implementation, field)
     possible = field.lens is None and marchable(config.samples)
-    if config.implementation == "pallas_march" and not possible:
-        why = "a multiple of 16 as config.render.samples" if field.lens is None else "fields without a lens"
-        raise UserError(f"config.render.implementation = 'pallas_march' needs {why}: set it to 'auto'.")
+    if config.implementation == "pallas_march":
+        if possible:
+            return "pallas_march"
+        why = (
+            "needs a picture of the field of view that the model takes all to have"
+            if field.lens is not None
+            else f"needs a multiple of 16 as config.render.samples, which is {config.samples}"
+        )
+        raise UserError(f"config.render.implementation = 'pallas_march' {why}: set it to 'auto'.")
     narrow = field.decoder.width <= _MARCHED_WIDTH and field.decoder.hidden_layers <= _MARCHED_LAYERS
-    wanted = config.implementation == "pallas_march" or (
-        config.implementation == "auto" and query == "pallas" and narrow
-    )
-    return "pallas_march" if wanted and possible else query
+    free = config.implementation == "auto" and query == "pallas"
+    return "pallas_march" if free and narrow and possible else query

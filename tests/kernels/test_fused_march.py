@@ -2,11 +2,15 @@
 
 import dataclasses
 import functools
+import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax._src.pallas.triton import lowering
 from published import RENDER
 
 from real3d_jax.cameras import Cameras, camera_rays, intrinsics_from_fov, spherical_c2w
@@ -14,15 +18,20 @@ from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_march, relaxed_atomics
 from real3d_jax.kernels.pallas import launch
 from real3d_jax.kernels.ray_compositing import composite_backward_kernel, composite_kernel
-from real3d_jax.kernels.ray_groups import GROUP, RUN, March, fits
+from real3d_jax.kernels.ray_groups import GROUP, RUN, March
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.compositing import composite
+from real3d_jax.rendering.field import choose_implementation, choose_ray_implementation
+from real3d_jax.rendering.lens import Lens
 from real3d_jax.rendering.rays import intersect_box
 from real3d_jax.rendering.sample_order import to_tiles
+from tests.commands import with_devices
 
 TOLERANCE = 1e-5
 RESOLUTION = 12
+SIZES = {"resolution": RESOLUTION, "samples": 16, "rays_per_chunk": 144}
+CONFIG = dataclasses.replace(RENDER, **SIZES, implementation="pallas_march")
 
 
 def _field(layers, dtype=jnp.float32):
@@ -43,13 +52,16 @@ def _worst(actual, expected):
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def _value_and_gradients(field, cameras, config):
+def _value_and_gradients(field, cameras, config, remat=False):
     """Views, and the gradients of a random combination of them."""
+
+    def views(planes, params):
+        return render_views(TriplaneField(planes, params, field.decoder), cameras, config)
 
     @jax.jit
     @functools.partial(jax.grad, argnums=(0, 1), has_aux=True)
     def run(planes, params):
-        rgb, opacity = render_views(TriplaneField(planes, params, field.decoder), cameras, config)
+        rgb, opacity = (jax.checkpoint(views) if remat else views)(planes, params)
         weights = jax.random.normal(jax.random.key(5), rgb.shape)
         return jnp.sum(weights * rgb) + jnp.sum(weights[..., :1] * opacity**2), (rgb, opacity)
 
@@ -57,44 +69,121 @@ def _value_and_gradients(field, cameras, config):
         return run(field.planes, field.decoder_params)
 
 
+def _render_config(implementation, **changes):
+    return dataclasses.replace(CONFIG, **changes, implementation=implementation)
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Of each forward pass that is traced, whether its pre-activations are kept."""
+    found, forward = [], fused_march._forward
+    monkeypatch.setattr(fused_march, "_forward", lambda march, *args: found.append(march.keep) or forward(march, *args))
+    return found
+
+
 @pytest.mark.parametrize(
-    ("layers", "samples", "rays_per_chunk", "distance"),
+    ("layers", "distance", "remat", "changes"),
     [
-        pytest.param(3, 48, 144, 2.2, id="one chunk, whose pre-activations are kept"),
-        pytest.param(6, 16, 72, 6.0, id="two chunks, two segments of layers, groups that miss the box"),
+        pytest.param(3, 2.2, False, {"samples": 48}, id="one chunk, whose pre-activations are kept"),
+        pytest.param(
+            6, 6.0, False, {"rays_per_chunk": 72}, id="two chunks, two segments of layers, groups that miss the box"
+        ),
+        pytest.param(
+            2, 2.2, True, {"rays_per_chunk": 25, "density_bias": 12.0}, id="chunks that fill no group, opaque, remat"
+        ),
     ],
 )
-def test_views_and_their_gradients(layers, samples, rays_per_chunk, distance, monkeypatch):
-    marched = []
-    march = fused_march._march
-    monkeypatch.setattr(fused_march, "_march", lambda *args: marched.append(args) or march(*args))
-    config = dataclasses.replace(
-        RENDER, resolution=RESOLUTION, samples=samples, rays_per_chunk=rays_per_chunk, density_bias=1.0
-    )
+def test_views_and_their_gradients(layers, distance, remat, changes, kept):
     field, cameras = _field(layers), _cameras(distance)
+    changes = {"density_bias": 1.0} | changes
     fused, plain = (
-        _value_and_gradients(field, cameras, dataclasses.replace(config, implementation=name))
-        for name in ("pallas", "xla")
+        _value_and_gradients(field, cameras, _render_config(name, **changes), remat) for name in ("pallas_march", "xla")
     )
     assert _worst(fused, plain) < TOLERANCE
-    assert [args[0].keep for args in marched] == [layers == 3]
+    assert (True in kept) == (layers == 3)
     origins, directions = (to_tiles(x).reshape(-1, GROUP, 3) for x in camera_rays(cameras, RESOLUTION, RESOLUTION))
-    hit = intersect_box(origins, directions, half_size=config.radius, min_interval=config.min_interval)[2]
+    hit = intersect_box(origins, directions, half_size=RENDER.radius, min_interval=RENDER.min_interval)[2]
     assert bool((~hit).all(axis=1).any()) == (layers == 6)
+    if layers == 2:
+        assert float(plain[1][1].max()) > 1 - 1e-6
 
 
-def test_rays_and_samples_that_fill_no_group_go_the_other_way():
-    assert fits(64, 16)
-    assert not fits(40, 16)
-    assert not fits(64, 24)
+def test_nothing_is_kept_where_there_is_no_gradient(kept):
+    field, cameras = _field(3), _cameras(2.2)
+    jax.eval_shape(lambda planes: render_views(field.replace(planes=planes), cameras, CONFIG), field.planes)
+    assert kept == [False]
+
+
+def test_auto_marches_with_narrow_decoders(monkeypatch):
+    """On a GPU; what was not measured to be faster stays with the fused query, and points always are."""
+    auto = _render_config("auto")
+    mini, base = (_field(2).replace(decoder=Decoder(64, layers, dtype=jnp.bfloat16)) for layers in (4, 9))
+    assert choose_ray_implementation(auto, mini) == "xla", "there is no GPU here"
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert choose_ray_implementation(auto, mini) == "pallas_march"
+    assert choose_implementation("auto", mini) == choose_implementation("pallas_march", mini) == "pallas"
+    assert choose_ray_implementation(auto, base) == "pallas"
+    assert choose_ray_implementation(auto, mini.replace(decoder=Decoder(128, 4, dtype=jnp.bfloat16))) == "pallas"
+    assert choose_ray_implementation(auto, mini.replace(decoder=Decoder(64, 4))) == "xla"
+    assert choose_ray_implementation(dataclasses.replace(auto, samples=24), mini) == "pallas"
+    assert choose_ray_implementation(auto, mini.replace(lens=Lens(2.0, 3.0))) == "pallas"
+    for name in ("pallas", "xla"):
+        assert choose_ray_implementation(_render_config(name), mini) == name
+    assert choose_ray_implementation(CONFIG, base) == "pallas_march"
+
+
+def test_what_cannot_march_is_refused_by_name():
+    field = _field(2)
+    with pytest.raises(UserError, match=r"multiple of 16 as config\.render\.samples, which is 24"):
+        choose_ray_implementation(_render_config("pallas_march", samples=24), field)
+    with pytest.raises(UserError, match="field of view"):
+        choose_ray_implementation(CONFIG, field.replace(lens=Lens(2.0, 3.0)))
+    with pytest.raises(UserError, match="'pallas_march' needs a decoder"):
+        choose_ray_implementation(CONFIG, field.replace(decoder=Decoder(24, 2)))
+
+
+def test_each_device_marches_through_its_own_fields(monkeypatch):
+    field, cameras = _field(2), _cameras(2.2)
+    grouped, seen = fused_march._grouped, []
+
+    def spy(march, planes, decoder, rays):
+        seen.append((len(planes), len(rays)))
+        return grouped(march, planes, decoder, rays)
+
+    monkeypatch.setattr(fused_march, "_grouped", spy)
+    mesh = jax.sharding.AbstractMesh((2,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
+    with jax.sharding.use_abstract_mesh(mesh):
+        rgb = jax.eval_shape(lambda planes: render_views(field.replace(planes=planes), cameras, CONFIG), field.planes)[
+            0
+        ]
+    assert rgb.shape == (2, 2, RESOLUTION, RESOLUTION, 3)
+    assert set(seen) == {(1, 1)}
+
+
+@pytest.mark.slow
+def test_on_two_devices_of_another_process():
+    own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", __file__, "-k", "views_of_fields_on_two_devices"]
+    done = subprocess.run(own, env={**os.environ, "XLA_FLAGS": with_devices(2)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("."), done.stdout  # an s would be a test that was skipped
+
+
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_views_of_fields_on_two_devices():
+    field, cameras = _field(3), _cameras(2.2)
+    plain = _value_and_gradients(field, cameras, _render_config("xla"))
+    mesh = jax.make_mesh((2,), ("x",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:2])
+    with jax.set_mesh(mesh):
+        split = jax.device_put(field.planes, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x")))
+        found = _value_and_gradients(field.replace(planes=split), cameras, CONFIG)
+    assert _worst(found, plain) < TOLERANCE
 
 
 def test_cameras_have_no_gradient():
     field, cameras = _field(2), _cameras(2.2)
-    config = dataclasses.replace(RENDER, resolution=RESOLUTION, samples=16, rays_per_chunk=64, implementation="pallas")
     with pytest.raises(UserError, match="set it to 'xla'"):
         jax.eval_shape(
-            jax.grad(lambda c2w: render_views(field, Cameras(c2w, cameras.intrinsics), config)[0].sum()), cameras.c2w
+            jax.grad(lambda c2w: render_views(field, Cameras(c2w, cameras.intrinsics), CONFIG)[0].sum()), cameras.c2w
         )
 
 
@@ -149,17 +238,39 @@ def test_compositing_from_nothing_to_the_opaque():
     np.testing.assert_allclose(d_bias.sum(axis=1), d_expected.sum(axis=(0, 1)), atol=2e-5)
 
 
-def test_a_gpu_adds_without_waiting(monkeypatch):
-    """Pallas' insides are as `relaxed_atomics` expects them, and the kernels become Triton's."""
-    assert relaxed_atomics._primitive() is not None
+def _gradient_on_a_gpu(monkeypatch, implementation):
+    """The program of a gradient, as traced, and as a GPU's compiler gets it."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     field, cameras = _field(3, jnp.bfloat16), _cameras(2.2)
-    config = dataclasses.replace(RENDER, resolution=RESOLUTION, samples=16, rays_per_chunk=64, implementation="pallas")
-    gradient = jax.grad(
-        lambda planes: render_views(TriplaneField(planes, field.decoder_params, field.decoder), cameras, config)[
-            0
-        ].sum()
-    )
+    config = _render_config(implementation)
+    gradient = jax.grad(lambda planes: render_views(field.replace(planes=planes), cameras, config)[0].sum())
     traced = jax.jit(gradient).trace(field.planes)
-    assert "relaxed_add" in str(traced.jaxpr)
-    assert "_scatter_kernel" in traced.lower(lowering_platforms=("cuda",)).as_text()
+    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert "_scatter_kernel" in text and ("composite_backward_kernel" in text) == (implementation == "pallas_march")
+    return str(traced.jaxpr)
+
+
+@pytest.fixture
+def relaxed_anew():
+    relaxed_atomics.relaxed_addition.cache_clear()
+    yield
+    relaxed_atomics.relaxed_addition.cache_clear()
+
+
+@pytest.mark.parametrize("implementation", ["pallas", "pallas_march"])
+def test_a_gpu_adds_without_waiting(monkeypatch, implementation):
+    """Pallas' insides are as `relaxed_atomics` expects them, and the kernels become Triton's."""
+    assert "relaxed_add" in _gradient_on_a_gpu(monkeypatch, implementation)
+
+
+@pytest.mark.usefixtures("relaxed_anew")
+def test_a_pallas_with_other_insides_adds_in_its_own_way(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(lowering, "_atomic_rmw", lambda operation, pointer, value: value)
+        assert relaxed_atomics.relaxed_addition() is None, "it takes other arguments"
+    relaxed_atomics.relaxed_addition.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.delattr(lowering, "_compute_pointers_from_indices")
+        assert relaxed_atomics.relaxed_addition() is None
+    program = _gradient_on_a_gpu(monkeypatch, "pallas_march")
+    assert "relaxed_add" not in program and "atomic_rmw" in program
