@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from real3d_jax.models.layers import Attention
+from real3d_jax.models.layers import Attention, pad_tokens
 
 
 @pytest.mark.parametrize(("batch", "here"), [(4, 2), (3, 3)])
@@ -24,3 +24,10 @@ def test_cudnn_gets_the_same_rows_of_queries_and_keys(monkeypatch, batch, here):
         made = jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), queries, context)[0])
     assert made.shape == queries.shape
     assert seen == [(here, here, here, here, "cudnn")]
+
+
+@pytest.mark.parametrize(("tokens", "channels", "padded"), [(257, 384, 264), (1025, 768, 1152), (256, 384, 256)])
+def test_few_keys_are_added_to_narrow_tokens(tokens, channels, padded):
+    shape = jax.ShapeDtypeStruct((1, tokens, channels), jnp.bfloat16)
+    assert jax.eval_shape(lambda x: pad_tokens(x, "cudnn"), shape).shape == (1, padded, channels)
+    assert jax.eval_shape(lambda x: pad_tokens(x, "xla"), shape).shape == shape.shape
