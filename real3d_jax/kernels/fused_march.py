@@ -64,7 +64,7 @@ def march_fused(
     return sums[..., 1:], sums[..., :1]
 
 
-def _grouped(march: March, planes, decoder, rays):
+def _grouped(march: March, planes: Array, decoder: Decoder, rays: Array) -> Array:
     """Opacity and colour (B, R, 4): the groups that hit the box are sorted to the front."""
     batch, count, _ = rays.shape
     groups = rays.reshape(-1, GROUP, 8)
@@ -76,7 +76,7 @@ def _grouped(march: March, planes, decoder, rays):
     order = jnp.zeros_like(numbers).at[place].set(numbers, unique_indices=True)
     fields = order // (count // GROUP)
     rays = jnp.moveaxis(groups[order], -1, 0).reshape(8, -1)
-    sums = _march(march, planes, decoder, rays, fields, live)
+    sums = jnp.asarray(_march(march, planes, decoder, rays, fields, live))
     return jnp.moveaxis(sums.reshape(OUTPUTS, -1, GROUP)[:, place], 0, -1).reshape(batch, count, OUTPUTS)
 
 

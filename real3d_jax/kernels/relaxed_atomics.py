@@ -36,10 +36,11 @@ def relaxed_addition() -> Callable[[Any, Any, Any, Any], None] | None:
 
 def _make() -> Callable[[Any, Any, Any, Any], None]:
     from jax._src.pallas import primitives as pallas_primitives
-    from jax._src.pallas.triton import lowering
+    from jax._src.pallas.triton import lowering as triton_lowering
     from jax._src.state.primitives import get_ref_and_transforms
     from jax.tree_util import tree_flatten
 
+    lowering: Any = triton_lowering  # of which nothing is public
     semantic, addition = lowering.tt_dialect.MemSemantic.RELAXED, lowering.tt_dialect.RMWOp.FADD
     pointers, atomic, as_value = _inside(
         (lowering._compute_pointers_from_indices, 3, ()),

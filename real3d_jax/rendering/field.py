@@ -159,7 +159,7 @@ def choose_implementation(implementation: str, field: TriplaneField) -> str:
     return "pallas" if fits and fast else "xla"
 
 
-def choose_ray_implementation(config: RenderConfig, field: TriplaneField) -> str:
+def choose_ray_implementation(config: AnyRenderConfig, field: TriplaneField) -> str:
     """What renders rays here: 'pallas_march', kernels that take whole rays, or what queries their samples.
 
     'auto' marches with narrow decoders, for which that was measured to be faster (docs/performance.md), where the fused
@@ -169,6 +169,8 @@ def choose_ray_implementation(config: RenderConfig, field: TriplaneField) -> str
       UserError: as `choose_implementation`, or the rays are asked to be marched and cannot.
     """
     query = choose_implementation(config.implementation, field)
+    if isinstance(config, MetricRenderConfig):
+        return query
     possible = field.lens is None and marchable(config.samples)
     if config.implementation == "pallas_march":
         if possible:
