@@ -237,6 +237,5 @@ def scan_blocks(
         in_axes=every_layer,
         length=layers,
         unroll=unroll or layers,
-        check_constancy_invariants=False,  # for which a block would be traced twice
     )
     return scanned(**settings)
