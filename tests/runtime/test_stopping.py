@@ -13,9 +13,9 @@ from real3d_jax.runtime.stopping import StopRequest
 
 with StopRequest(patience={patience}) as stop:
     stop.begin()
-    print("steps begin", flush=True)
     while not stop.requested(0):
         until = time.monotonic() + {step}
+        print("a step begins", flush=True)
         while (left := until - time.monotonic()) > 0:
             time.sleep(left)
     print("kept")
@@ -29,11 +29,12 @@ def stop(*, patience: float, step: float) -> tuple[int, str, str, float]:
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", program], text=True, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "steps begin\n"
+        assert process.stdout.readline() == "a step begins\n"
         process.send_signal(signal.SIGWINCH)  # no request
         began = time.monotonic()
         process.terminate()
         said, complained = process.communicate(timeout=60)
+        said = said.replace("a step begins\n", "")
     return process.returncode, said, complained, time.monotonic() - began
 
 
