@@ -251,9 +251,10 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
         iron = steel(rng)
         for i in range(whole(rng, 1, 3)):
             y, long = 0.13 * i, between(rng, 0.3, 0.5)
-            a.rod((-long, y, 0.01), (0.4 * long, y, 0.014), 0.009, iron)
+            a.rod((-long, y, 0.01), (0.4 * long, y, 0.014), between(rng, 0.007, 0.011), iron)
             if i == 0:
-                a.add(ellipsoid(0.09, 0.05, 0.012), (0.4 * long + 0.08, y, 0.014), iron)
+                wide = between(rng, 0.04, 0.06)
+                a.add(ellipsoid(1.8 * wide, wide, 0.012), (0.4 * long + 0.08, y, 0.014), iron)
             elif i == 1:
                 a.add(box(0.13, 0.022, 0.006, corner=0.02), (0.4 * long + 0.1, y, 0.014), iron)
             else:
