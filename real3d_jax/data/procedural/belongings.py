@@ -25,9 +25,8 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, profile, torus, tube, turn
+from real3d_jax.data.procedural.parts import FORWARDS, box, cylinder, ellipsoid, profile, torus, tube, turn
 
-FORWARDS = turn("y", 90)
 _DOME = (1.0, 1.0, 0.99, 0.96, 0.9, 0.79, 0.6, 0.2)  # radii of a half ball, from its foot to its top
 
 

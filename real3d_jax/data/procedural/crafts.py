@@ -22,10 +22,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, capsule, cylinder, ellipsoid, torus, turn
-
-FORWARDS = turn("y", 90)  # z to +x
-SIDEWAYS = turn("x", -90)  # z to +y
+from real3d_jax.data.procedural.parts import FORWARDS, SIDEWAYS, Paint, box, capsule, cylinder, ellipsoid, torus, turn
 
 
 def plane(rng: np.random.Generator) -> ProceduralObject:

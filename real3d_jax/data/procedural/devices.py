@@ -17,9 +17,7 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, frame, turn
-
-FORWARDS = turn("y", 90)
+from real3d_jax.data.procedural.parts import FORWARDS, box, cylinder, ellipsoid, frame, turn
 
 
 def camera(rng: np.random.Generator) -> ProceduralObject:

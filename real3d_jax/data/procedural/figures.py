@@ -22,10 +22,7 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, torus, turn
-
-FORWARDS = turn("y", 90)
-SIDEWAYS = turn("x", -90)
+from real3d_jax.data.procedural.parts import FORWARDS, SIDEWAYS, box, cylinder, ellipsoid, torus, turn
 
 
 def teddy(rng: np.random.Generator) -> ProceduralObject:

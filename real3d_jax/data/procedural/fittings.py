@@ -17,10 +17,7 @@ from real3d_jax.data.procedural.materials import (
     varnished,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, frame, profile, turn
-
-FORWARDS = turn("y", 90)
-_OVER = turn("x", 180)
+from real3d_jax.data.procedural.parts import FORWARDS, OVER, Paint, box, cylinder, ellipsoid, frame, profile, turn
 
 
 def bathroom(rng: np.random.Generator) -> ProceduralObject:
@@ -48,7 +45,7 @@ def _bowl(a: Assembly, rng: np.random.Generator, deep: float, wide: float, tall:
     narrow, corner = between(rng, 0.0, 0.4), between(rng, 0.1, 1.0) * min(deep, wide)
     wall = between(rng, 0.015, 0.04)
     shell = frame(deep, wide, tall, wall, corner=corner, taper=(narrow, narrow))
-    a.add(shell, (0, 0, z - tall), paint, turned=_OVER)
+    a.add(shell, (0, 0, z - tall), paint, turned=OVER)
     share = 1 - narrow
     a.add(box(share * deep, share * wide, 0.02, corner=share * corner), (0, 0, z - 2 * tall + 0.02), paint)
 

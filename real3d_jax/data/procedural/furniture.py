@@ -20,9 +20,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, turn
-
-LYING = turn("x", 90)  # a board whose z axis, and with it the grain, runs along y
+from real3d_jax.data.procedural.parts import LYING, Paint, box, cylinder, ellipsoid, turn
 
 
 def table(rng: np.random.Generator) -> ProceduralObject:

@@ -21,6 +21,8 @@ from real3d_jax.data.procedural.materials import (
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
 from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    OVER,
     UPRIGHT,
     Paint,
     box,
@@ -33,9 +35,6 @@ from real3d_jax.data.procedural.parts import (
     tube,
     turn,
 )
-
-FORWARDS = turn("y", 90)
-_OVER = turn("x", 180)
 
 
 def _grip(rng: np.random.Generator) -> Paint:
@@ -178,7 +177,7 @@ def _blade(a: Assembly, rng: np.random.Generator, posed: np.ndarray, iron: Paint
             box(0.008, between(rng, 0.015, 0.03), half, taper=(0.5, 0.6)),
             posed @ (0, 0, -half),
             iron,
-            turned=posed @ _OVER,
+            turned=posed @ OVER,
         )
         a.rod(posed @ (0, -0.07, 0), posed @ (0, 0.07, 0), 1.2 * thick, iron)
 
@@ -198,7 +197,7 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
             a.add(box(0.97 * radius, 0.97 * y, 0.2 * low), (0, 0, 0.2 * low), paint)
         else:
             narrow, over = between(rng, 0.0, 0.3), maybe(rng, 0.5)
-            turned = _OVER if over else UPRIGHT
+            turned = OVER if over else UPRIGHT
             a.add(tube(radius, low, wall, taper=narrow), (0, 0, low), paint, turned=turned)
             floor = (1 - narrow if over else 1 - 0.2 * narrow) * radius - 0.4 * wall
             a.add(cylinder(floor, 0.2 * low), (0, 0, 0.2 * low), paint)
@@ -228,7 +227,7 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
     elif kind == "pan":
         iron, tall = metal(rng), between(rng, 0.02, 0.12)
         narrow = between(rng, 0, 0.2)
-        a.add(tube(radius, tall, 0.018, taper=narrow), (0, 0, tall), iron, turned=_OVER)
+        a.add(tube(radius, tall, 0.018, taper=narrow), (0, 0, tall), iron, turned=OVER)
         a.add(cylinder((1 - narrow) * radius, 0.008), (0, 0, 0.008), iron)
         a.rod(
             (radius, 0, 1.7 * tall),
@@ -241,7 +240,7 @@ def dish(rng: np.random.Generator) -> ProceduralObject:
         a.add(torus(radius, 0.016), (0, 0, 0.024), paint)
         size, tall = between(rng, 0.4, 0.6) * radius, between(rng, 0.04, 0.12)
         narrow = between(rng, 0, 0.4)
-        a.add(tube(size, tall, 0.016, taper=narrow), (0, 0, 0.02 + tall), paint, turned=_OVER)
+        a.add(tube(size, tall, 0.016, taper=narrow), (0, 0, 0.02 + tall), paint, turned=OVER)
         coffee = cylinder((1 - 0.3 * narrow) * size - 0.008, 0.01)
         a.add(coffee, (0, 0, 0.02 + 1.5 * tall), plain((0.25, 0.14, 0.08)))
         a.add(torus(0.6 * tall, 0.012), (0, size, 0.02 + 1.1 * tall), paint, turned=FORWARDS)

@@ -7,9 +7,7 @@ from real3d_jax.data.procedural.chance import between, maybe, pick
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import any_colour, matching, painted, plain, rubber, steel, vivid, wood
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, turn
-
-_SIDEWAYS = turn("x", 90)
+from real3d_jax.data.procedural.parts import LYING, box, cylinder, ellipsoid, turn
 
 
 def wheelbarrow(rng: np.random.Generator) -> ProceduralObject:
@@ -30,8 +28,8 @@ def wheelbarrow(rng: np.random.Generator) -> ProceduralObject:
         load = plain(matching(rng, body.colours[0])) if maybe(rng, 0.5) else wood(rng)
         a.add(ellipsoid(0.78 * long, 0.78 * wide, between(rng, 0.6, 1.2) * deep), (0, 0, low + 1.3 * deep), load)
     axle = between(rng, 1.05, 1.25) * long
-    a.add(cylinder(wheel, thick, edge=0.4 * thick), (axle, 0, wheel), rubber(rng), turned=_SIDEWAYS)
-    a.add(cylinder(0.58 * wheel, thick + 0.005, edge=0.005), (axle, 0, wheel), metal, turned=_SIDEWAYS)
+    a.add(cylinder(wheel, thick, edge=0.4 * thick), (axle, 0, wheel), rubber(rng), turned=LYING)
+    a.add(cylinder(0.58 * wheel, thick + 0.005, edge=0.005), (axle, 0, wheel), metal, turned=LYING)
     rod, side, back = between(rng, 0.011, 0.017), 0.62 * wide, between(rng, 0.38, 0.5)
     grip = between(rng, 0.0, 0.09) + low + 0.5 * deep
     a.rod((axle, thick + 0.02, wheel), (-0.5 * long, side, low - 0.01), rod, metal, mirror="y")

@@ -24,9 +24,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, profile, torus, tube, turn
-
-FORWARDS = turn("y", 90)
+from real3d_jax.data.procedural.parts import FORWARDS, box, cylinder, ellipsoid, profile, torus, tube, turn
 
 
 def _shade(a: Assembly, rng: np.random.Generator, radius: float, tall: float, z: float) -> None:

@@ -18,10 +18,18 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, frame, profile, torus, turn
-
-FORWARDS = turn("y", 90)
-LYING = turn("x", 90)
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    LYING,
+    Paint,
+    box,
+    cylinder,
+    ellipsoid,
+    frame,
+    profile,
+    torus,
+    turn,
+)
 
 
 def fence(rng: np.random.Generator) -> ProceduralObject:

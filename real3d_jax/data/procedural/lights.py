@@ -19,10 +19,21 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, Place, box, cylinder, ellipsoid, frame, profile, torus, tube, turn
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    OVER,
+    Paint,
+    Place,
+    box,
+    cylinder,
+    ellipsoid,
+    frame,
+    profile,
+    torus,
+    tube,
+    turn,
+)
 
-FORWARDS = turn("y", 90)
-_OVER = turn("x", 180)
 _BULB = plain((1.0, 0.95, 0.75))
 
 
@@ -37,9 +48,7 @@ def _spot(
         a.add(cylinder(size, long, edge=0.2 * size), at, paint, turned=aim, mirror=mirror)
         a.add(cylinder(0.8 * size, 0.1 * size), np.add(at, long * down), _BULB, turned=aim, mirror=mirror)
     elif kind < 0.8:
-        a.add(
-            tube(size, long, 0.15 * size, taper=between(rng, 0.4, 0.75)), at, paint, turned=aim @ _OVER, mirror=mirror
-        )
+        a.add(tube(size, long, 0.15 * size, taper=between(rng, 0.4, 0.75)), at, paint, turned=aim @ OVER, mirror=mirror)
         a.add(ellipsoid(0.4 * size, 0.4 * size, 0.6 * size), at, _BULB, turned=aim, mirror=mirror)
     else:
         a.add(ellipsoid(size, size, 1.1 * size), at, paint, turned=aim, mirror=mirror)
@@ -162,7 +171,7 @@ def _chandelier(a: Assembly, rng: np.random.Generator) -> None:
         shade = tube(size, 0.8 * size, 0.01, taper=between(rng, 0.2, 0.6))
         cloth = fabric(rng) if maybe(rng, 0.4) else plain((0.95, 0.93, 0.85))
         z = 0.8 * size if up else -0.6 * size
-        a.add(shade, np.add(at, (0, 0, z)), cloth, turned=_OVER if up else turn("x", 0), radial=True)
+        a.add(shade, np.add(at, (0, 0, z)), cloth, turned=OVER if up else turn("x", 0), radial=True)
         a.add(ellipsoid(0.02, 0.02, 0.03), np.add(at, (0, 0, z)), _BULB, radial=True)
     else:
         a.add(ellipsoid(size, size, size), at, plain((0.97, 0.95, 0.86)), radial=True)

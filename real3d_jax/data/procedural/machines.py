@@ -19,10 +19,7 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, torus, tube, turn
-
-FORWARDS = turn("y", 90)
-SIDEWAYS = turn("x", -90)
+from real3d_jax.data.procedural.parts import FORWARDS, SIDEWAYS, Paint, box, cylinder, ellipsoid, torus, tube, turn
 
 
 def _body(rng: np.random.Generator) -> Paint:

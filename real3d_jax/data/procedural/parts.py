@@ -88,7 +88,7 @@ def towards(direction: Place) -> np.ndarray:
     dx, dy, dz = direction
     level, length = math.hypot(dx, dy), math.hypot(dx, dy, dz)
     if level < 1e-9 * length:
-        return UPRIGHT if dz > 0 else turn("x", 180)
+        return UPRIGHT if dz > 0 else OVER
     c, s = dx / level, dy / level
     up, out = dz / length, level / length
     return np.array([[c * up, -s, c * out], [s * up, c, s * out], [-out, 0.0, up]])
@@ -99,4 +99,9 @@ def profile(*radii: float) -> list[float]:
     return np.interp(np.linspace(0, len(radii) - 1, PROFILE), np.arange(len(radii)), radii).tolist()
 
 
+# Ways to turn a part, of which z is the axis.
 UPRIGHT = np.eye(3)
+OVER = turn("x", 180)
+FORWARDS = turn("y", 90)  # z to +x
+SIDEWAYS = turn("x", -90)  # z to +y
+LYING = turn("x", 90)  # z to -y: of a board, whose grain runs along z

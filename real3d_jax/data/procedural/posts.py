@@ -7,10 +7,7 @@ from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import any_colour, concrete, metal, painted, plain, steel, vivid, wood
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, profile, torus, tube, turn
-
-FORWARDS = turn("y", 90)
-_OVER = turn("x", 180)
+from real3d_jax.data.procedural.parts import FORWARDS, OVER, box, cylinder, ellipsoid, profile, torus, tube, turn
 
 
 def column(rng: np.random.Generator) -> ProceduralObject:
@@ -121,7 +118,7 @@ def street_post(rng: np.random.Generator) -> ProceduralObject:
             a.add(box(0.08, 0.035, 0.02, corner=0.03), (reach + 0.05, 0, tall + 0.07), post, mirror=mirror)
             a.add(ellipsoid(0.05, 0.03, 0.02), (reach + 0.05, 0, tall + 0.055), glow, mirror=mirror)
         else:
-            a.add(cylinder(0.05, 0.07, taper=0.3), (0, 0, tall + 0.07), glow, turned=_OVER)
+            a.add(cylinder(0.05, 0.07, taper=0.3), (0, 0, tall + 0.07), glow, turned=OVER)
             a.add(cylinder(0.08, 0.03, taper=0.8), (0, 0, tall + 0.17), post)
             a.add(cylinder(0.03, 0.03), (0, 0, tall), post)
     elif kind == "lights":

@@ -20,10 +20,7 @@ from real3d_jax.data.procedural.materials import (
     varnished,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import box, cylinder, ellipsoid, frame, torus, turn
-
-FORWARDS = turn("y", 90)
-LYING = turn("x", 90)
+from real3d_jax.data.procedural.parts import FORWARDS, LYING, box, cylinder, ellipsoid, frame, torus, turn
 
 
 def rack(rng: np.random.Generator) -> ProceduralObject:

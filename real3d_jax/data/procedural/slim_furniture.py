@@ -22,9 +22,8 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, Place, box, cylinder, ellipsoid, frame, torus, towards, turn
+from real3d_jax.data.procedural.parts import LYING, Paint, Place, box, cylinder, ellipsoid, frame, torus, towards, turn
 
-LYING = turn("x", 90)
 _FRAMES = (metal, steel, wood, painted)
 
 

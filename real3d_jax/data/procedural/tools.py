@@ -20,9 +20,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, profile, turn
-
-FORWARDS = turn("y", 90)
+from real3d_jax.data.procedural.parts import FORWARDS, Paint, box, cylinder, ellipsoid, profile, turn
 
 
 def _handle_paint(rng: np.random.Generator) -> Paint:

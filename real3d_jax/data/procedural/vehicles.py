@@ -21,10 +21,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, capsule, cylinder, ellipsoid, turn
-
-SIDEWAYS = turn("x", 90)  # of an outline in the xz plane, and of wheels
-FORWARDS = turn("y", 90)
+from real3d_jax.data.procedural.parts import FORWARDS, LYING, Paint, box, capsule, cylinder, ellipsoid
 
 
 def _wheels(a: Assembly, xs: tuple[float, ...], track: float, radius: float, width: float, hub: Paint) -> None:
@@ -34,8 +31,8 @@ def _wheels(a: Assembly, xs: tuple[float, ...], track: float, radius: float, wid
     black = plain((0.1, 0.1, 0.11))
     pairs = ((xs[0], "xy"),) if len(xs) == 2 and xs[0] == -xs[1] else tuple((x, "y") for x in xs)
     for x, mirror in pairs:
-        a.add(tyre, (x, track, radius), black, turned=SIDEWAYS, mirror=mirror)
-        a.add(centre, (x, track, radius), hub, turned=SIDEWAYS, mirror=mirror)
+        a.add(tyre, (x, track, radius), black, turned=LYING, mirror=mirror)
+        a.add(centre, (x, track, radius), hub, turned=LYING, mirror=mirror)
 
 
 def _lamps(a: Assembly, front: float, back: float, track: float, height: float) -> None:
@@ -59,7 +56,7 @@ def car(rng: np.random.Generator) -> ProceduralObject:
     clearance = 0.62 * wheel
     corner = between(rng, 0.3, 0.95) * belt
     shape = box(long, belt, wide, corner=corner, edge=between(rng, 0.015, 0.05))
-    a.add(shape, (0, 0, clearance + belt), body, turned=SIDEWAYS)
+    a.add(shape, (0, 0, clearance + belt), body, turned=LYING)
     top = clearance + 2 * belt
     # Half-length and centre of the cabin, how steep its ends are, and its height.
     half, at, rake, tall = {
@@ -109,15 +106,13 @@ def bus(rng: np.random.Generator) -> ProceduralObject:
     low = 0.6 * wheel
     tall = decks * deck
     round_ = between(rng, 0.01, 0.06)
-    a.add(
-        box(long, tall, wide, corner=round_, edge=min(round_, 0.03) + 0.01), (0, 0, low + tall), second, turned=SIDEWAYS
-    )
+    a.add(box(long, tall, wide, corner=round_, edge=min(round_, 0.03) + 0.01), (0, 0, low + tall), second, turned=LYING)
     skirt = between(rng, 0.35, 0.5) * deck
     a.add(
         box(long + 0.004, skirt, wide + 0.004, corner=0.02, edge=0.015),
         (0, 0, low + skirt + 0.01),
         body,
-        turned=SIDEWAYS,
+        turned=LYING,
     )
     band, gap = 0.36 * deck, 0.03
     for i in range(decks):
