@@ -1,6 +1,7 @@
-"""The decoder's backward pass: its weights' gradients stay in registers while a program walks through its tiles.
+"""The decoder in kernels: a tile's outputs, and the backward pass a few layers, a segment, at a time.
 
-The layers are computed again, a few at a time: a segment starts from the pre-activations that were stored before it.
+A segment starts from the pre-activations that were stored before it, and computes its layers again. Its weights'
+gradients stay in registers while a program walks through its tiles.
 """
 
 import functools
@@ -10,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
 from real3d_jax.kernels import fused_silu
@@ -32,6 +34,43 @@ def starts(layers: int) -> tuple[int, ...]:
 def padded(out: Float[Array, "C 4"]) -> Float[Array, "C 16"]:
     """The output layer's weights with columns of zeros."""
     return jnp.pad(out, ((0, 0), (0, PADDED_OUTPUTS - OUTPUTS)))
+
+
+def output_layer(
+    out: Float[Array, "C 4"], bias: Float[Array, "4"], dtype: DTypeLike
+) -> tuple[Float[Array, "C 16"], Float[Array, "C 16"], Float[Array, "16"]]:
+    """Its weights as two numbers of the dtype whose sum they are, and its bias, padded; for `decode`.
+
+    The exponential enlarges the output layer's error.
+    """
+    out = padded(out)
+    high = out.astype(dtype)
+    low = (out - high.astype(jnp.float32)).astype(dtype)
+    return high, low, jnp.pad(bias, (0, PADDED_OUTPUTS - OUTPUTS))
+
+
+def decode(z: Any, hidden: Any, biases: Any, output: Sequence[Any], dtype: DTypeLike, interpret: bool) -> Any:
+    """Inside a kernel: outputs (points, 16) of which 4 count, from the first pre-activations and an `output_layer`."""
+    for layer in range(hidden.shape[0]):
+        h = fused_silu.silu(z, dtype, interpret)
+        z = dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
+    h = fused_silu.silu(z, dtype, interpret)
+    out_high, out_low, out_bias = output
+    outputs = dot(h, out_high[...]) + out_bias[...][None, :]
+    if dtype != jnp.float32:
+        outputs += dot(h, out_low[...])
+    return outputs
+
+
+def store_starts(z: Any, hidden: Any, biases: Any, stored: Sequence[Any], rows: Any, interpret: bool) -> None:
+    """Inside a kernel: stores a tile's pre-activations before each segment, from the first ones in the dtype."""
+    before = starts(hidden.shape[0])
+    for layer in range(before[-1] + 1):
+        if layer in before:
+            stored[before.index(layer)][rows, :] = z
+        if layer < before[-1]:
+            h = fused_silu.silu(z, z.dtype, interpret)
+            z = (dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(z.dtype)
 
 
 def backward(

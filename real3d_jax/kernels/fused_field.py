@@ -22,10 +22,18 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
-from real3d_jax.kernels import fused_silu
-from real3d_jax.kernels.decoder_segments import OUTPUTS, PADDED_OUTPUTS, TILE, backward, padded, starts
+from real3d_jax.kernels.decoder_segments import (
+    OUTPUTS,
+    PADDED_OUTPUTS,
+    TILE,
+    backward,
+    decode,
+    output_layer,
+    starts,
+    store_starts,
+)
 from real3d_jax.kernels.pallas import launch, over_devices, store
-from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, texel_coordinates
+from real3d_jax.kernels.plane_windows import Place, interpolate, scatter, texel_coordinates
 
 TILE_RAYS, TILE_SAMPLES = 4, 4  # a compact tile: 4 x 4 neighbouring rays, 4 samples of each
 _TILE = TILE_RAYS**2 * TILE_SAMPLES
@@ -95,10 +103,6 @@ def _query(
     hidden, biases, out, out_bias = decoder
     batch, _, side, _, channels = planes.shape
     count = points.shape[-1]
-    out = padded(out)
-    # The exponential enlarges the output layer's error: its weights are the sum of two numbers of the dtype.
-    out_high = out.astype(dtype)
-    out_low = (out - out_high.astype(jnp.float32)).astype(dtype)
     kernel = functools.partial(_forward_kernel, side=side, dtype=dtype, interpret=interpret)
     return launch(
         kernel,
@@ -108,9 +112,7 @@ def _query(
         planes.reshape(-1, channels).astype(dtype),
         hidden.astype(dtype),
         biases,
-        out_high,
-        out_low,
-        jnp.pad(out_bias, (0, PADDED_OUTPUTS - OUTPUTS)),
+        *output_layer(out, out_bias, dtype),
         grid=(batch, count // _TILE),
         interpret=interpret,
     )
@@ -136,7 +138,7 @@ def _query_backward(dtype, interpret, saved, gradient):
 
     rows = jax.ShapeDtypeStruct((batch * count, channels), dtype)
     stored = launch(
-        functools.partial(_store_kernel, side=side, starts=starts(len(hidden)), interpret=interpret),
+        functools.partial(_store_kernel, side=side, interpret=interpret),
         [rows] * len(starts(len(hidden))),
         points,
         touched,
@@ -181,28 +183,16 @@ def _forward_kernel(
 ):
     field, tile = pl.program_id(0), pl.program_id(1)
     z = interpolate(_place(points, touched, side), planes, side) + biases[0, :][None, :]
-    for layer in range(hidden.shape[0]):
-        h = fused_silu.silu(z, dtype, interpret)
-        z = dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
-    h = fused_silu.silu(z, dtype, interpret)
-    outputs = dot(h, out_high[...]) + out_bias[...][None, :]
-    if dtype != jnp.float32:
-        outputs += dot(h, out_low[...])
+    outputs = decode(z, hidden, biases, (out_high, out_low, out_bias), dtype, interpret)
     channel, rows = jnp.arange(PADDED_OUTPUTS)[None, :], tile * _TILE + jnp.arange(_TILE)[:, None]
     store(raw.at[field, channel, rows], outputs, (channel < OUTPUTS) & (rows >= 0))
 
 
-def _store_kernel(points, touched, planes, hidden, biases, *stored, side, starts, interpret):
+def _store_kernel(points, touched, planes, hidden, biases, *stored, side, interpret):
     """Stores the pre-activations before each segment."""
     rows = pl.ds((pl.program_id(0) * pl.num_programs(1) + pl.program_id(1)) * _TILE, _TILE)
-    dtype = hidden.dtype
-    z = (interpolate(_place(points, touched, side), planes, side) + biases[0, :][None, :]).astype(dtype)
-    for layer in range(starts[-1] + 1):
-        if layer in starts:
-            stored[starts.index(layer)][rows, :] = z
-        if layer < starts[-1]:
-            h = fused_silu.silu(z, dtype, interpret)
-            z = (dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(dtype)
+    z = interpolate(_place(points, touched, side), planes, side) + biases[0, :][None, :]
+    store_starts(z.astype(hidden.dtype), hidden, biases, stored, rows, interpret)
 
 
 def _scatter_kernel(points, touched, dz, _, d_planes, *, side, interpret):

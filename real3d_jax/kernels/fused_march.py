@@ -15,12 +15,19 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
-from real3d_jax.kernels import fused_silu
-from real3d_jax.kernels.decoder_segments import OUTPUTS, PADDED_OUTPUTS, backward, padded, starts
+from real3d_jax.kernels.decoder_segments import (
+    OUTPUTS,
+    PADDED_OUTPUTS,
+    backward,
+    decode,
+    output_layer,
+    starts,
+    store_starts,
+)
 from real3d_jax.kernels.decoder_segments import TILE as SEGMENT_TILE
 from real3d_jax.kernels.fused_field import Decoder
 from real3d_jax.kernels.pallas import launch, over_devices, store
-from real3d_jax.kernels.plane_windows import Place, dot, interpolate, scatter, texel_coordinates
+from real3d_jax.kernels.plane_windows import Place, interpolate, scatter, texel_coordinates
 from real3d_jax.kernels.ray_compositing import composite_backward_kernel, composite_kernel
 from real3d_jax.kernels.ray_groups import GROUP, RUN, TILE, March
 
@@ -92,10 +99,6 @@ def _forward(march: March, planes, decoder, rays, fields, live):
     side, channels = planes.shape[2], planes.shape[-1]
     groups, dtype = fields.shape[0], march.dtype
     count = groups * GROUP * march.samples
-    # The exponential enlarges the output layer's error: its weights are the sum of two numbers of the dtype.
-    out = padded(out)
-    out_high = out.astype(dtype)
-    out_low = (out - out_high.astype(jnp.float32)).astype(dtype)
     shapes = [jax.ShapeDtypeStruct((OUTPUTS, count), jnp.float32)]
     if march.keep:
         shapes.append(jax.ShapeDtypeStruct((count, channels), dtype))
@@ -108,9 +111,7 @@ def _forward(march: March, planes, decoder, rays, fields, live):
         planes.reshape(-1, channels).astype(dtype),
         hidden.astype(dtype),
         biases,
-        out_high,
-        out_low,
-        jnp.pad(out_bias, (0, PADDED_OUTPUTS - OUTPUTS)),
+        *output_layer(out, out_bias, dtype),
         grid=(groups * march.runs,),
         interpret=march.interpret,
     )
@@ -156,7 +157,7 @@ def _march_bwd(march, saved, d_sums):
     hidden = hidden.astype(march.dtype)
     if not stored:
         stored = launch(
-            functools.partial(_store_kernel, march=march, side=side, starts=starts(len(hidden))),
+            functools.partial(_store_kernel, march=march, side=side),
             [jax.ShapeDtypeStruct((raw.shape[1], channels), march.dtype)] * len(starts(len(hidden))),
             at,
             ends,
@@ -223,18 +224,12 @@ def _query_kernel(
         z = interpolate(_place(at, ends, fields, tile, march), planes, side) + biases[0, :][None, :]
         if kept:
             kept[0][pl.ds(tile * TILE, TILE), :] = z.astype(dtype)
-        for layer in range(hidden.shape[0]):
-            h = fused_silu.silu(z, dtype, interpret)
-            z = dot(h, hidden[layer]) + biases[layer + 1, :][None, :]
-        h = fused_silu.silu(z, dtype, interpret)
-        outputs = dot(h, out_high[...]) + out_bias[...][None, :]
-        if dtype != jnp.float32:
-            outputs += dot(h, out_low[...])
+        outputs = decode(z, hidden, biases, (out_high, out_low, out_bias), dtype, interpret)
         channel, rows = jnp.arange(PADDED_OUTPUTS)[None, :], tile * TILE + jnp.arange(TILE)[:, None]
         store(raw.at[channel, rows], outputs, (channel < OUTPUTS) & (rows >= 0))
 
 
-def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march: March, side: int, starts):
+def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march: March, side: int):
     """Stores the pre-activations before each segment."""
     tile = pl.program_id(0)
 
@@ -242,13 +237,8 @@ def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march
     def _():
         rows = pl.ds(tile * TILE, TILE)
         place = _place(at, ends, fields, tile, march)
-        z = (interpolate(place, planes, side) + biases[0, :][None, :]).astype(march.dtype)
-        for layer in range(starts[-1] + 1):
-            if layer in starts:
-                stored[starts.index(layer)][rows, :] = z
-            if layer < starts[-1]:
-                h = fused_silu.silu(z, march.dtype, march.interpret)
-                z = (dot(h, hidden[layer]) + biases[layer + 1, :][None, :]).astype(march.dtype)
+        z = interpolate(place, planes, side) + biases[0, :][None, :]
+        store_starts(z.astype(march.dtype), hidden, biases, stored, rows, march.interpret)
 
 
 def _scatter_kernel(at, ends, fields, live, dz, _, d_planes, *, march: March, side: int):
