@@ -5,6 +5,7 @@ import importlib.util
 import io
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +43,14 @@ def run_here(command: Path, *words) -> SimpleNamespace:
 def with_devices(count: int) -> str:
     """XLA_FLAGS of this process, with so many devices on the CPU."""
     return f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
+
+
+def assert_passes_with_devices(count: int, file: str, words: str) -> None:
+    """The tests of a file whose names have these words pass in a process with so many devices, and none is skipped."""
+    own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", file, "-k", words]
+    done = subprocess.run(own, env={**os.environ, "XLA_FLAGS": with_devices(count)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("."), done.stdout  # an s would be a test that was skipped
 
 
 def heed_interrupts() -> None:

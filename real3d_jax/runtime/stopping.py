@@ -27,16 +27,16 @@ class StopRequest:
     """
 
     def __init__(self, *, patience: float | None = None):
-        self._patience = patience
         self._signal: int | None = None
         self._began = False
         self._former: dict[int, Any] = {}
         self._several_hosts = jax.process_count() > 1
+        self._patience = None if self._several_hosts else patience
 
     def __enter__(self) -> "StopRequest":
         for number in (signal.SIGINT,) if self._several_hosts else (signal.SIGINT, signal.SIGTERM):
             self._former[number] = signal.signal(number, self._handle)
-        if self._patience is not None and not self._several_hosts:
+        if self._patience is not None:
             self._ended = threading.Event()
             self._heard, write = os.pipe()
             os.set_blocking(write, False)
@@ -46,7 +46,7 @@ class StopRequest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._patience is not None and not self._several_hosts:
+        if self._patience is not None:
             self._ended.set()
             os.close(signal.set_wakeup_fd(self._former_descriptor))  # which wakes the thread
             self._watch.join()
@@ -90,11 +90,12 @@ class StopRequest:
 
     def _end_late(self, patience: float) -> None:
         """Waits for a signal without the main thread, which may be in the compiler."""
-        number = next(iter(os.read(self._heard, 1)), None)
-        while number is not None and number not in self._former:
-            number = next(iter(os.read(self._heard, 1)), None)
-        if number is None or self._ended.wait(patience):
+        heard = os.read(self._heard, 1)
+        while heard and heard[0] not in self._former:
+            heard = os.read(self._heard, 1)
+        if not heard or self._ended.wait(patience):
             return
+        number = heard[0]
         print(
             f"stopped by {signal.Signals(number).name}: what it was doing took longer than {patience:g} s; "
             "the same command goes on",

@@ -2,9 +2,6 @@
 
 import dataclasses
 import functools
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +23,7 @@ from real3d_jax.rendering.field import choose_implementation, choose_ray_impleme
 from real3d_jax.rendering.lens import Lens
 from real3d_jax.rendering.rays import intersect_box
 from real3d_jax.rendering.sample_order import to_tiles
-from tests.commands import with_devices
+from tests.commands import assert_passes_with_devices
 
 TOLERANCE = 1e-5
 RESOLUTION = 12
@@ -162,10 +159,7 @@ def test_each_device_marches_through_its_own_fields(monkeypatch):
 
 @pytest.mark.slow
 def test_on_two_devices_of_another_process():
-    own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", __file__, "-k", "views_of_fields_on_two_devices"]
-    done = subprocess.run(own, env={**os.environ, "XLA_FLAGS": with_devices(2)}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("."), done.stdout  # an s would be a test that was skipped
+    assert_passes_with_devices(2, __file__, "views_of_fields_on_two_devices")
 
 
 @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")

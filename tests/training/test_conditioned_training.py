@@ -3,9 +3,6 @@
 import dataclasses
 import functools
 import json
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +26,7 @@ from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicat
 from real3d_jax.training import objective
 from real3d_jax.training.gradients import mean_gradients
 from real3d_jax.training.loop import train
-from tests.commands import stop_at, with_devices
+from tests.commands import assert_passes_with_devices, stop_at
 from tests.shared_programs import shared_programs
 from tests.small_conditioned import make_config, shrink_conditioned
 
@@ -112,10 +109,7 @@ def test_parts_of_a_step_draw_the_same_samples(step, plain):
 @pytest.mark.slow
 def test_parameters_are_split_over_four_devices():
     """The test below, in a process that has them."""
-    own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", __file__, "-k", "same_gradients_on_devices"]
-    done = subprocess.run(own, env={**os.environ, "XLA_FLAGS": with_devices(4)}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("."), done.stdout  # an s would be a test that was skipped
+    assert_passes_with_devices(4, __file__, "same_gradients_on_devices")
 
 
 @pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
