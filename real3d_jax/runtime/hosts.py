@@ -18,17 +18,18 @@ from jax._src import clusters, distributed
 
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.cli import USER_ERROR
-from real3d_jax.runtime.roll_call import Line, call_roll
+from real3d_jax.runtime.first_watch import FirstWatch, Pulse, watch_over
+from real3d_jax.runtime.roll_call import call_roll
 
 Made = TypeVar("Made")
 
 _PREFIX = "real3d/gather"
 _FOR_EVER = 2**31 - 1  # milliseconds; `watch` ends processes whose others do not come
 _rounds = itertools.count()
-_lines: list[Line] = []
+_watch: Pulse | FirstWatch | None = None
 
 
-def join(seconds: float = 300.0) -> None:
+def join(seconds: float = 300.0, *, lost_seconds: float = 60.0) -> None:
     """Joins the other processes, and silences the warnings of all but the first; to be called before any use of JAX.
 
     JAX finds them by itself on Cloud TPU, Slurm and Open MPI. Elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
@@ -36,11 +37,13 @@ def join(seconds: float = 300.0) -> None:
 
     Args:
       seconds: that processes which come late are waited for.
+      lost_seconds: without a sign of life of the first process after which it counts as lost.
 
     Raises:
       UserError: there are none to be found, or some of them do not come.
       SystemExit: likewise, on the processes that need not tell it.
     """
+    global _watch
     try:
         address = os.environ.get("JAX_COORDINATOR_ADDRESS")
         count, number = (
@@ -52,9 +55,14 @@ def join(seconds: float = 300.0) -> None:
                 address, count, number, None, None, round(seconds)
             )
         if address is not None and count is not None and number is not None:
-            _lines[:] = call_roll(address, count, number, seconds=seconds)
+            lines = call_roll(address, count, number, seconds=seconds)
+            _watch = watch_over(lines, number, count, lost_seconds=lost_seconds)
         jax.distributed.initialize(address, count, number, devices, initialization_timeout=round(seconds))
     except UserError:
+        raise
+    except RuntimeError:
+        if _watch is not None:
+            _watch.go_if_gone()  # the error comes of that
         raise
     except ValueError as error:
         raise UserError(
@@ -151,14 +159,9 @@ def client() -> Any:
     return distributed.global_state.client
 
 
-def line_to_first() -> Line | None:
-    """What breaks when the first process ends; None on that one, and where `join` was not needed."""
-    return None if is_first() or not _lines else _lines[0]
-
-
-def lines_to_others() -> list[Line]:
-    """Those over which the first process says that it lives; none on the others."""
-    return list(_lines) if is_first() else []
+def first_watch() -> Pulse | FirstWatch | None:
+    """What `join` has started so that the others end with the first process; None where `join` was not needed."""
+    return _watch
 
 
 def told_by_first(error: UserError) -> BaseException:

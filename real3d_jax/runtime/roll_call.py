@@ -1,8 +1,8 @@
 """Names the processes that do not come, before JAX waits for them: it would wait for minutes and not say for whom.
 
 The first process listens where JAX's coordination service will be; the others tell it their number and machine, and all
-of them go on once it has heard every one. The lines stay open: one that is closed tells at once that a process has
-ended, and over one that is not the first process says that it lives.
+of them go on once it has heard every one. The lines stay open, for `pulse`: one that is closed tells at once that a
+process has ended, and over one that is not the first process says that it lives.
 """
 
 import contextlib
@@ -19,11 +19,15 @@ from real3d_jax.runtime.cli import USER_ERROR
 
 _HELLO = "real3d-jax"
 _LINE = 2**16  # bytes, more than a line has
-_ALIVE, _FOR_GOOD = b".", b"!"
+_ALIVE, _FOR_GOOD, _TOLD = b".", b"!", b"#"
 
 
 class Ended(Exception):
-    """The first process has ended: its system has closed the line."""
+    """The process at the other end has ended: its system has closed the line."""
+
+
+class Told(Exception):
+    """The first process ends, and has said why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,19 +35,33 @@ class Line:
     """An open connection of this process and the first one, over which that one says that it lives.
 
     Attributes:
-      host: the machine of the first process.
+      host: the machine of the process at the other end.
+      number: of that process.
+      connection: to it.
     """
 
     host: str
+    number: int
     connection: socket.socket
 
     def live(self, *, for_good: bool = False) -> None:
         """Says so, on the first process; `for_good` that it says so no more, and lives until the line is closed."""
+        self._say(_FOR_GOOD if for_good else _ALIVE)
+
+    def tell(self) -> None:
+        """Says, on the first process, that it ends and has said why."""
+        self._say(_TOLD)
+
+    def _say(self, word: bytes) -> None:
         with contextlib.suppress(OSError):
-            self.connection.send(_FOR_GOOD if for_good else _ALIVE, socket.MSG_DONTWAIT)
+            self.connection.send(word, socket.MSG_DONTWAIT)
 
     def hears_end(self, seconds: float) -> bool:
-        """Whether the first process ends within so many seconds."""
+        """Whether the process at the other end ends within so many seconds.
+
+        Raises:
+          Told: it is the first, and has said why.
+        """
         until = time.monotonic() + seconds
         try:
             while (left := until - time.monotonic()) > 0 and select.select([self.connection], [], [], left)[0]:
@@ -59,6 +77,7 @@ class Line:
 
         Raises:
           Ended: it has.
+          Told: it ends, and has said why.
         """
         wait: float | None = seconds
         try:
@@ -74,6 +93,8 @@ class Line:
             said = self.connection.recv(_LINE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return b""  # another thread has read it
+        if _TOLD in said:
+            raise Told
         if not said:
             raise Ended
         return said
@@ -89,8 +110,8 @@ def call_roll(address: str, count: int, number: int, *, seconds: float) -> list[
       seconds: that are waited.
 
     Returns:
-      Those to the other processes on the first one, and that to the first one on the others. They break once they are
-      forgotten.
+      Those to the other processes on the first one, by their numbers, and that to the first one on the others. They
+      break once they are forgotten.
 
     Raises:
       UserError: some did not come; the message names them.
@@ -119,12 +140,12 @@ def call_roll(address: str, count: int, number: int, *, seconds: float) -> list[
             f"Process{several} {names} of {count} did not come within {seconds:g} s, but {there} did: see that the "
             "command runs on every machine, or raise --join_seconds."
         )
-    return [Line(missing["there"]["0"], connection) for connection in connections]
+    return [Line(missing["there"][str(n)], n, connection) for n, connection in sorted(connections.items())]
 
 
-def _hear_all(port: int, count: int, until: float) -> tuple[dict[str, Any], list[socket.socket]]:
+def _hear_all(port: int, count: int, until: float) -> tuple[dict[str, Any], dict[int, socket.socket]]:
     there: dict[str, str] = {"0": socket.gethostname()}
-    lines: list[socket.socket] = []
+    lines: dict[int, socket.socket] = {}
     with _listen(port, count) as server:
         while len(there) < count and (left := until - time.monotonic()) > 0:
             server.settimeout(left)
@@ -134,11 +155,11 @@ def _hear_all(port: int, count: int, until: float) -> tuple[dict[str, Any], list
                 hello = json.loads(line.recv(_LINE))
                 if hello["hello"] == _HELLO and hello["number"] < count:
                     there[str(hello["number"])] = hello["host"]
-                    lines.append(line)
+                    lines[hello["number"]] = line
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # nobody came, or a stranger
         answer = {"numbers": [n for n in range(count) if str(n) not in there], "there": there}
-        for line in lines:
+        for line in lines.values():
             with contextlib.suppress(OSError):
                 line.sendall(json.dumps(answer).encode() + b"\n")
     return answer, lines
@@ -156,7 +177,9 @@ def _listen(port: int, count: int) -> socket.socket:
         ) from error
 
 
-def _answer(host: str, port: int, number: int, until: float) -> tuple[Mapping[str, Any] | None, list[socket.socket]]:
+def _answer(
+    host: str, port: int, number: int, until: float
+) -> tuple[Mapping[str, Any] | None, dict[int, socket.socket]]:
     hello = json.dumps({"hello": _HELLO, "number": number, "host": socket.gethostname()}).encode()
     while (left := until - time.monotonic()) > 0:
         line = None
@@ -165,13 +188,13 @@ def _answer(host: str, port: int, number: int, until: float) -> tuple[Mapping[st
             line.sendall(hello)
             line.settimeout(max(until - time.monotonic(), 0) + 5.0)
             text = b""
-            while not text.endswith(b"\n") and (chunk := line.recv(_LINE)):
+            while b"\n" not in text and (chunk := line.recv(_LINE)):
                 text += chunk
-            answer = json.loads(text)
+            answer = json.loads(text.partition(b"\n")[0])  # the first process may say already that it lives
             line.settimeout(None)
-            return answer, [line]
+            return answer, {0: line}
         except (OSError, ValueError):  # it does not listen yet
             if line is not None:
                 line.close()
             time.sleep(0.2)
-    return None, []
+    return None, {}

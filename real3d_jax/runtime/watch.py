@@ -6,7 +6,7 @@ first process prints one sentence, and all of them leave with the same code. A p
 stacks of its threads.
 
 When the first process is killed, JAX itself ends the others, with a trace and code 134, as its service lies there; when
-its machine is lost, after 100 s. `FirstWatch` has them say why, and ends them sooner.
+its machine is lost, after 100 s. `first_watch` has them say why, and ends them sooner, from the roll call on.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tqdm import tqdm
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import hosts
 from real3d_jax.runtime.cli import USER_ERROR
-from real3d_jax.runtime.first_watch import CRASH, FirstWatch
+from real3d_jax.runtime.first_watch import CRASH
 
 WAITING = "waiting for the others"
 
@@ -53,13 +53,14 @@ class Watch:
         self._seen: dict[int, tuple[Any, float]] = {}
         self._leave = threading.Event()
         self._ending = threading.Lock()
-        self._first: FirstWatch | None = None
+        self._first = hosts.first_watch()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
         self._alone = hosts.is_alone()
 
     def __enter__(self) -> "Watch":
         self._thread.start()
-        self._first = None if self._alone else FirstWatch.of(hosts.line_to_first(), self._lost)
+        if self._first is not None:
+            self._first.all_are_there()
         return self
 
     def __exit__(
@@ -71,7 +72,6 @@ class Watch:
         self._thread.join()
         if not self._alone:
             self._publish("done")
-            self._say_that_it_lives(for_good=True)
 
     def beat(self, doing: str, *, patient: bool = False) -> None:
         """Says that the program gets on.
@@ -110,7 +110,6 @@ class Watch:
 
     def _look(self) -> None:
         while not self._leave.wait(_POLL):
-            self._say_that_it_lives()
             self._look_once()
 
     def _look_once(self) -> None:
@@ -124,7 +123,7 @@ class Watch:
             self._publish(self._doing)
             others = self._others()
         except Exception:
-            return  # the service is gone, and `FirstWatch` ends this process
+            return  # the service is gone, and `first_watch` ends this process
         for number, state in others.items():
             if number not in failed and time.monotonic() - self._seen[number][1] > self._lost:
                 who = f"Process {number} of {jax.process_count()}{_on(state)}"
@@ -135,11 +134,6 @@ class Watch:
                 )
         if stalled:
             self._end(self._who_is_late(others), CRASH, stacks=True)
-
-    def _say_that_it_lives(self, *, for_good: bool = False) -> None:
-        """To those whom the service, which is this process's own, would not tell."""
-        for line in [] if self._alone else hosts.lines_to_others():
-            line.live(for_good=for_good)
 
     def _publish(self, doing: str) -> None:
         self._count += 1
@@ -274,7 +268,7 @@ def joined(options: argparse.Namespace) -> Iterator[Watch]:
       UserError, SystemExit: as of `hosts.join`.
     """
     if options.multihost:
-        hosts.join(options.join_seconds)
+        hosts.join(options.join_seconds, lost_seconds=options.lost_seconds)
     with watching(stall_seconds=60 * options.stall_minutes, lost_seconds=options.lost_seconds) as watch:
         yield watch
 

@@ -7,11 +7,15 @@ import sys
 import time
 import types
 
+import jax
+
 from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli, hosts, watch
 from real3d_jax.runtime.device_errors import DeviceErrors
 
 fault, process = sys.argv[1], int(sys.argv[2])
+SIGNALS = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
+SIGNALS |= {f"{name}_at_start": number for name, number in SIGNALS.items()}
 
 
 def fail_on_a_device(errors):
@@ -30,6 +34,8 @@ def main():
     options = argparse.Namespace(multihost=True, join_seconds=seconds, lost_seconds=5.0, stall_minutes=0.0)
     if fault == "stuck":
         options.stall_minutes = 0.05
+    if fault.endswith("_at_start") and int(os.environ["JAX_PROCESS_ID"]) == process:
+        jax.distributed.initialize = lambda *_, **__: os.kill(os.getpid(), SIGNALS[fault])
     with watch.joined(options) as watcher:
         here = hosts.this_process().startswith(f"process {process} ")
         watcher.beat("reading the examples of step 3")
@@ -38,10 +44,8 @@ def main():
                 raise UserError("This is wrong: mend it.")
             if fault == "defect":
                 raise RuntimeError("this is a defect")
-            if fault == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if fault == "frozen":
-                os.kill(os.getpid(), signal.SIGSTOP)
+            if fault in SIGNALS:
+                os.kill(os.getpid(), SIGNALS[fault])
             if fault == "stuck":
                 time.sleep(1000)
             if fault == "device":

@@ -66,9 +66,10 @@ def test_a_first_process_that_is_killed_is_named_by_the_others(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_first_process_whose_machine_is_lost_is_named_by_the_others(tmp_path):
+@pytest.mark.parametrize("fault", ["frozen", "frozen_at_start"])
+def test_a_first_process_whose_machine_is_lost_is_named_by_the_others(tmp_path, fault):
     """A stopped process closes no connection, as a machine that is lost."""
-    processes = start(WORKER, "frozen", 0, count=2, folder=tmp_path)
+    processes = start(WORKER, fault, 0, count=2, folder=tmp_path)
     try:
         text = processes[1].communicate(timeout=120)[0]
     finally:
@@ -78,6 +79,17 @@ def test_a_first_process_whose_machine_is_lost_is_named_by_the_others(tmp_path):
             process.stdout.close()
     assert processes[1].returncode == 1
     assert re.search(r"error: Process 0 of 2 \(.+\) gives no sign of life since 5 s; it was killed, or its", text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_process_that_is_killed_as_it_starts_is_named_by_the_other(tmp_path, process):
+    began = time.monotonic()
+    codes, texts = run(tmp_path, "killed_at_start", process)
+    assert codes[process] == -signal.SIGKILL and codes[1 - process] == 1 and time.monotonic() - began < 60
+    (sentence,) = re.findall(r"error: .*", texts[1 - process])
+    what = ["has ended without a word; it was killed", "has ended as it started: what it printed says why."][process]
+    assert re.search(rf"^error: Process {process} of 2 \(.+\) {what}", sentence)
 
 
 @pytest.mark.slow
