@@ -28,24 +28,31 @@ def _names_shapes(annotation):
     return any(_names_shapes(part) for part in get_args(annotation))
 
 
-def _only_where_shapes_are_named(jaxtyped):
-    """jaxtyping's decorator for functions that name shapes; others are checked by beartype alone.
+def _late(jaxtyped):
+    """jaxtyping's decorator, applied to a function when it is first called.
 
-    jaxtyping binds the arguments of every function at every call, which was a sixth of the time of all tests.
+    Every worker imports all of the package and calls a part: to make the checks of all functions was a seventh of that
+    import. Functions that name no shapes are checked by beartype alone; jaxtyping binds the arguments of every function
+    at every call, which was a sixth of the time of all tests.
     """
 
     def decorator(*, typechecker):
         def decorate(function):
-            annotations = getattr(function, "__annotations__", {}).values()
-            if not isinstance(function, types.FunctionType) or any(map(_names_shapes, annotations)):
+            if not isinstance(function, types.FunctionType):
                 return jaxtyped(function, typechecker=typechecker)
-            checked = typechecker(function)
-            if checked is function:
+            annotations = getattr(function, "__annotations__", {}).values()
+            if all(annotation is Any for annotation in annotations):
                 return function
+
+            @functools.cache
+            def checked():
+                if any(map(_names_shapes, annotations)):
+                    return jaxtyped(function, typechecker=typechecker)
+                return typechecker(function)
 
             @functools.wraps(function)
             def called(*args, **kwargs):
-                return (function if jaxtyping.config.jaxtyping_disable else checked)(*args, **kwargs)
+                return (function if jaxtyping.config.jaxtyping_disable else checked())(*args, **kwargs)
 
             return called
 
@@ -54,4 +61,4 @@ def _only_where_shapes_are_named(jaxtyped):
     return decorator
 
 
-jaxtyping.jaxtyped = _only_where_shapes_are_named(jaxtyping.jaxtyped)  # which the import hook asks for by this name
+jaxtyping.jaxtyped = _late(jaxtyping.jaxtyped)  # which the import hook asks for by this name
