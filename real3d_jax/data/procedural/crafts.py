@@ -22,7 +22,19 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import FORWARDS, SIDEWAYS, Paint, box, capsule, cylinder, ellipsoid, torus, turn
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    LYING,
+    OVER,
+    SIDEWAYS,
+    Paint,
+    box,
+    capsule,
+    cylinder,
+    ellipsoid,
+    torus,
+    turn,
+)
 
 
 def plane(rng: np.random.Generator) -> ProceduralObject:
@@ -109,7 +121,7 @@ def boat(rng: np.random.Generator) -> ProceduralObject:
     flare, sheer = between(rng, 0.05, 0.18), between(rng, 0.0, 0.5)
     # Upside down, so that the narrow end of the taper is the keel; the bow is a wedge on its side.
     body = box(stern, wide, deep, edge=0.015, taper=(0.0, flare))
-    a.add(body, (-bow, 0, deep), hull, turned=turn("x", 180))
+    a.add(body, (-bow, 0, deep), hull, turned=OVER)
     wedge = box(deep, wide, bow, edge=0.01, taper=(sheer * 0.4, 0.95))
     a.add(wedge, (stern - 0.005, 0, deep * (1 + sheer * 0.12)), hull, turned=FORWARDS @ turn("z", 180))
     rim = box(stern + 0.003, wide + 0.012, 0.012, edge=0.008)
@@ -205,7 +217,7 @@ def train(rng: np.random.Generator) -> ProceduralObject:
     high = between(rng, 0.06, 0.1)
     funnel = cylinder(between(rng, 0.03, 0.055), high, taper=between(rng, 0.0, 0.5), edge=0.006)
     where = (front - 0.07, 0, axis + 0.9 * radius + high)
-    a.add(funnel, where, iron, turned=turn("x", 180))
+    a.add(funnel, where, iron, turned=OVER)
     a.add(ellipsoid(0.045, 0.045, 0.06), (front - 1.1 * long, 0, axis + radius), plain((0.8, 0.62, 0.25)))
     _train_wheels(a, rng, front, back - cab, 0.8 * radius, wheel, accent)
     if maybe(rng, 0.4):  # a tender
@@ -245,11 +257,10 @@ def bicycle(rng: np.random.Generator) -> ProceduralObject:
     frame, black = plain(vivid(rng) if maybe(rng, 0.75) else neutral(rng)), plain((0.12, 0.12, 0.13))
     radius, half = between(rng, 0.19, 0.23), between(rng, 0.29, 0.34)
     tyre, pipe = between(rng, 0.014, 0.026), between(rng, 0.013, 0.02)
-    upright = turn("x", 90)
-    a.add(torus(radius, tyre), (half, 0, radius), black, turned=upright, mirror="x")
-    a.add(cylinder(0.03, 0.03, edge=0.01), (half, 0, radius), steel(rng), turned=upright, mirror="x")
+    a.add(torus(radius, tyre), (half, 0, radius), black, turned=LYING, mirror="x")
+    a.add(cylinder(0.03, 0.03, edge=0.01), (half, 0, radius), steel(rng), turned=LYING, mirror="x")
     spokes = patterned(rng, (0.75, 0.75, 0.76), (0.9, 0.9, 0.9), "marble", 30, 40)
-    a.add(cylinder(radius - 2 * tyre, 0.003, edge=0.002), (half, 0, radius), spokes, turned=upright, mirror="x")
+    a.add(cylinder(radius - 2 * tyre, 0.003, edge=0.002), (half, 0, radius), spokes, turned=LYING, mirror="x")
     crank = np.array([-0.03, 0, radius * 0.95])
     saddle = np.array([-0.11, 0, radius + between(rng, 0.25, 0.32)])
     head = np.array([half - 0.09, 0, radius + between(rng, 0.24, 0.3)])
@@ -268,13 +279,13 @@ def bicycle(rng: np.random.Generator) -> ProceduralObject:
     grip = bar + np.array([between(rng, -0.08, 0.06), 0.16, between(rng, -0.01, 0.05)])
     a.rod(bar, grip, 0.013, steel(rng), mirror="y")
     a.rod(head, bar, 0.013, steel(rng))
-    a.add(cylinder(0.055, 0.012, edge=0.005), crank, steel(rng), turned=upright)
+    a.add(cylinder(0.055, 0.012, edge=0.005), crank, steel(rng), turned=LYING)
     if maybe(rng, 0.4):
         basket = box(0.07, 0.085, 0.055, edge=0.01, taper=(0.25, 0.25))
         a.add(
             basket,
             head + np.array([0.09, 0, 0.02]),
             plain(tinted((0.7, 0.5, 0.3), between(rng, 0.7, 1.3))),
-            turned=turn("x", 180),
+            turned=OVER,
         )
     return a.build(sample_light(rng), blend=0.004)

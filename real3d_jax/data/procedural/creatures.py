@@ -15,7 +15,7 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import cylinder, ellipsoid, turn
+from real3d_jax.data.procedural.parts import FORWARDS, cylinder, ellipsoid, turn
 
 
 def dog(rng: np.random.Generator) -> ProceduralObject:
@@ -203,7 +203,7 @@ def pig(rng: np.random.Generator) -> ProceduralObject:
     )
     animal = Animal(rng, build, coat, coat)
     nose = plain(tinted(coat.colours[0], 0.8))
-    animal.a.add(cylinder(0.075, 0.02, edge=0.012), animal.nose + np.array([0.06, 0, 0]), nose, turned=turn("y", 90))
+    animal.a.add(cylinder(0.075, 0.02, edge=0.012), animal.nose + np.array([0.06, 0, 0]), nose, turned=FORWARDS)
     animal.ears((0.025, 0.05, between(rng, 0.07, 0.1)), between(rng, 15, 60), coat)
     return animal.build(0.04)
 

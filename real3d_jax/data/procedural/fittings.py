@@ -237,7 +237,7 @@ def _winding(a: Assembly, rng: np.random.Generator, tread: Paint, bars: Paint) -
     for i in range(count):
         spin = turn("z", start + step * i)
         at = spin @ np.array([0.55 * reach, 0, rise * (i + 1)])
-        a.add(wedge, at, tread, turned=spin @ turn("y", 90) @ turn("z", 90))
+        a.add(wedge, at, tread, turned=spin @ FORWARDS @ turn("z", 90))
 
 
 def _escalator(a: Assembly, rng: np.random.Generator, tread: Paint, bars: Paint) -> None:

@@ -19,7 +19,18 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, capsule, cylinder, ellipsoid, profile, torus, turn
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    OVER,
+    Paint,
+    box,
+    capsule,
+    cylinder,
+    ellipsoid,
+    profile,
+    torus,
+    turn,
+)
 
 _FLAVOURS = (
     (0.95, 0.88, 0.7),
@@ -180,7 +191,7 @@ def _cupcake(a: Assembly, rng: np.random.Generator, dough: Paint, icing: Paint, 
     first = any_colour(rng)
     paper = patterned(rng, first, tinted(first, 0.75), "grain", 50, 80) if maybe(rng, 0.5) else plain(first)
     radius, tall = between(rng, 0.28, 0.34), between(rng, 0.14, 0.2)
-    a.add(cylinder(radius, tall, taper=between(rng, 0.2, 0.35), edge=0.01), (0, 0, tall), paper, turned=turn("x", 180))
+    a.add(cylinder(radius, tall, taper=between(rng, 0.2, 0.35), edge=0.01), (0, 0, tall), paper, turned=OVER)
     a.add(ellipsoid(1.02 * radius, 1.02 * radius, 0.1), (0, 0, 2 * tall), dough)
     z, wide = 2 * tall + 0.05, radius * between(rng, 0.85, 1.0)
     for _ in range(whole(rng, 2, 3)):
@@ -202,17 +213,17 @@ def ice_cream(rng: np.random.Generator) -> ProceduralObject:
         stick = between(rng, 0.12, 0.18)
         a.add(box(0.014, between(rng, 0.03, 0.045), stick, corner=0.01), (0, 0, stick), plain((0.87, 0.72, 0.5)))
         bar = box(tall, wide, thick, corner=between(rng, 0.5, 1.0) * wide, edge=between(rng, 0.3, 0.9) * thick)
-        a.add(bar, (0, 0, 1.7 * stick + tall), flavours[0], turned=turn("y", 90))
+        a.add(bar, (0, 0, 1.7 * stick + tall), flavours[0], turned=FORWARDS)
         if maybe(rng, 0.5):
             share = between(rng, 0.4, 0.65)
             cap = box(share * tall, wide + 0.012, thick + 0.012, corner=0.9 * wide, edge=0.8 * thick)
-            a.add(cap, (0, 0, 1.7 * stick + (2 - share) * tall + 0.012), flavours[1], turned=turn("y", 90))
+            a.add(cap, (0, 0, 1.7 * stick + (2 - share) * tall + 0.012), flavours[1], turned=FORWARDS)
         return a.build(sample_light(rng), blend=0.004)
     waffle = patterned(rng, (0.87, 0.65, 0.36), (0.68, 0.45, 0.2), "checker", 30, 45)
     scoop = between(rng, 0.15, 0.2)
     if kind == "cone":
         tall, tip = between(rng, 0.26, 0.36), between(rng, 0.8, 0.93)
-        a.add(cylinder(0.98 * scoop, tall, taper=tip, edge=0.01), (0, 0, tall), waffle, turned=turn("x", 180))
+        a.add(cylinder(0.98 * scoop, tall, taper=tip, edge=0.01), (0, 0, tall), waffle, turned=OVER)
         level = 2 * tall
         if maybe(rng, 0.4):
             a.add(cylinder(1.05 * scoop, 0.04, edge=0.01), (0, 0, level - 0.03), waffle)
@@ -280,6 +291,6 @@ def doughnut(rng: np.random.Generator) -> ProceduralObject:
         if maybe(rng, 0.6):
             for ring, tilt, lift in ((0.5, 40, 0.9), (0.0, 110, 1.06)):
                 x = radius - thick + ring * thick
-                turned = turn("z", tilt) @ turn("y", 90)
+                turned = turn("z", tilt) @ FORWARDS
                 a.add(grain, (x, 0, z + (lift - 0.83) * thick + 0.045), plain(vivid(rng)), turned=turned, radial=True)
     return a.build(sample_light(rng), blend=0.004, fold=fold)

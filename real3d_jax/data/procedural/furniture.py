@@ -20,7 +20,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import LYING, Paint, box, cylinder, ellipsoid, turn
+from real3d_jax.data.procedural.parts import FORWARDS, LYING, OVER, Paint, box, cylinder, ellipsoid, turn
 
 
 def table(rng: np.random.Generator) -> ProceduralObject:
@@ -65,7 +65,7 @@ def _four_legs(a: Assembly, rng: np.random.Generator, frame: Paint, height: floa
     if maybe(rng, 0.5):
         narrow = between(rng, 0.0, 0.5)
         square = box(leg, leg, height / 2, edge=0.004, taper=(narrow, narrow))
-        a.add(square, (x, y, height / 2), frame, turned=turn("x", 180), mirror="xy")
+        a.add(square, (x, y, height / 2), frame, turned=OVER, mirror="xy")
     else:
         splay = pick(rng, (0.0, between(rng, 0.03, 0.1)))
         out = (x + splay - inset, y + splay - inset, 0)
@@ -138,7 +138,7 @@ def bed(rng: np.random.Generator) -> ProceduralObject:
     else:
         cover = fabric(rng) if style == "padded" else frame
         board = box(head / 2, wide + 0.03, 0.035, corner=between(rng, 0.05, 0.9) * head / 2, edge=0.03)
-        a.add(board, (-long, 0, head / 2), cover, turned=turn("y", 90))
+        a.add(board, (-long, 0, head / 2), cover, turned=FORWARDS)
     if maybe(rng, 0.5):
         foot = top + between(rng, -0.15, 0.12)
         a.add(box(0.025, wide + 0.02, foot / 2, edge=0.012), (long, 0, foot / 2), frame)

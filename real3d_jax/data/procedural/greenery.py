@@ -7,7 +7,18 @@ from real3d_jax.data.procedural.chance import between, maybe, pick, whole
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import ceramic, colour, foliage, painted, patterned, plain, tinted, vivid
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, Solid, box, cylinder, ellipsoid, profile, torus, turn
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    OVER,
+    Paint,
+    Solid,
+    box,
+    cylinder,
+    ellipsoid,
+    profile,
+    torus,
+    turn,
+)
 
 _SNOW = plain((0.94, 0.95, 0.97))
 
@@ -26,7 +37,7 @@ def _pot(a: Assembly, rng: np.random.Generator, radius: float, tall: float) -> f
         shares = pick(rng, ((foot, 1.0), (foot, 1.0, 0.95), (0.6, 1.0, 0.8), (0.9, 0.8, 1.0)))
         a.turn_body(profile(*(radius * s for s in shares)), tall, (0, 0, tall), clay)
     else:
-        a.add(box(radius, radius, tall, taper=(1 - foot, 1 - foot)), (0, 0, tall), clay, turned=turn("x", 180))
+        a.add(box(radius, radius, tall, taper=(1 - foot, 1 - foot)), (0, 0, tall), clay, turned=OVER)
     a.add(cylinder(0.85 * radius, 0.015), (0, 0, 2 * tall), soil)
     return 2 * tall
 
@@ -302,4 +313,4 @@ def _boughs(a: Assembly, rng: np.random.Generator, bark: Paint, fold: int) -> No
         solid = ellipsoid(max(0.1 * long, 0.01), min(0.7 * fold_wide, 0.5) * long, long)
         _around(a, rng, solid, at, droop, _SNOW if snowy and i % 3 else leaves, fold, i)
     if maybe(rng, 0.3):
-        a.add(torus(0.02, 0.006), (0, 0, 1.02), plain((0.9, 0.75, 0.2)), turned=turn("y", 90))
+        a.add(torus(0.02, 0.006), (0, 0, 1.02), plain((0.9, 0.75, 0.2)), turned=FORWARDS)

@@ -22,6 +22,7 @@ from real3d_jax.data.procedural.materials import (
 from real3d_jax.data.procedural.objects import ProceduralObject
 from real3d_jax.data.procedural.parts import (
     FORWARDS,
+    LYING,
     OVER,
     UPRIGHT,
     Paint,
@@ -45,7 +46,7 @@ def scissors(rng: np.random.Generator) -> ProceduralObject:
     """Two crossed halves, lying or upright: scissors, shears, pliers, tongs or a pair of compasses."""
     a = Assembly()
     iron, grip = steel(rng) if maybe(rng, 0.8) else metal(rng), _grip(rng)
-    posed = pick(rng, (UPRIGHT, UPRIGHT, turn("y", -90), turn("x", 90)))
+    posed = pick(rng, (UPRIGHT, UPRIGHT, turn("y", -90), LYING))
     spread = np.radians(between(rng, 2, 35))
     blade, handle = between(rng, 0.2, 0.6), between(rng, 0.15, 0.4)
     thin, wide = between(rng, 0.006, 0.02), between(rng, 0.015, 0.04)
@@ -81,7 +82,7 @@ def scissors(rng: np.random.Generator) -> ProceduralObject:
 def long_tool(rng: np.random.Generator) -> ProceduralObject:
     """A tool on a long handle, standing, leaning or lying: shovel, rake, hoe, pickaxe, broom, oar, club or sword."""
     a = Assembly()
-    posed = pick(rng, (UPRIGHT, turn("y", 90), turn("y", -90), turn("y", 90), turn("y", between(rng, 5, 40))))
+    posed = pick(rng, (UPRIGHT, FORWARDS, turn("y", -90), FORWARDS, turn("y", between(rng, 5, 40))))
     shaft, iron = wood(rng) if maybe(rng, 0.65) else _grip(rng), steel(rng) if maybe(rng, 0.6) else painted(rng)
     long, thick = between(rng, 0.55, 1.0), between(rng, 0.009, 0.022)
     a.rod(posed @ (0, 0, 0), posed @ (0, 0, long), thick, shaft)

@@ -7,7 +7,7 @@ from real3d_jax.data.procedural.chance import between, maybe, pick
 from real3d_jax.data.procedural.light import sample_light
 from real3d_jax.data.procedural.materials import any_colour, matching, painted, plain, rubber, steel, vivid, wood
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import LYING, box, cylinder, ellipsoid, turn
+from real3d_jax.data.procedural.parts import LYING, OVER, box, cylinder, ellipsoid
 
 
 def wheelbarrow(rng: np.random.Generator) -> ProceduralObject:
@@ -20,9 +20,8 @@ def wheelbarrow(rng: np.random.Generator) -> ProceduralObject:
     low = between(rng, 0.8, 1.15) * wheel + 0.04  # the tray's bottom
     narrow = between(rng, 0.25, 0.45)
     # An open tray upside down: tapers make a solid narrower at its top.
-    over = turn("x", 180)
     tray = box(long, wide, deep, corner=between(rng, 0.02, 0.08), edge=0.008, taper=(narrow, narrow))
-    a.add(tray._replace(shell=0.013), (0, 0, low + deep), body, turned=over)
+    a.add(tray._replace(shell=0.013), (0, 0, low + deep), body, turned=OVER)
     a.add(box((1 - narrow) * long, (1 - narrow) * wide, 0.012, corner=0.03, edge=0.01), (0, 0, low + 0.012), body)
     if maybe(rng, 0.4):
         load = plain(matching(rng, body.colours[0])) if maybe(rng, 0.5) else wood(rng)

@@ -24,7 +24,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import FORWARDS, box, cylinder, ellipsoid, profile, torus, tube, turn
+from real3d_jax.data.procedural.parts import FORWARDS, LYING, OVER, box, cylinder, ellipsoid, profile, torus, tube, turn
 
 
 def _shade(a: Assembly, rng: np.random.Generator, radius: float, tall: float, z: float) -> None:
@@ -74,7 +74,7 @@ def _desk_lamp(a: Assembly, rng: np.random.Generator) -> None:
     # The head opens along `down`: a truncated cone whose wide end is the mouth.
     turned = turn("y", tilt)
     down = turned[:, 2]
-    a.add(tube(wide, half, 0.02, taper=0.6), wrist + half * down, paint, turned=turned @ turn("x", 180))
+    a.add(tube(wide, half, 0.02, taper=0.6), wrist + half * down, paint, turned=turned @ OVER)
     a.add(ellipsoid(0.45 * wide, 0.45 * wide, 0.05), wrist + 0.02 * down, paint, turned=turned)
     a.add(ellipsoid(0.05, 0.05, 0.06), wrist + 1.3 * half * down, plain((1.0, 0.95, 0.75)), turned=turned)
 
@@ -202,7 +202,7 @@ def clock(rng: np.random.Generator) -> ProceduralObject:
         tick = box(0.008, 0.012, 0.04, edge=0.003)
         place = 0.7 * radius
         if mark:
-            a.add(tick, (front + 0.01, place, z), hand, turned=turn("x", 90), mirror="y")
+            a.add(tick, (front + 0.01, place, z), hand, turned=LYING, mirror="y")
         else:
             a.add(tick, (front + 0.01, 0, z + place), hand)
             a.add(tick, (front + 0.01, 0, z - place), hand)

@@ -19,7 +19,18 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import FORWARDS, SIDEWAYS, Paint, box, cylinder, ellipsoid, torus, tube, turn
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    LYING,
+    SIDEWAYS,
+    Paint,
+    box,
+    cylinder,
+    ellipsoid,
+    torus,
+    tube,
+    turn,
+)
 
 
 def _body(rng: np.random.Generator) -> Paint:
@@ -231,7 +242,7 @@ def _coffee(a: Assembly, rng: np.random.Generator) -> None:
         a.turn_body(
             [0.09, 0.1, 0.11, 0.11, 0.1, 0.09, 0.07, 0.07], 0.3 * high, (0.35 * deep, 0, 0.06 + 0.3 * high), glass(rng)
         )
-        a.add(torus(0.07, 0.012), (0.35 * deep + 0.13, 0, 0.06 + 0.3 * high), dark, turned=turn("x", 90))
+        a.add(torus(0.07, 0.012), (0.35 * deep + 0.13, 0, 0.06 + 0.3 * high), dark, turned=LYING)
     else:
         a.rod((0.4 * deep, 0, 1.5 * high), (0.4 * deep, 0, 1.2 * high), 0.03, dark)
         a.rod((0.4 * deep, 0, 1.3 * high), (deep + 0.15, 0, 1.3 * high), 0.018, dark)

@@ -16,7 +16,7 @@ from real3d_jax.data.procedural.materials import (
     vivid,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, capsule, cylinder, ellipsoid, profile, torus, turn
+from real3d_jax.data.procedural.parts import OVER, Paint, capsule, cylinder, ellipsoid, profile, torus, turn
 
 
 def _bark(rng: np.random.Generator) -> Paint:
@@ -223,7 +223,7 @@ def mushroom(rng: np.random.Generator) -> ProceduralObject:
         cylinder(0.96 * wide, 0.35 * high, taper=0.35, edge=0.02),
         (0, 0, 2 * tall - 0.32 * high),
         flesh,
-        turned=turn("x", 180),
+        turned=OVER,
     )
     if maybe(rng, 0.4):
         a.add(cylinder(1.6 * thick, 0.025, taper=0.5), (0, 0, 1.35 * tall), flesh)

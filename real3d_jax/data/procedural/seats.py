@@ -16,7 +16,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import Paint, box, cylinder, ellipsoid, torus, turn
+from real3d_jax.data.procedural.parts import FORWARDS, LYING, Paint, box, cylinder, ellipsoid, torus, turn
 
 
 def chair(rng: np.random.Generator) -> ProceduralObject:
@@ -90,7 +90,7 @@ def _back(
         thickness = thickness if style == "board" else between(rng, 0.02, 0.04)
         # Its outline lies in the part's xy plane, so that its corners can be round.
         board = box(tall, y + 0.3 * post, thickness, corner=between(rng, 0.0, 0.9) * tall, edge=0.8 * thickness)
-        a.add(board, (low[0], 0, low[1]), cushion, turned=leaning @ turn("y", 90))
+        a.add(board, (low[0], 0, low[1]), cushion, turned=leaning @ FORWARDS)
 
 
 def stool(rng: np.random.Generator) -> ProceduralObject:
@@ -192,7 +192,7 @@ def sofa(rng: np.random.Generator) -> ProceduralObject:
         cushion = box(deep - 0.5 * thick, 0.97 * place, soft, corner=0.04, edge=0.8 * soft)
         a.add(cushion, (0.5 * thick + 0.02, y, seat - soft), pads, mirror=mirror)
         upright = box(1.3 * back, 0.95 * place, soft, corner=0.08, edge=0.9 * soft)
-        a.add(upright, (thick - deep + soft, y, seat + 0.85 * back), pads, turned=tilt @ turn("y", 90), mirror=mirror)
+        a.add(upright, (thick - deep + soft, y, seat + 0.85 * back), pads, turned=tilt @ FORWARDS, mirror=mirror)
     legs = metal(rng) if maybe(rng, 0.4) else wood(rng)
     a.rod(
         (deep - 0.07, wide - 0.02, foot + 0.02), (deep - 0.05, wide, 0), 0.028, legs, flat=True, taper=0.3, mirror="xy"
@@ -214,7 +214,7 @@ def bench(rng: np.random.Generator) -> ProceduralObject:
     pitch = 2 * deep / count
     for i in range(count):  # the grain runs along the slat
         board = box(0.42 * pitch, thick, wide, edge=0.006)
-        a.add(board, (-deep + (i + 0.5) * pitch, 0, seat), slat, turned=turn("x", 90))
+        a.add(board, (-deep + (i + 0.5) * pitch, 0, seat), slat, turned=LYING)
     leg, side = between(rng, 0.018, 0.035), wide * between(rng, 0.7, 0.92)
     under = seat - thick
     lean = between(rng, 0.0, 0.06)
@@ -233,7 +233,7 @@ def bench(rng: np.random.Generator) -> ProceduralObject:
                 rail,
                 (-deep - share * shift + 1.2 * leg, 0, seat + share * back),
                 slat,
-                turned=turn("y", 90 - tilt) @ turn("x", 90),
+                turned=turn("y", 90 - tilt) @ LYING,
             )
     if maybe(rng, 0.45):
         height = seat + between(rng, 0.15, 0.2)

@@ -22,7 +22,18 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import LYING, Paint, Place, box, cylinder, ellipsoid, frame, torus, towards, turn
+from real3d_jax.data.procedural.parts import (
+    FORWARDS,
+    LYING,
+    Paint,
+    Place,
+    box,
+    cylinder,
+    ellipsoid,
+    frame,
+    torus,
+    towards,
+)
 
 _FRAMES = (metal, steel, wood, painted)
 
@@ -36,7 +47,7 @@ def slab(
     middle = np.add(start, end) / 2
     if corner:
         solid = box(half, wide, thick, corner=corner, edge=0.8 * thick)
-        a.add(solid, middle, paint, turned=towards(span) @ turn("y", 90))
+        a.add(solid, middle, paint, turned=towards(span) @ FORWARDS)
     else:
         a.add(box(thick, wide, half, edge=min(0.006, 0.6 * thick)), middle, paint, turned=towards(span))
 

@@ -20,7 +20,7 @@ from real3d_jax.data.procedural.materials import (
     wood,
 )
 from real3d_jax.data.procedural.objects import ProceduralObject
-from real3d_jax.data.procedural.parts import FORWARDS, Paint, box, cylinder, ellipsoid, profile, turn
+from real3d_jax.data.procedural.parts import FORWARDS, LYING, OVER, Paint, box, cylinder, ellipsoid, profile, turn
 
 
 def _handle_paint(rng: np.random.Generator) -> Paint:
@@ -114,13 +114,13 @@ def spade(rng: np.random.Generator) -> ProceduralObject:
         wide, half = between(rng, 0.085, 0.13), between(rng, 0.12, 0.16)
         point = pick(rng, (0.0, between(rng, 0.3, 0.75)))
         blade = box(wide, 0.012, half, edge=0.008, taper=(0.1, 0.0))
-        a.add(blade, (0.012, 0, half + 0.35 * half * point), iron, turned=turn("z", 90) @ turn("x", 180) @ turn("x", 4))
+        a.add(blade, (0.012, 0, half + 0.35 * half * point), iron, turned=turn("z", 90) @ OVER @ turn("x", 4))
         if point:
             a.add(
                 box(0.9 * wide, 0.011, 0.35 * half, edge=0.006, taper=(0.9, 0)),
                 (0.012, 0, 0.35 * half),
                 iron,
-                turned=turn("z", 90) @ turn("x", 180),
+                turned=turn("z", 90) @ OVER,
             )
         a.rod((0, 0, 2 * half + 0.1), (0.008, 0, 1.4 * half), 1.3 * thick, iron, taper=0.2)
     elif kind == "broom":
@@ -178,7 +178,7 @@ def brush(rng: np.random.Generator) -> ProceduralObject:
         a.chain(((0, 0, top - 0.02), (0, 0, top + 0.1), (0, side, top + 0.16), (0, side, top + 0.3)), 0.014, iron)
         a.rod((0, side, top + 0.3), (0, 0, top + 0.3), 0.014, iron)
         nap = cylinder(radius, wide, edge=0.02)
-        a.add(nap, (0, 0, top + 0.3), paint, turned=turn("x", 90))
+        a.add(nap, (0, 0, top + 0.3), paint, turned=LYING)
         return a.build(sample_light(rng), blend=0.006)
     wide, deep = between(rng, 0.09, 0.17), between(rng, 0.03, 0.045)
     tall = between(rng, 0.1, 0.16)
