@@ -22,12 +22,14 @@ from real3d_jax.models.presets import preset
 from real3d_jax.weights.boxed import MINI
 
 WORDS = ("fine", "furniture", "further", "stretched", "house", "photographs", "wheelbarrows")
+# Share of a batch's views from all sides that are of furniture: the first line of which all words are named.
+FURNITURE_SHARES = {("stretched",): 5 / 16, ("furniture", "further"): 3 / 16, ("furniture",): 1 / 8, (): 0.0}
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """The configuration; `variant` holds any of `WORDS`, with commas between."""
-    words = [word for word in variant.split(",") if word]
-    if unknown := set(words) - set(WORDS):
+    words = {word for word in variant.split(",") if word}
+    if unknown := words - set(WORDS):
         raise ValueError(f"after the colon may stand {', '.join(WORDS)}, with commas between, not '{unknown.pop()}'")
     config = get_real3d_config()
     config.name = "mini"
@@ -69,21 +71,15 @@ def get_config(variant: str = "") -> ConfigDict:
     if "house" in words:
         config.data.streamed.named.weight = 0.55
         config.data.streamed.house = ConfigDict({**stream, "family": "home", "weight": 0.3})
-    config.data.streamed_share = 1.0
+    share = next(share for named, share in FURNITURE_SHARES.items() if words.issuperset(named))
+    config.data.streamed_share = 1.0 - share
     view = {"weight": 0.0, "distance": 2.4, "input_views": 0, "replacement": False}
-    config.data.synthetic = ConfigDict()
-    if "furniture" in words:
-        config.data.synthetic.furniture = ConfigDict({**view, "path": "furniture"})
-        config.data.streamed_share = 0.875
-    if "stretched" in words:
-        for name in ("furniture", "furniture_stretched"):
-            config.data.synthetic[name] = ConfigDict({**view, "path": name})
+    furniture = ("furniture", "furniture_stretched") if "stretched" in words else ("furniture",) if share else ()
+    config.data.synthetic = ConfigDict({name: {**view, "path": name} for name in furniture})
     test = {"kind": "procedural_views", "family": "named", "objects": 0, "held_out": 130, "views": 5, "seed": 9}
     config.data.embedded = ConfigDict({"test": {**test, "path": "mini_test", "image_size": 128, "raw": 0.0}})
     if "further" in words:
         _go_further(config)
-    if "stretched" in words:
-        config.data.streamed_share = 0.6875
     config.data.real = ConfigDict()
     if single_views := [word for word in ("photographs", "wheelbarrows") if word in words]:
         _self_train(config, single_views)
@@ -100,8 +96,6 @@ def _go_further(config: ConfigDict) -> None:
     config.optimizer.warmup_steps = 100
     config.batch.synthetic = 256
     config.schedule.steps = 7000
-    if config.data.synthetic:
-        config.data.streamed_share = 0.8125
 
 
 def _self_train(config: ConfigDict, sets: list[str]) -> None:
