@@ -93,6 +93,20 @@ def test_smoke_goes_on_with_the_boxed_model_or_begins_with_nothing():
         assert {source.image_size for source in config.data.embedded.values()} == {config.model.image_size}
 
 
+@pytest.mark.parametrize(
+    ("words", "streamed", "sets"),
+    [
+        ("fine,further", 1.0, []),
+        ("fine,furniture", 0.875, ["furniture"]),
+        ("further,furniture", 0.8125, ["furniture"]),
+        ("further,stretched,furniture", 0.6875, ["furniture", "furniture_stretched"]),
+    ],
+)
+def test_words_of_the_small_model_give_furniture_its_share(words, streamed, sets):
+    data = _load("mini", words).data
+    assert (data.streamed_share, list(data.synthetic)) == (streamed, sets)
+
+
 @pytest.mark.parametrize(("variant", "base"), [("", "real3d"), ("mine", "real3d"), ("smoke,mine", "smoke")])
 def test_adaptation_is_training_on_ones_own_photographs(variant, base):
     config, like = _load("adapt", variant), _load(base)
