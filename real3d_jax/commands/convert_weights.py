@@ -20,6 +20,7 @@ from real3d_jax.runtime import cli
 from real3d_jax.weights.convert import convert_checkpoint, weights_from_params, write_openlrm, write_tsr
 from real3d_jax.weights.converted import Weights, is_converted, load_unused, load_weights, save_weights
 from real3d_jax.weights.files import PARAMS
+from real3d_jax.weights.loading import TOKENIZERS
 from real3d_jax.weights.mapping import flatten
 from real3d_jax.weights.precision import PRECISIONS
 from real3d_jax.weights.trained import INPUT, of_run, with_training
@@ -100,8 +101,15 @@ def _read(args: argparse.Namespace) -> tuple[Weights, str, list[str]]:
     if is_converted(model.folder):
         return load_weights(model.folder), "converted weights", []
     conversion = convert_checkpoint(model.folder, allow_other_depth=args.allow_other_depth)
-    upcast = f"{conversion.upcast} tensors of half precision became float32, exactly"
-    return conversion.weights, conversion.source, [upcast] if conversion.upcast else []
+    notes = []
+    if conversion.upcast:
+        notes.append(f"{conversion.upcast} tensors of half precision became float32, exactly")
+    if conversion.weights.kind in TOKENIZERS and "heads" not in conversion.weights.architecture:
+        notes.append(
+            "how many attention heads it has is not known: no shape tells, and no config.json lies beside it; "
+            "put it there, or check the number in the config of what begins with these weights"
+        )
+    return conversion.weights, conversion.source, notes
 
 
 def _read_run(model: "TrainedModel", args: argparse.Namespace) -> Weights:

@@ -8,6 +8,7 @@ import optax
 from jax.sharding import Mesh
 
 from real3d_jax.checkpoints.trained_model import TrainedModel, find_model
+from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.config.training import Config
 from real3d_jax.errors import UserError
 from real3d_jax.models.aligned_positions import align_any_positions
@@ -17,6 +18,7 @@ from real3d_jax.training.state import TrainState, create, new_state
 from real3d_jax.weights.boxed import find_checkpoint
 from real3d_jax.weights.converted import is_converted
 from real3d_jax.weights.files import UNUSED
+from real3d_jax.weights.loading import check_heads
 
 
 def find_start(config: Config) -> TrainedModel | None:
@@ -64,6 +66,8 @@ def initial_state(
     abstract = abstract_any_params(model)
     try:
         params = start.read(abstract)
+        if set(params) != set(abstract):
+            _check_tokenizer_heads(start, config)
     except UserError as error:
         raise UserError(f"config.init_from = '{config.init_from}' cannot be begun with. {error}") from error
     if jax.process_index() == 0 and start.unused is not None:
@@ -73,6 +77,13 @@ def initial_state(
         return create_on_mesh(lambda given: given, given)
     # The image tokenizer alone was given; the rest is random, positions too: its table is written in a code of its own.
     return create_on_mesh(lambda key, given: init_any_params(model, key) | given, key, given)
+
+
+def _check_tokenizer_heads(start: TrainedModel, config: Config) -> None:
+    if isinstance(config.model, ConditionedModelConfig):
+        check_heads(start.folder, config.model.encoder.heads, key="config.model.encoder.heads")
+    else:
+        check_heads(start.folder, config.model.vit.heads, key="config.model.vit.heads")
 
 
 def random_params(model: AnyModel, position_start: str, key: jax.Array) -> dict:

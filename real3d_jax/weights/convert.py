@@ -22,7 +22,6 @@ _TABLES = (tsr.TABLE, openlrm.TABLE, vit.TABLE, dinov2.TABLE, clip.TABLE, clip.U
 _TOLD_BY_SHAPES = {
     "lrm": tsr.architecture,
     "conditioned": openlrm.architecture,
-    "dinov2": dinov2.architecture,
 }
 
 
@@ -46,8 +45,8 @@ def convert_checkpoint(path: str | os.PathLike, *, allow_other_depth: bool = Fal
 
     Args:
       path: a file, or a folder that holds one: TripoSR's `model.ckpt`, Real3D's checkpoints, OpenLRM v1.1's
-        `model.safetensors`, transformers' DINOv2, its ViT (DINO)
-        or CLIP with `config.json` beside it, torchvision's or timm's VGG16, torchvision's AlexNet,
+        `model.safetensors`, transformers' ViT (DINO), DINOv2 or CLIP, with `config.json` beside it (which tells the
+        attention heads; CLIP is refused without), torchvision's or timm's VGG16, torchvision's AlexNet,
         pytorch-fid's InceptionV3, EfficientNet-Lite0 by efficientnet-pytorch's names.
       allow_other_depth: accepts a file that has TripoSR's triplane tokens but fewer layers than TripoSR.
 
@@ -142,7 +141,7 @@ def _write(path: pathlib.Path, views: Mapping[str, np.ndarray]) -> pathlib.Path:
 
 
 def _tower_config(file: pathlib.Path, table: Table) -> TowerConfig | None:
-    if table.kind not in ("vit", "clip"):
+    if table.kind not in ("vit", "dinov2", "clip"):
         return None
     config = file.parent / "config.json"
     if config.is_file():
@@ -167,16 +166,19 @@ def _architecture(table: Table, imported: Imported, tower: TowerConfig | None, w
         return {}
     if table.kind in _TOLD_BY_SHAPES:
         return _TOLD_BY_SHAPES[table.kind](imported.sizes, imported.depths)
-    (layers,) = imported.depths.values()
-    told = vit.sizes_to_vit(imported.sizes, layers)
+    if table.kind == "dinov2":
+        told = dinov2.architecture(imported.sizes, imported.depths)
+    else:
+        (layers,) = imported.depths.values()
+        told = vit.sizes_to_vit(imported.sizes, layers)
     if tower is None:
-        return told
+        return dinov2.with_published_heads(told) if table.kind == "dinov2" else told
     said = dataclasses.asdict(tower.vit)
     for field, size in told.items():
         if said[field] != size:
             raise UserError(
                 f"{where} has {field} {size}, but its config.json says {said[field]}: they do not belong together."
             )
-    if table.kind == "vit":
+    if table.kind != "clip":
         return said
     return {"vit": said, "projection": imported.sizes["E"], "image_size": tower.image_size}

@@ -36,7 +36,7 @@ class Weights:
         tokenizer of one or the other), 'clip', 'vgg', 'alex', 'inception' or 'efficientnet'.
       architecture: what is known of the sizes: for 'lrm' the fields of `config.model.ModelConfig` that shapes tell, for
         'conditioned' those of `config.conditioned.ConditionedModelConfig`, for 'vit' those of `VitConfig`, for
-        'dinov2' those of `config.conditioned.DinoV2Config`, for 'clip'
+        'dinov2' those of `config.conditioned.DinoV2Config` (without `heads` where nothing tells them), for 'clip'
         `vit`, `projection` and `image_size`, for the others nothing.
       params: the nested parameter tree, float32.
       unused: tensors that a foreign file held and its format needs, but we do not; by TripoSR's names.
@@ -119,6 +119,15 @@ def load_weights(path: str | os.PathLike) -> Weights:
         raise UserError(f"'{path / PARAMS}' is damaged ({error}): convert the weights again.") from error
     params = traverse_util.unflatten_dict(params, sep="/")
     return Weights(config["kind"], config["architecture"], params, load_unused(path), config["trained"])
+
+
+def load_architecture(path: str | os.PathLike) -> dict[str, Any]:
+    """What a folder that `save_weights` wrote knows of its sizes (`Weights.architecture`).
+
+    Raises:
+      UserError: it is damaged.
+    """
+    return _read_config(pathlib.Path(path) / CONFIG)["architecture"]
 
 
 def load_trained(path: str | os.PathLike) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from real3d_jax.weights.vit import dense_rules, norm_rules
 REGISTERS = "embeddings.register_tokens"
 _WIDTH_OF = "embeddings.cls_token"
 _LAYERS = "encoder.layer."
-_HEAD = 64  # channels of an attention head in every published size, which shapes do not tell
+# Attention heads, which no shape tells, of the published sizes: by width and layers, those of S, B and L.
+_PUBLISHED_HEADS = {(384, 12): 6, (768, 12): 12, (1024, 24): 16}
 
 
 def _rules() -> tuple[Rule, ...]:
@@ -58,13 +59,18 @@ def as_table(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
-    """The fields of `config.conditioned.DinoV2Config`."""
+    """The fields of `config.conditioned.DinoV2Config` that shapes tell."""
     return {
         "width": sizes["W"],
         "layers": depths[_LAYERS],
-        "heads": sizes["W"] // _HEAD,
         "mlp_width": sizes["M"],
         "patch_size": sizes["P"],
         "position_grid": math.isqrt(sizes["N"] - 1),
         "registers": sizes["R"],
     }
+
+
+def with_published_heads(told: Mapping[str, int]) -> dict:
+    """What shapes tell, and the attention heads where these are a published size."""
+    heads = _PUBLISHED_HEADS.get((told["width"], told["layers"]))
+    return {**told} if heads is None else {**told, "heads": heads}

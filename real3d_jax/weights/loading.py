@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from real3d_jax.errors import UserError
-from real3d_jax.weights.converted import Weights, load_weights
+from real3d_jax.weights.converted import Weights, load_architecture, load_weights
 from real3d_jax.weights.mapping import flatten, list_problems
 
-_TOKENIZERS = ("vit", "dinov2")
+TOKENIZERS = ("vit", "dinov2")
 
 
 def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, dict[str, np.ndarray]]:
@@ -32,7 +32,7 @@ def load_params_for(path: str | os.PathLike, expected: Mapping) -> tuple[dict, d
 
 def params_for(weights: Weights, expected: Mapping, *, where: str) -> dict:
     """The parameters of `load_params_for` in weights that are read; `where` says in messages what holds them."""
-    if weights.kind not in ("lrm", "conditioned", *_TOKENIZERS):
+    if weights.kind not in ("lrm", "conditioned", *TOKENIZERS):
         raise UserError(f"{where} holds weights of kind '{weights.kind}', which no model starts from: give an lrm.")
     params = weights.params
     conditioned = "camera_embedder" in expected
@@ -42,13 +42,28 @@ def params_for(weights: Weights, expected: Mapping, *, where: str) -> dict:
             f"{where} holds weights of {kinds[not conditioned]}, but config.model is {kinds[conditioned]}: name its "
             "size (config.model; the variant of real3d_jax.load), or give other weights."
         )
-    if weights.kind in _TOKENIZERS:
+    if weights.kind in TOKENIZERS:
         params, expected = {"image_tokenizer": params}, {"image_tokenizer": expected["image_tokenizer"]}
     if weights.kind == "dinov2":
         _check_registers(params, expected, where=where)
     check_shapes(params, expected, where=where)
     check_finite(params, where=where)
     return params
+
+
+def check_heads(path: str | os.PathLike, heads: int, *, key: str) -> None:
+    """Raises UserError if an image tokenizer's converted weights are known to have other attention heads.
+
+    No shape tells them: with the wrong number a model would begin with what its weights do not mean.
+
+    Args:
+      path: the converted folder.
+      heads: of the model that is to begin with it.
+      key: of the configuration, that says so.
+    """
+    known = load_architecture(path).get("heads", heads)
+    if known != heads:
+        raise UserError(f"'{path}' has {known} attention heads, and {key} is {heads}: set it to {known}.")
 
 
 def _check_registers(params: Mapping, expected: Mapping, *, where: str) -> None:

@@ -106,18 +106,16 @@ TABLE = Table(
 )
 
 
-_HEAD = 64  # channels of an attention head, which shapes do not tell
 LICENCE = "OpenLRM's released weights are CC-BY-NC 4.0: not for commercial use"
 
 
 def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
-    """The fields of `config.conditioned.ConditionedModelConfig` that shapes tell; all of them of a published size."""
+    """The fields of `config.conditioned.ConditionedModelConfig` that shapes tell; all of them of a preset's size."""
     told = {
         "camera_width": sizes["E"],
         "plane_tokens": sizes["T"],
         "token_width": sizes["C"],
         "layers": depths[_LAYERS],
-        "heads": sizes["C"] // _HEAD,
         "plane_channels": sizes["K"],
         "decoder_width": sizes["D"],
         "decoder_layers": depths[_DECODER] - 1,
@@ -125,14 +123,13 @@ def architecture(sizes: Mapping[str, int], depths: Mapping[str, int]) -> dict:
     encoder = {
         "width": sizes["W"],
         "layers": depths[_BLOCKS],
-        "heads": sizes["W"] // _HEAD,
         "mlp_width": sizes["M"],
         "patch_size": sizes["S"],
         "position_grid": math.isqrt(sizes["P"] - 1),
         "registers": sizes["R"],
     }
     for preset in map(dataclasses.asdict, CONDITIONED_PRESETS.values()):
-        if {**preset, **told, "encoder": encoder} == preset:
+        if {**preset, **told, "encoder": preset["encoder"] | encoder} == preset:
             return preset
     return {**told, "encoder": encoder}
 

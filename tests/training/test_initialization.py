@@ -53,6 +53,14 @@ def test_an_image_tokenizer_alone_keeps_its_table_and_the_tokens_are_random(conf
     assert_near(start(config, tmp_path, init_from=str(tmp_path / "vit")), random | {"image_tokenizer": given})
 
 
+def test_an_image_tokenizer_of_other_heads_is_refused(config, random, tmp_path):
+    """No shape tells them, so that it would fit and mean nothing."""
+    told = {**dataclasses.asdict(config.model.vit), "heads": config.model.vit.heads + 1}
+    save_weights(tmp_path / "vit", Weights("vit", told, jax.tree.map(np.asarray, random["image_tokenizer"]), {}))
+    with pytest.raises(UserError, match=r"cannot be begun with.*attention heads, and config\.model\.vit\.heads is"):
+        start(config, tmp_path, init_from=str(tmp_path / "vit"))
+
+
 def test_the_file_of_another_program_is_to_be_converted_first(config, tmp_path):
     (tmp_path / "model.ckpt").write_bytes(b"of another program")
     for place in (tmp_path, tmp_path / "model.ckpt"):

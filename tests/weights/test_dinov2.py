@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import json
+import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,7 @@ from real3d_jax.weights.convert import convert_checkpoint
 from real3d_jax.weights.converted import load_weights, save_weights
 from real3d_jax.weights.loading import params_for
 from real3d_jax.weights.mapping import export_tensors
+from tests.commands import run_here
 from tests.small_model import FLOAT32
 
 WIDTH, LAYERS, HEADS, GRID = 32, 2, 2, 3
@@ -86,6 +89,7 @@ def test_tokens_are_those_of_transformers(tmp_path, registers):
     assert set(found.weights.unused) == {"embeddings.mask_token"}
     told = {"width": WIDTH, "layers": LAYERS, "mlp_width": 4 * WIDTH, "position_grid": GRID, "registers": registers}
     assert told.items() <= found.weights.architecture.items()
+    assert found.weights.architecture == dataclasses.asdict(encoder(registers))
     image = np.random.default_rng(0).random((2, 14 * GRID, 14 * GRID, 3), np.float32)
     with torch.no_grad():
         hidden = theirs(torch.from_numpy(image.transpose(0, 3, 1, 2))).last_hidden_state.numpy()
@@ -101,6 +105,50 @@ def test_a_model_begins_with_it_and_keeps_the_rest_of_its_own(tmp_path, register
     found = params_for(load_weights(tmp_path / "ours"), abstract_any_params(model(registers)), where="it")
     assert set(found) == {"image_tokenizer"}
     jax.tree.map(np.testing.assert_array_equal, found["image_tokenizer"], dict(params))
+
+
+def describe(folder, registers, **changes):
+    """The `config.json` that transformers writes beside the file: four heads, which no rule gives from the width."""
+    sizes = {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "patch_size": 14}
+    kind = {"model_type": "dinov2_with_registers" if registers else "dinov2"}
+    told = {**kind, **sizes, "image_size": 14 * GRID, **({"num_register_tokens": registers} if registers else {})}
+    (folder / "config.json").write_text(json.dumps({**told, **changes}))
+
+
+@pytest.mark.parametrize("registers", [4, 0])
+def test_heads_are_those_of_the_config_beside_the_file(tmp_path, registers):
+    describe(tmp_path, registers)
+    found = converted(tmp_path, seeded(registers)[1]).weights.architecture
+    assert found == dataclasses.asdict(dataclasses.replace(encoder(registers), heads=4))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"mlp_ratio": 2}, "has mlp_width 128, but its config.json says 64: they do not belong together"),
+        ({"num_hidden_layers": 3}, "18 missing .*layer.2"),
+        ({"model_type": "vit"}, "of type 'vit' instead of 'dinov2'"),
+        ({"layer_norm_eps": 1e-5}, "has layer_norm_eps 1e-05, and 1e-06 alone is supported"),
+        ({"use_swiglu_ffn": True}, "has use_swiglu_ffn True, and False alone is supported"),
+    ],
+)
+def test_a_config_of_another_model_is_refused(tmp_path, changes, sentence):
+    describe(tmp_path, 4, **changes)
+    with pytest.raises(UserError, match=sentence):
+        converted(tmp_path, seeded(4)[1])
+
+
+def test_heads_that_nothing_tells_are_left_out_and_that_is_said(tmp_path):
+    assert "heads" not in converted(tmp_path, seeded(0)[1]).weights.architecture
+    launcher = pathlib.Path(__file__).parents[2] / "launch" / "convert_weights.py"
+    said = run_here(launcher, "--input", tmp_path, "--output", tmp_path / "ours")
+    assert said.returncode == 0
+    assert "how many attention heads it has is not known" in said.stdout
+
+
+@pytest.mark.parametrize(("width", "layers", "heads"), [(384, 12, 6), (768, 12, 12), (1024, 24, 16), (768, 10, None)])
+def test_heads_of_published_sizes_need_no_config(width, layers, heads):
+    assert dinov2.with_published_heads({"width": width, "layers": layers}).get("heads") == heads
 
 
 def test_there_and_back_to_the_bit(tmp_path):

@@ -79,6 +79,7 @@ def test_parameters_of_a_run_become_converted_weights_of_their_kind():
     weights = weights_from_params(params, {}, where="a run")
     assert weights.kind == "conditioned"
     assert (weights.architecture["camera_width"], weights.architecture["plane_channels"]) == (20, 8)
+    assert "heads" not in {**weights.architecture, **weights.architecture["encoder"]}, "no shape tells them"
     jax.tree.map(np.testing.assert_array_equal, weights.params, dict(params))
 
 
