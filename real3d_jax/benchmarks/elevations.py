@@ -9,7 +9,6 @@ guesses that need no picture: the mean of the true ones, and 0, which is what vi
 an elevation.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def errors(true: Float[np.ndarray, "N"], scores: Float[np.ndarray, "N 3 E"]) -> 
 
 def main() -> int:
     """Parses the arguments, measures, and prints a line for each way."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = cli.module_parser("real3d_jax.benchmarks.elevations", __doc__)
     parser.add_argument("--data", type=Path, help="multi-view records, z up (default: drawn objects)")
     parser.add_argument("--objects", type=int, default=65, help="of them, at most (default: %(default)s)")
     parser.add_argument("--views", type=int, default=1, help="of each (default: %(default)s)")

@@ -8,7 +8,6 @@ training's camera, by the true one after the field was straightened (`rendering.
 input view best.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Sequence
 
@@ -28,6 +27,7 @@ from real3d_jax.inference.reconstructor import Reconstructor, load
 from real3d_jax.metrics.images import psnr
 from real3d_jax.rendering import TriplaneField
 from real3d_jax.rendering.lens import make_lens
+from real3d_jax.runtime import cli
 from real3d_jax.weights.boxed import MINI
 
 _FOVS = (20.0, 30.0, 55.0)
@@ -125,7 +125,7 @@ def gain(rows: Sequence[Row], name: str) -> str:
 
 def main() -> None:
     """Parses the arguments, measures, and prints a line for each field of view."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = cli.module_parser("real3d_jax.benchmarks.fields_of_view", __doc__)
     parser.add_argument("--objects", type=int, default=16, help="of different families, at least 2 (%(default)s)")
     count = max(2, parser.parse_args().objects)
     bench, rng = Bench(), np.random.default_rng(0)
@@ -143,4 +143,4 @@ def _cameras(c2w: Float[Array, "V 4 4"], fov: float) -> Cameras:
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

@@ -9,7 +9,6 @@
 leaves out compiling.
 """
 
-import argparse
 import dataclasses
 import json
 import time
@@ -196,12 +195,7 @@ def line(row: Row) -> str:
 
 def main() -> None:
     """Reads the command line, measures, and prints a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m real3d_jax.benchmarks.refinement",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = cli.module_parser("real3d_jax.benchmarks.refinement", __doc__)
     parser.add_argument("--checkpoint", default=MINI, help=f"as of launch/reconstruct.py (default: {MINI})")
     parser.add_argument("--objects", type=int, default=16, help="one of a family each (default: 16)")
     parser.add_argument("--given", default="1,2,4", help="numbers of given views (default: 1,2,4)")

@@ -159,12 +159,7 @@ def _memory(peak: float | None) -> str:
 
 def main() -> None:
     """Reads the command line, measures, and prints a line for each case."""
-    parser = argparse.ArgumentParser(
-        prog="python -m real3d_jax.benchmarks.use",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = cli.module_parser("real3d_jax.benchmarks.use", __doc__)
     parser.add_argument("--size", choices=("auto", *SIZES), default="auto", help="(default: %(default)s)")
     parser.add_argument("--resolution", type=int, default=256, help="grid points per side (default: %(default)s)")
     parser.add_argument("--texture", type=int, default=1024, help="texels per side (default: %(default)s)")

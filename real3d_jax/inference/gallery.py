@@ -6,7 +6,6 @@ The twelve were chosen before looking: the first held-out object of six families
 split (launch/unpack_furniture.py), and the first two photographs of the embedded ones. Needs the `render` extra.
 """
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -96,12 +95,7 @@ def sheet(rows: Sequence[Image.Image]) -> Image.Image:
 
 def main() -> None:
     """Reads the command line and draws."""
-    parser = argparse.ArgumentParser(
-        prog="python -m real3d_jax.inference.gallery",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = cli.module_parser("real3d_jax.inference.gallery", __doc__)
     parser.add_argument("--furniture", type=Path, default=Path("data/furniture"), help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for both pictures")
     options = parser.parse_args()

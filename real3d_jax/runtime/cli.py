@@ -1,5 +1,6 @@
 """What every command line shares: how an error of the user's reads, the exit code, and examples as it is called."""
 
+import argparse
 import re
 import sys
 from collections.abc import Callable
@@ -24,6 +25,16 @@ def run(main: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code or 0)
+
+
+def module_parser(module: str, text: str | None) -> argparse.ArgumentParser:
+    """Of a program that `python -m MODULE` runs: its docstring is the help, as it stands; no option is abbreviated."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def as_called(text: str | None) -> str:

@@ -8,7 +8,6 @@ and a workdir with `evaluation/` for each run. The same command goes on where a 
 writes table and curve of the JSON file into docs/, and measures nothing.
 """
 
-import argparse
 from pathlib import Path
 
 from real3d_jax.config import files as config_files
@@ -20,13 +19,8 @@ from real3d_jax.runtime.console import say
 
 def main() -> int:
     """Reads the command line and does what is not done."""
-    parser = argparse.ArgumentParser(
-        prog="python -m real3d_jax.ablation.adapting",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Any key of the config can be set: --config.seeds='(0, 1)'",
-        allow_abbrev=False,
-    )
+    parser = cli.module_parser("real3d_jax.ablation.adapting", __doc__)
+    parser.epilog = "Any key of the config can be set: --config.seeds='(0, 1)'"
     parser.add_argument("--config", default="configs/adapting.py", help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/adapting"), help="folder (default: %(default)s)")
     parser.add_argument("--documents", action="store_true", help="writes table and curve into docs/, and ends")

@@ -8,7 +8,6 @@ and degradation; then instances a second on one core. An instance is unoccluded 
 silhouette is hidden. Scenes come from a seed; constants were tuned on other seeds.
 """
 
-import argparse
 import dataclasses
 import json
 import pathlib
@@ -23,7 +22,7 @@ from real3d_jax.benchmarks.curation.throughput import instances_per_second
 from real3d_jax.benchmarks.curation.trials import Trial, draw_misses, judge_all, settings_of
 from real3d_jax.curation.settings import RULES
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.runtime.cli import run
+from real3d_jax.runtime import cli
 
 _TEST_SEED = 7
 _TIMED_SCENES = 40
@@ -32,12 +31,7 @@ _DEGRADATIONS = [degradation.name for degradation in DEGRADATIONS]
 
 def main() -> None:
     """Reads the command line, measures and prints a line for each case."""
-    parser = argparse.ArgumentParser(
-        prog="python -m real3d_jax.benchmarks.curation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = cli.module_parser("real3d_jax.benchmarks.curation", __doc__)
     parser.add_argument("--scenes", type=int, default=900, help="of each kind (default: 900, about 2,400 instances)")
     parser.add_argument("--kinds", default=",".join(KINDS_OF_SCENES), help="of scenes")
     parser.add_argument("--rules", default=",".join(RULES), help="occlusion rules")
@@ -115,4 +109,4 @@ def _make_folder(folder: pathlib.Path, option: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)

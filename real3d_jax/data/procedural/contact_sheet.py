@@ -4,7 +4,6 @@ python -m real3d_jax.data.procedural.contact_sheet --out docs/images/families.pn
 python -m real3d_jax.data.procedural.contact_sheet --out docs/images/families_house.png --families home
 """
 
-import argparse
 from collections.abc import Sequence
 
 import jax
@@ -17,6 +16,7 @@ from real3d_jax.data.procedural.families import DRAWN, sample
 from real3d_jax.data.procedural.numbering import ALL_HOME, ALL_NAMED, members
 from real3d_jax.data.procedural.objects import stack
 from real3d_jax.data.procedural.render import render_views
+from real3d_jax.runtime import cli
 
 _AZIMUTHS = (35.0, -40.0, 62.0, -20.0)  # degrees, of successive objects: from the front, left and right in turn
 _ELEVATION = 18.0  # degrees
@@ -53,7 +53,7 @@ def contact_sheet(families: Sequence[str], *, count: int, size: int, columns: in
 
 def main() -> None:
     """Parses the arguments, draws and writes the sheet."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = cli.module_parser("real3d_jax.data.procedural.contact_sheet", __doc__)
     parser.add_argument("--out", required=True, help="the picture's file")
     known = [*DRAWN, ALL_NAMED, ALL_HOME]
     parser.add_argument(
@@ -77,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)
