@@ -23,12 +23,12 @@ from configs.lrm import leave_out_self_training, posed_source, use_metric_render
 from configs.lrm_real import get_config as get_lrm_real_config
 from configs.real3d import get_config as get_real3d_config
 from configs.real3d_mvimgnet import get_config as get_mvimgnet_config
-from real3d_jax.ablation.rows import SIZES
+from real3d_jax.ablation.rows import GAIN_ROWS, GAIN_STARTS, SIZES
 from real3d_jax.config.files import read_variant
 from real3d_jax.models.presets import preset
 from real3d_jax.weights.boxed import MINI
 
-ROWS = ("start_lrm", "lrm", "lrm_real", "start_real3d", "base", "real3d", "real3d_wild")
+ROWS = (*GAIN_STARTS, *GAIN_ROWS)
 RADIUS = 0.87  # of both models' boxes at the small sizes, so that they see the same
 TO_BOX = 2.4 / 1.645  # from the units of procedural views to those in which their cameras are 2.4 away
 EXTENT = 0.62  # of captures: the mean half-size of outlines of views in these units
