@@ -6,8 +6,13 @@ from PIL import Image
 
 from real3d_jax.data.boxes import object_box, square_around
 
-GREY = 0.5  # behind the model's input
-WHITE = 1.0  # behind targets
+GREY = 0.5  # behind the canonical model's input
+WHITE = 1.0  # behind targets, and the camera-conditioned model's input
+
+
+def behind_input(*, conditioned: bool) -> float:
+    """The grey value behind a model's input."""
+    return WHITE if conditioned else GREY
 
 
 def premultiply(rgba: UInt8[np.ndarray, "H W 4"]) -> Image.Image:

@@ -170,7 +170,7 @@ class Instances:
         size = protocol.novel_views.resolution
         rgb = [self._on_white(target, size) for target in targets]
         masks = [_mask(target, size) for target in targets]
-        background = transforms.WHITE if self.conditioned else transforms.GREY
+        background = transforms.behind_input(conditioned=self.conditioned)
         return {
             "image": transforms.composite(transforms.premultiply(source), size=self.input_size, background=background),
             "input_rgb": self._on_white(source, size),

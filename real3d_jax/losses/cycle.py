@@ -9,15 +9,13 @@ from jaxtyping import Array, Float
 
 from real3d_jax.cameras import Cameras, canonical_c2w, compose, cycle_return_pose, invert_rigid, with_intrinsics
 from real3d_jax.config.conditioned import AnyRenderConfig
+from real3d_jax.data.transforms import GREY, behind_input
 from real3d_jax.images import resize_bilinear
 from real3d_jax.losses.reconstruction import View
 from real3d_jax.models.choice import AnyModel
 from real3d_jax.models.lrm import LRM
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct_any
-
-_INPUT_BACKGROUND = 0.5
-_CONDITIONED_BACKGROUND = 1.0
 
 
 def cycle_views(
@@ -57,7 +55,7 @@ def cycle_views(
         image_size=model.config.image_size,
         mask_threshold=mask_threshold,
         end_to_end=end_to_end,
-        background=_INPUT_BACKGROUND if isinstance(model, LRM) else _CONDITIONED_BACKGROUND,
+        background=behind_input(conditioned=not isinstance(model, LRM)),
     )
     if isinstance(model, LRM):
         second, back = reconstruct_any(params, image, None, model=model), cycle_return_pose(novel_c2w, cameras.c2w)
@@ -75,7 +73,7 @@ def intermediate_input(
     image_size: int,
     mask_threshold: float,
     end_to_end: bool,
-    background: float = _INPUT_BACKGROUND,
+    background: float = GREY,
 ) -> Float[Array, "B S S 3"]:
     """The novel view as the second input of the cycle (Eq. 3).
 

@@ -21,7 +21,7 @@ from real3d_jax.data.procedural import numbering, source
 from real3d_jax.data.procedural.framing import frame_outline
 from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
 from real3d_jax.data.procedural.render import render_views
-from real3d_jax.data.transforms import GREY, WHITE
+from real3d_jax.data.transforms import WHITE, behind_input
 from real3d_jax.errors import UserError
 
 # Keep an example's cameras, and how its input is framed, apart from the random numbers of its object.
@@ -113,7 +113,7 @@ def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int, pose
     around = poses.at[..., :3, 3].add(-looked_at[:, None])
     cameras = Cameras(jax.vmap(to_input_frame)(around[:, 0], around, jnp.asarray(batch.distance)), shown)
     weight = None if batch.weight is None else jnp.asarray(batch.weight)
-    image = _on(seen, WHITE if posed else GREY)
+    image = _on(seen, behind_input(conditioned=posed))
     known = {}
     if posed:
         known["source"] = Cameras(cameras.c2w[:, 0], whole[:, 0])
