@@ -19,7 +19,7 @@ from real3d_jax.kernels.pallas import over_devices
 ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 ELEMENTWISE_IMPLEMENTATIONS = ("auto", "xla", "pallas")
 _CUDNN_KEYS = 128  # its kernels take odd numbers of keys slowly or not at all
-# Where tokens have few channels, the padding costs more than it gains (docs/performance.md).
+# Where tokens have few channels, the padding costs more than it gains (docs/performance_log.md).
 _NARROW, _NARROW_KEYS = 384, 8
 
 

@@ -162,8 +162,8 @@ def choose_implementation(implementation: str, field: TriplaneField) -> str:
 def choose_ray_implementation(config: AnyRenderConfig, field: TriplaneField) -> str:
     """What renders rays here: 'pallas_march', kernels that take whole rays, or what queries their samples.
 
-    'auto' marches with narrow decoders, for which that was measured to be faster (docs/performance.md), where the fused
-    kernel would else query them.
+    'auto' marches with narrow decoders, for which that was measured to be faster (docs/performance_log.md), where the
+    fused kernel would else query them.
 
     Raises:
       UserError: as `choose_implementation`, or the rays are asked to be marched and cannot.

@@ -14,7 +14,7 @@ def for_gradients(width: int) -> dict[str, bool] | None:
 
     On NVIDIA GPUs XLA would try many kernels of its own for each matrix product. For wide tokens cuBLAS's are as fast,
     and without the search an unrolled training step compiles in a quarter of the time. For narrow ones the search pays
-    (docs/performance.md).
+    (docs/performance_log.md).
 
     Args:
       width: channels of a token.
