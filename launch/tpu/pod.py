@@ -1,4 +1,4 @@
-"""Runs on Cloud TPU slices, from nothing: `python launch/tpu/pod.py VERB NAME [OPTIONS] [-- WORDS]` (docs/scaling.md).
+"""Runs on Cloud TPU slices, from nothing: `python launch/tpu/pod.py VERB NAME [OPTIONS] [-- WORDS]` (docs/pods.md).
 
     create  asks for a slice: on demand, --spot, or --queued (with or without --spot)
     run     copies this commit to the workers, installs it, and starts the run, which survives the terminal

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What every worker of a pod does, in the checkout that pod.py copied to it: `worker.sh VERB ...`; see docs/scaling.md.
+# What every worker of a pod does, in the checkout that pod.py copied to it: `worker.sh VERB ...`; see docs/pods.md.
 #
 #   install ACCESS STORAGE                        installs Python and the package, and sees that STORAGE is there
 #   start KEY ACCESS STORAGE RUN PROGRAM WORDS    starts launch/PROGRAM.py, which survives terminal and connection

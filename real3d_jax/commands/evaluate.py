@@ -5,7 +5,7 @@
     python launch/evaluate.py --out results/mine --compare results/lgm
 
 The same command goes on where a stopped one left off. Exit codes: 0 finished, 2 something to put right (one sentence
-says what), 143 or 130 stopped by SIGTERM or Ctrl-C; what was scored is kept. Several hosts: docs/scaling.md.
+says what), 143 or 130 stopped by SIGTERM or Ctrl-C; what was scored is kept. Several hosts: docs/pods.md.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument(
         "--multihost",
         action="store_true",
-        help="one process a host, to score a checkpoint; JAX finds the others (docs/scaling.md)",
+        help="one process a host, to score a checkpoint; JAX finds the others (docs/pods.md)",
     )
     watch.add_options(parser)
     arguments, changes = parser.parse_known_args()

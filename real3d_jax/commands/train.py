@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument(
         "--multihost",
         action="store_true",
-        help="one process a host, on a TPU pod or under Slurm or MPI; JAX finds the others (docs/scaling.md)",
+        help="one process a host, on a TPU pod or under Slurm or MPI; JAX finds the others (docs/pods.md)",
     )
     parser.add_argument(
         "--print_config", action="store_true", help="print the config, with all changes, as a file, and do no more"

@@ -33,7 +33,7 @@ def check_local(path: str | os.PathLike[str]) -> None:
     if _ADDRESS.match(str(path)):
         raise UserError(
             f"'{path}' is the address of an object store, and files are read and written here: mount the bucket (gs:// "
-            "by gcsfuse, docs/scaling.md) and give the folder where it is mounted."
+            "by gcsfuse, docs/pods.md) and give the folder where it is mounted."
         )
 
 
