@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from real3d_jax.ablation.paper_sets import NOVEL_VIEWS, TEST_SETS, read_test_sets
-from real3d_jax.ablation.rows import BASE, GAIN_STARTS, SIZES, read_gain_rows, read_rows
+from real3d_jax.ablation.rows import BASE, GAIN_ROWS, SIZES, read_gain_rows, read_rows
 from real3d_jax.config import files as config_files
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import cli
@@ -55,8 +55,8 @@ def main() -> int:
     arguments, changes = parser.parse_known_args()
     gain_rows = read_gain_rows(arguments.rows)
     rows = [] if gain_rows else read_rows(arguments.rows)
-    if rows == [BASE] and has_gain_rows(arguments.config, arguments.size):
-        gain_rows = rows
+    if rows == [BASE] and set(GAIN_ROWS) <= set(config_files.load_rows(arguments.config)):
+        gain_rows = rows  # both kinds of tables have a row of that name
     test_sets = _test_sets(arguments)
     for option in ("steps", "start_steps"):
         number = getattr(arguments, option)
@@ -99,15 +99,6 @@ def main() -> int:
         raise UserError(
             f"{str(error).rstrip('.')}, or run on data that are made on the way, with --size tiny."
         ) from error
-
-
-def has_gain_rows(config: str, size: str) -> bool:
-    """Whether the variants of a config file are the rows of Tables 6 and 7; 'base' alone does not tell."""
-    try:
-        config_files.load_tree(f"{config}:{next(iter(GAIN_STARTS))},{size}")
-    except UserError:
-        return False
-    return True
 
 
 def _run_gains(arguments: argparse.Namespace, rows: list[str], test_sets: Sequence[str], changes: list[str]) -> int:

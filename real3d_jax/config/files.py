@@ -60,7 +60,7 @@ def load_as(schema: type[_T], source: str, changes: Sequence[str] = ()) -> _T:
 def load_tree(source: str) -> ml_collections.ConfigDict:
     """What `get_config` of a config file returns; `source` as in `load`."""
     path, _, argument = source.partition(":")
-    get_config = _import_get_config(places.find(path))
+    get_config = _import(places.find(path)).get_config
     try:
         tree = get_config(argument) if argument else get_config()
     except UserError:
@@ -71,6 +71,11 @@ def load_tree(source: str) -> ml_collections.ConfigDict:
         raise UserError(f"--config {source}: its get_config must return a ConfigDict, but gave {type(tree).__name__}.")
     tree.unlock()
     return tree
+
+
+def load_rows(source: str) -> tuple[str, ...]:
+    """The rows of the study whose configurations a file has, which it names `ROWS`; none if it names no such thing."""
+    return tuple(getattr(_import(places.find(source)), "ROWS", ()))
 
 
 def read_variant(words: str, whose: str, *kinds: tuple[str, Collection[str]]) -> tuple[str, ...]:
@@ -218,7 +223,7 @@ def _nearest(schemas: Sequence[type], tree: Any) -> type:
     return min(schemas, key=lambda schema: len(fields[schema] ^ keys))
 
 
-def _import_get_config(path: Path) -> Any:
+def _import(path: Path) -> types.ModuleType:
     # Config files take from one another by `from configs.real3d import ...`: first from those beside them.
     above = next((parent.parent for parent in path.resolve().parents if parent.name == "configs"), None)
     for folder in map(str, (above or path.resolve().parent.parent, Path.cwd(), places.own_folder().parent)):
@@ -237,7 +242,7 @@ def _import_get_config(path: Path) -> Any:
         raise UserError(f"--config {path}: cannot be imported, {_one_line(error)}.") from error
     if not callable(getattr(module, "get_config", None)):
         raise UserError(f"--config {path}: the file must define a function get_config() that returns a ConfigDict.")
-    return module.get_config
+    return module
 
 
 def _one_line(error: Exception) -> str:
