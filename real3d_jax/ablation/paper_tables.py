@@ -40,6 +40,7 @@ from real3d_jax.runtime.folders import read_json, write_result
 
 JSON, MARKDOWN = "tables.json", "tables.md"
 TABLE_OF = {"mvimgnet": 1, "wild": 2, "co3d": 3, "omniobject3d": 4}
+TEST = "{test}"  # stands for the test set in a row's `evaluation` and `renders`
 # Of a model whose distance is searched, what the paper shows, and what stands in differences.
 _SHOWN = "fitted_on_metric"
 _SCOPE = "instance"
@@ -144,9 +145,9 @@ def _naming(what: str) -> Iterator[None]:
 def _cell(config: PaperTablesConfig, name: str, row: TableRowConfig, test: str, out: Path) -> Cell:
     folder = out / name / test
     if row.renders:
-        open_renders(Path(row.renders.format(test=test)))
+        open_renders(_renders(row, test))
         return Cell(name, test, folder, None)
-    found = config_files.load_as(EvaluationConfig, row.evaluation.format(test=test))
+    found = config_files.load_as(EvaluationConfig, row.evaluation.replace(TEST, test))
     table = TABLE_OF[test]
     scored = dataclasses.replace(
         found.scored, novel_views=test != "wild", semantic=table in (1, 2), consistency=table in (1, 2)
@@ -164,11 +165,13 @@ def _cell(config: PaperTablesConfig, name: str, row: TableRowConfig, test: str, 
     return Cell(name, test, folder, evaluation)
 
 
+def _renders(row: TableRowConfig, test: str) -> Path:
+    return Path(row.renders.replace(TEST, test))
+
+
 def _score(tables: Tables, cell: Cell, row: TableRowConfig) -> int:
     if cell.evaluation is None:
-        return evaluate_renders(
-            Path(row.renders.format(test=cell.test)), cell.folder, method=row.label, options=tables.config.networks
-        )
+        return evaluate_renders(_renders(row, cell.test), cell.folder, method=row.label, options=tables.config.networks)
     model = tables.models[cell.row]
     if is_scored(cell.folder, cell.evaluation, {"path": str(model.source), "step": model.step}):
         say(f"finished   {cell.folder}")

@@ -71,6 +71,11 @@ def row_of(run: str) -> str:
     return run.partition("/")[0]
 
 
+def listed(words: str) -> list[str]:
+    """The words of a list with commas."""
+    return [word for word in map(str.strip, words.split(",")) if word]
+
+
 def read_rows(words: str) -> list[str]:
     """Names of rows from a list with commas, each once; '' is Table 5, and 'table_5' and 'figure_5' stand for theirs.
 
@@ -79,7 +84,7 @@ def read_rows(words: str) -> list[str]:
     """
     groups = {"table_5": list(TABLE_5), "figure_5": [BASE, *FIGURE_5, FULL]}
     names: list[str] = []
-    for word in filter(None, (word.strip() for word in (words or "table_5").split(","))):
+    for word in listed(words) or ["table_5"]:
         if word not in ROWS and word not in groups:
             raise UserError(f"The ablation has no row '{word}': {did_you_mean(word, (*ROWS, *groups))}")
         names += groups.get(word, [word])
@@ -92,7 +97,7 @@ def read_gain_rows(words: str) -> list[str]:
     Raises:
       UserError: there are other names beside.
     """
-    names = [word for word in map(str.strip, words.split(",")) if word]
+    names = listed(words)
     known = (*GAIN_TABLES, *GAIN_ROWS)
     if {*names}.isdisjoint({*known} - {BASE}):
         return []

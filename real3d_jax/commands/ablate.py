@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from real3d_jax.ablation.paper_sets import NOVEL_VIEWS, TEST_SETS, read_test_sets
-from real3d_jax.ablation.rows import BASE, GAIN_ROWS, SIZES, read_gain_rows, read_rows
+from real3d_jax.ablation.rows import BASE, GAIN_ROWS, SIZES, listed, read_gain_rows, read_rows
 from real3d_jax.config import files as config_files
+from real3d_jax.config.ranges import SEEDS
 from real3d_jax.errors import MissingDataError, UserError
 from real3d_jax.runtime import cli
 from real3d_jax.runtime.compile_cache import keep_programs
@@ -58,6 +59,8 @@ def main() -> int:
     if rows == [BASE] and set(GAIN_ROWS) <= set(config_files.load_rows(arguments.config)):
         gain_rows = rows  # both kinds of tables have a row of that name
     test_sets = _test_sets(arguments)
+    if "figure_5" in _words(arguments) and not test_sets:
+        raise UserError("Figure 5 has a panel for each of --test_sets, which names none: name some, or leave it out.")
     for option in ("steps", "start_steps"):
         number = getattr(arguments, option)
         if number is not None and number < 1:
@@ -126,7 +129,7 @@ def _run_gains(arguments: argparse.Namespace, rows: list[str], test_sets: Sequen
 
 
 def _words(arguments: argparse.Namespace) -> set[str]:
-    return {word.strip() for word in arguments.rows.split(",")}
+    return set(listed(arguments.rows))
 
 
 def _test_sets(arguments: argparse.Namespace) -> Sequence[str]:
@@ -139,7 +142,7 @@ def _test_sets(arguments: argparse.Namespace) -> Sequence[str]:
 
 
 def _check_seeds(seeds: list[int], changes: list[str]) -> None:
-    if seeds and (min(seeds) < 0 or len(set(seeds)) < len(seeds)):
-        raise UserError(f"--seeds must be different numbers from 0 on, not {' '.join(map(str, seeds))}.")
+    if seeds and (min(seeds) < 0 or max(seeds) >= SEEDS or len(set(seeds)) < len(seeds)):
+        raise UserError(f"--seeds must be different numbers from 0 to {SEEDS - 1}, not {' '.join(map(str, seeds))}.")
     if seeds and any(word.partition("=")[0] == "--config.seed" for word in changes):
         raise UserError("--config.seed is of stage 0 and all rows, which --seeds gives others: leave out one of them.")

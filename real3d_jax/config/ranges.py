@@ -4,8 +4,24 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from real3d_jax.config import agreement, conditioned, data, evaluation, losses, model, posed, reconstruction, training
+from real3d_jax.config import (
+    adapting,
+    agreement,
+    conditioned,
+    data,
+    evaluation,
+    losses,
+    model,
+    paper_tables,
+    posed,
+    protocols,
+    reconstruction,
+    training,
+)
 from real3d_jax.errors import UserError
+
+
+SEEDS = 2**32  # how many there are
 
 
 class Range(NamedTuple):
@@ -29,12 +45,18 @@ _DECAY = Range(lambda x: 0 <= x < 1, "to 0 or more, and below 1")
 _AZIMUTH = Range(lambda x: 0 <= x <= 180, "between 0 and 180 degrees")
 _ELEVATION = Range(lambda x: 0 <= x <= 90, "between 0 and 90 degrees")
 _FOV = Range(lambda x: 0 < x < 180, "between 0 and 180 degrees")
+_FOV_OR_0 = Range(lambda x: 0 <= x < 180, "to 0, or between 0 and 180 degrees")
 _SPAN = Range(lambda x: 0 < x[0] <= x[1], "to two numbers above 0, the smaller one first")
 _SAMPLES = Range(lambda x: x >= 4, "to 4 or more")
 _GRID = Range(lambda x: x >= 4 and x % 4 == 0, "to a multiple of 4")
 _LEVEL = Range(lambda x: 0 < x < 1, "between 0 and 1")
 _ALPHA = Range(lambda x: 0 <= x < 255, "between 0 and 254")
 _GREYS = Range(lambda x: len(x) > 0 and all(0 <= y <= 1 for y in x), "to grey values between 0 and 1")
+# JAX takes the last 32 bits of a seed: 2**32 would draw the parameters of seed 0.
+_SEED = Range(lambda x: 0 <= x < SEEDS, f"from 0 to {SEEDS - 1}")
+_SEEDS = Range(lambda x: all(0 <= y < SEEDS for y in x), f"to numbers from 0 to {SEEDS - 1}")
+_NUMBERS = Range(lambda x: all(y >= 0 for y in x), "to numbers from 0 on")
+_QUALITY = Range(lambda x: 0 <= x <= 100, "between 0 and 100")
 _POSITIVES = Range(lambda x: all(y > 0 for y in x), "to numbers above 0")
 
 
@@ -54,6 +76,7 @@ def _all(kind: Range, names: str) -> dict[str, Range]:
 
 
 _RANGES: Mapping[type, Mapping[str, Range]] = {
+    training.Config: {"seed": _SEED},
     training.OptimizerConfig: {
         "method": _word("adamw", "muon"),
         **_all(_POSITIVE, "learning_rate eps clip_norm muon_rms"),
@@ -65,7 +88,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     training.ScheduleConfig: {
         **_all(_COUNT, "steps keep"),
         **_all(_ANY_COUNT, "log_every validate_every validation_objects validation_views pictures_every"),
-        "checkpoint_every": _ANY_COUNT,
+        **_all(_ANY_COUNT, "checkpoint_every checkpoint_minutes"),
     },
     losses.ViewLossConfig: _all(_ANY_COUNT, "mse lpips mask"),
     losses.SmoothViewLossConfig: _all(_ANY_COUNT, "mse lpips mask total_variation"),
@@ -73,6 +96,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "law": _word("uniform", "released"),
         **_all(_AZIMUTH, "azimuth_start azimuth_end"),
         **_all(_ELEVATION, "elevation_start elevation_end"),
+        "steps": _ANY_COUNT,
     },
     losses.CycleLossConfig: {"rerender": _ANY_COUNT, "mask_threshold": _SHARE},
     losses.SemanticLossConfig: {
@@ -95,15 +119,21 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "crop_ratio": _SPAN,
         "fraction": _PART,
     },
-    data.EmbeddedSourceConfig: {**_all(_ANY_COUNT, "objects held_out"), "raw": _SHARE},
+    data.EmbeddedSourceConfig: {
+        **_all(_ANY_COUNT, "objects held_out"),
+        **_all(_COUNT, "views image_size"),
+        "seed": _SEED,
+        "raw": _SHARE,
+    },
     data.StreamedSourceConfig: {
+        "seed": _SEED,
         "weight": _ANY_COUNT,
         "distance": _POSITIVE,
         "zoom": _PART,
         "cropped": _SHARE,
         "crop_ratio": _SPAN,
     },
-    data.DataConfig: {"streamed_share": _SHARE, **_all(_ANY_COUNT, "workers prefetch")},
+    data.DataConfig: {"streamed_share": _SHARE, **_all(_ANY_COUNT, "workers prefetch max_quarantined")},
     model.VitConfig: {
         **_all(_COUNT, "width layers heads mlp_width patch_size position_grid"),
         "activation": _word("gelu", "quick_gelu"),
@@ -133,6 +163,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         **_all(_COUNT, "rays resolution"),
         **_all(_POSITIVE, "learning_rate distance"),
         "fov_y": _FOV,
+        "seed": _SEED,
     },
     conditioned.DinoV2Config: _all(_COUNT, "width layers heads mlp_width patch_size position_grid registers"),
     conditioned.ConditionedModelConfig: _all(
@@ -156,7 +187,31 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},
     evaluation.CalibrationConfig: {"distances": _POSITIVES},
     evaluation.BootstrapConfig: {"level": _LEVEL, "resamples": _COUNT},
-    evaluation.EvaluationConfig: {"batch_per_device": _COUNT, "cases": _ANY_COUNT},
+    evaluation.EvaluationConfig: {"batch_per_device": _COUNT, "cases": _ANY_COUNT, "seed": _SEED},
+    protocols.ProtocolConfig: {"every": _COUNT},
+    protocols.InputViewConfig: {"crop_ratio": _ANY_COUNT, "distance": _POSITIVE, "fov_y": _FOV_OR_0},
+    protocols.NovelViewConfig: {**_all(_COUNT, "views resolution"), "target_via": _ANY_COUNT},
+    protocols.SemanticViewConfig: {
+        "distance": _POSITIVE,
+        "fov_y": _FOV,
+        "resolution": _COUNT,
+        "fid_jpeg_quality": _QUALITY,
+    },
+    protocols.ConsistencyConfig: {
+        **_all(_ANY_COUNT, "first_scored intermediate_resolution"),
+        "resolution": _COUNT,
+        "mask_threshold": _SHARE,
+    },
+    paper_tables.TableRowConfig: {"distances": _POSITIVES},
+    paper_tables.PaperTablesConfig: {"limit": _ANY_COUNT},
+    adapting.AdaptingConfig: {"numbers": _NUMBERS, "seeds": _SEEDS, "shown": _ANY_COUNT},
+    adapting.CuratedConfig: {**_all(_ANY_COUNT, "min_side border"), "image_size": _COUNT},
+    adapting.DrawnPhotographsConfig: {
+        **_all(_COUNT, "count width height"),
+        "seed": _SEED,
+        "drawn": _GRID,
+        "cut": _SHARE,
+    },
 }
 
 

@@ -84,8 +84,16 @@ def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir
       What differs, in words, where that is allowed.
 
     Raises:
-      UserError: the model or the seed differs.
+      UserError: the model, the seed or the optimiser's method differs.
     """
+    # Runs from before there was Muon name no method. Its moments are laid out otherwise than AdamW's.
+    methods = [tree.get("optimizer", {}).get("method", "adamw") for tree in (saved, current)]
+    if methods[0] != methods[1]:
+        raise UserError(
+            f"The workdir '{workdir}' was trained by {methods[0]}, whose state {methods[1]} cannot take over "
+            f"(config.optimizer.method): go on by {methods[0]}, or begin with its parameters in another --workdir "
+            f"(--config.init_from={workdir})."
+        )
     changed = config_differences(saved, current)
     for change in changed:
         if change.startswith(("config.model", "config.seed")):

@@ -248,8 +248,10 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
         (["--rows", "full", "--config.batch.real=2"], "--config.batch.real would undo what makes the row 'start'"),
         (["--steps", "-1"], "--steps must be at least 1, not -1"),
         (["--start_steps", "5", "--start", "x"], "--start_steps is of stage 0, which --start replaces"),
-        (["--seeds", "1", "1"], "--seeds must be different numbers from 0 on, not 1 1"),
-        (["--seeds", "-1"], "--seeds must be different numbers from 0 on, not -1"),
+        (["--seeds", "1", "1"], "--seeds must be different numbers from 0 to 4294967295, not 1 1"),
+        (["--seeds", "-1"], "--seeds must be different numbers from 0 to 4294967295, not -1"),
+        (["--seeds", "4294967296"], "--seeds must be different numbers from 0 to 4294967295, not 4294967296"),
+        (["--rows", "figure_5", "--test_sets", ""], "Figure 5 has a panel for each of --test_sets, which names none"),
         (["--seeds", "1", "--config.seed=7"], "--config.seed is of stage 0 and all rows, which --seeds gives others"),
     ],
 )

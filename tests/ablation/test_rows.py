@@ -136,7 +136,7 @@ def test_every_row_begins_at_stage_0_which_sees_no_photograph(size):
 
 
 def test_lists_of_rows():
-    assert read_rows("") == read_rows("table_5") == list(TABLE_5)
+    assert read_rows("") == read_rows(" , ") == read_rows("table_5") == list(TABLE_5)
     assert read_rows("figure_5") == ["base", *FIGURE_5, "full"]
     assert read_rows("full, base,full") == ["full", "base"]
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from real3d_jax.config import files, ranges
+from real3d_jax.config.adapting import AdaptingConfig
 from real3d_jax.config.evaluation import EvaluationConfig
+from real3d_jax.config.paper_tables import PaperTablesConfig
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.errors import UserError
 
@@ -48,6 +50,11 @@ def test_every_range_is_of_a_field():
         ("render.samples=0", "samples is 0: set it to 1 or more"),
         ("render.background=2.0", "background is 2: set it between 0 and 1"),
         ("compute.dtype=float16", "dtype is 'float16': set it to one of 'bfloat16', 'float32'"),
+        ("seed=-1", "config.seed is -1: set it from 0 to 4294967295"),
+        ("seed=4294967296", "config.seed is 4294967296: set it from 0 to"),
+        ("data.max_quarantined=-1", "max_quarantined is -1: set it to 0 or more"),
+        ("schedule.checkpoint_minutes=-1", "checkpoint_minutes is -1"),
+        ("losses.cycle.curriculum.steps=-1", "curriculum.steps is -1"),
         ("model.heads=5", "token_width is .*, which 5 heads cannot share"),
     ],
 )
@@ -74,12 +81,42 @@ def test_a_batch_of_nothing():
         ("geometry.points=0", "points is 0"),
         ("geometry.resolution=30", "resolution is 30: set it to a multiple of 4"),
         ("calibration.distances=(1.0,-2.0)", "distances is .*: set it to numbers above 0"),
+        ("seed=-1", "config.seed is -1: set it from 0 to 4294967295"),
+        ("protocol.every=0", "config.protocol.every is 0: set it to 1 or more"),
+        ("protocol.novel_views.views=-2", "config.protocol.novel_views.views is -2: set it to 1 or more"),
+        ("protocol.novel_views.resolution=0", "resolution is 0"),
+        ("protocol.input_view.fov_y=180", "fov_y is 180: set it to 0, or between 0 and 180 degrees"),
+        ("protocol.semantic.fid_jpeg_quality=101", "quality is 101: set it between 0 and 100"),
+        ("protocol.consistency.first_scored=-1", "first_scored is -1"),
         ("data.split=validation", "split is 'validation': set it to one of 'test', 'train'"),
     ],
 )
 def test_evaluation(change, said):
     with pytest.raises(UserError, match=said):
         files.load_as(EvaluationConfig, str(CONFIGS / "eval" / "co3d.py"), [f"--config.{change}"])
+
+
+@pytest.mark.parametrize(
+    ("schema", "file", "change", "said"),
+    [
+        (PaperTablesConfig, "tables.py", "limit=-3", "config.limit is -3: set it to 0 or more"),
+        (PaperTablesConfig, "tables.py", "rows.lrm.distances=(-1.5,)", "distances is .*: set it to numbers above 0"),
+        (AdaptingConfig, "adapting.py", "seeds=(0,-1)", "config.seeds is .*: set it to numbers from 0 to"),
+        (AdaptingConfig, "adapting.py", "photographs.cut=1.5", "cut is 1.5: set it between 0 and 1"),
+        (AdaptingConfig, "adapting.py", "curation.image_size=0", "image_size is 0"),
+    ],
+)
+def test_studies(schema, file, change, said):
+    with pytest.raises(UserError, match=said):
+        files.load_as(schema, str(CONFIGS / file), [f"--config.{change}"])
+
+
+def test_the_seeds_of_what_is_drawn():
+    for kind in ("embedded", "streamed"):
+        tree = files.load_tree(f"{CONFIGS / 'mini.py'}")
+        next(iter(tree.data[kind].values())).seed = -1
+        with pytest.raises(UserError, match=rf"config\.data\.{kind}\.\w+\.seed is -1: set it from 0 to"):
+            files.parse(tree)
 
 
 def test_reconstruction():

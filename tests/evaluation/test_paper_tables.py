@@ -150,6 +150,8 @@ def test_seeded_models_of_either_kind_are_scored_on_the_same_objects(config, tmp
             {"checkpoint": "", "renders": "none/{test}"},
             r"'real3d' of Table 1 \(Real3D on MVImgNet\).*no folder",
         ),
+        ("real3d", {"checkpoint": "", "renders": "none/{tes"}, r"cannot be made: --renders 'none/{tes' is no folder"),
+        ("lrm", {"evaluation": "eval/table7:lrm,tiny,{tset}"}, r"cannot be made: .* no variant '{tset}'"),
     ],
 )
 def test_what_is_not_there_is_named_before_anything_is_scored(config, tmp_path, row, change, sentence):

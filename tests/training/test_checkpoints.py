@@ -286,3 +286,8 @@ def test_only_some_keys_may_change_between_tries(tmp_path):
     for change in ({"seed": 2}, {"model": {"layers": 4}}):
         with pytest.raises(UserError, match="was trained with another config"):
             check_same_run(saved, {**saved, **change}, tmp_path)
+    adamw, muon = ({**saved, "optimizer": {"method": method}} for method in ("adamw", "muon"))
+    assert check_same_run(saved, adamw, tmp_path) == ["config.optimizer: None -> {'method': 'adamw'}"]
+    for before, now in ((saved, muon), (adamw, muon), (muon, adamw)):
+        with pytest.raises(UserError, match=r"was trained by (adamw|muon), .*: go on by \1, or begin .* in another"):
+            check_same_run(before, now, tmp_path)
