@@ -44,11 +44,20 @@ def main() -> int:
     arguments, changes = parser.parse_known_args()
     if arguments.renders and (arguments.config or arguments.checkpoint or changes):
         raise UserError("--renders scores pictures that are there: leave out --config, --checkpoint and --config.KEY.")
-
+    for option in () if arguments.renders else ("vgg", "clip", "inception"):
+        if getattr(arguments, option):
+            raise UserError(f"--{option} is of --renders: of a checkpoint, give it by --config.networks.{option}=PATH.")
+    if arguments.renders and arguments.ema:
+        raise UserError("--ema is of a run's parameters, which --renders has none of: leave it out.")
     if arguments.multihost and not (arguments.config and arguments.checkpoint):
         raise UserError("--multihost is for scoring a checkpoint: give --config and --checkpoint, or leave it out.")
     with watch.joined(arguments):
         keep_programs()
+        with hosts.together():
+            if arguments.compare and hosts.is_first():
+                from real3d_jax.evaluation.results import load_settings
+
+                load_settings(arguments.compare)  # what is not there is told before anything is scored
         code, out = _score(arguments, changes)
         if code == 0 and arguments.compare and hosts.is_first():
             from real3d_jax.evaluation.comparison import compare

@@ -20,7 +20,6 @@ from real3d_jax.config import (
 )
 from real3d_jax.errors import UserError
 
-
 SEEDS = 2**32  # how many there are
 
 
@@ -185,12 +184,16 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     },
     evaluation.TestSetConfig: {"split": _word("test", "train"), **_all(_ANY_COUNT, "limit workers")},
     evaluation.GeometryConfig: {"resolution": _GRID, **_all(_POSITIVE, "threshold f_distance"), "points": _COUNT},
-    evaluation.CalibrationConfig: {"distances": _POSITIVES},
+    evaluation.CalibrationConfig: {"distances": _POSITIVES, "scope": _word("instance", "set")},
     evaluation.BootstrapConfig: {"level": _LEVEL, "resamples": _COUNT},
     evaluation.EvaluationConfig: {"batch_per_device": _COUNT, "cases": _ANY_COUNT, "seed": _SEED},
     protocols.ProtocolConfig: {"every": _COUNT},
     protocols.InputViewConfig: {"crop_ratio": _ANY_COUNT, "distance": _POSITIVE, "fov_y": _FOV_OR_0},
-    protocols.NovelViewConfig: {**_all(_COUNT, "views resolution"), "target_via": _ANY_COUNT},
+    protocols.NovelViewConfig: {
+        **_all(_COUNT, "views resolution"),
+        "target_via": _ANY_COUNT,
+        "ssim_window": _word("uniform", "gaussian"),
+    },
     protocols.SemanticViewConfig: {
         "distance": _POSITIVE,
         "fov_y": _FOV,
@@ -259,5 +262,10 @@ def _check_together(group: Any, where: str) -> None:
         agreement.check_renderer(group.model, group.render, where)
     if isinstance(group, training.Config):
         agreement.check_training(group, where)
+    if isinstance(group, protocols.NovelViewConfig) and 0 < group.target_via < group.resolution:
+        raise UserError(
+            f"{where}.target_via is {group.target_via}, below the {group.resolution} of .resolution, so that targets "
+            "would be blurred: set it to 0 or to more."
+        )
     if isinstance(group, training.BatchConfig) and not group.synthetic + group.real:
         raise UserError(f"{where}.synthetic and .real are both 0: set one of them to 1 or more.")

@@ -142,6 +142,19 @@ def describe(config: Config) -> str:
     return ", ".join(f"{name}: {count}" for name, count in _counts(config).items())
 
 
+def check_given(config: Config) -> None:
+    """Opens every data set of a run that the package does not make itself.
+
+    Raises:
+      UserError: one is not there, or empty.
+    """
+    made = {dataset_path(config.data.root, source.path) for source in config.data.embedded.values()}
+    for kind, sources in _used(config).items():
+        for source in sources.values():
+            if dataset_path(config.data.root, source.path) not in made:
+                _open(config, source, "test" if kind == "validation" else "train")
+
+
 def fingerprint(config: Config) -> str:
     """A line that changes when the data of training do; kept with checkpoints.
 

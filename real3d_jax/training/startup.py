@@ -165,6 +165,8 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
 
         say(describe_devices(layout, config.mesh.fsdp, float(times)))
         first.mark("devices")
+        pipeline.check_given(config)
+        source = None if checkpoints.steps() else find_start(config)
         _prepare_data(config)
         say(f"data       {pipeline.describe(config)}")
         fingerprint = json.loads(json.dumps(pipeline.fingerprint(config)))
@@ -177,7 +179,8 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
         restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
         if restored is not None:
             _check_same_data(restored[1]["data"]["fingerprint"], fingerprint, workdir)
-        source = find_start(config) if restored is None else None
+        elif source is None:  # unreadable checkpoints were set aside
+            source = find_start(config)
         start = 0 if restored is None else int(restored[0].step)
         quarantine = Quarantine.of(
             folder.resolve() / "quarantine",

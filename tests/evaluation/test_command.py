@@ -111,6 +111,12 @@ def test_a_config_is_found_from_any_folder(tmp_path, monkeypatch):
         (["--config", SMOKE, "--checkpoint", "x", "--config.protcol.every=2"], "did you mean 'protocol'"),
         (["--config", SMOKE, "--checkpoint", "x", "--config.calibration.distances=2.0"], "must be a list of numbers"),
         (["--config", SMOKE, "--checkpoint", "x", "--config.calibration.distances=(1,'a')"], "must be of type float"),
+        (
+            ["--config", SMOKE, "--checkpoint", "x", "--vgg", "y"],
+            "of a checkpoint, give it by --config.networks.vgg=PATH",
+        ),
+        (["--config", SMOKE, "--checkpoint", "x", "--compare", "nowhere"], "'nowhere' holds no results"),
+        (["--renders", "x", "--out", "y", "--ema"], "--ema is of a run's parameters"),
     ],
 )
 def test_what_the_command_line_refuses(words, message):

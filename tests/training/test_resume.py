@@ -159,3 +159,9 @@ def test_refusals_come_before_any_work(data_root, tmp_path, monkeypatch):
         train(make_tiny_config(data_root, position_start="align"), tmp_path)
     with pytest.raises(UserError, match="matmul_precision has no value 'exact'"):
         train(make_tiny_config(data_root, compute__matmul_precision="exact"), tmp_path)
+    with pytest.raises(UserError, match="init_from = 'nowhere' does not exist"):
+        train(make_tiny_config(data_root, init_from="nowhere"), tmp_path)
+    (name, photographs) = next(iter(config.data.real.items()))
+    own = {**config.data.real, name: dataclasses.replace(photographs, path="own")}
+    with pytest.raises(UserError, match=r"There is no data set at '.*own'"):
+        train(dataclasses.replace(config, data=dataclasses.replace(config.data, real=own)), tmp_path)
