@@ -29,6 +29,7 @@ from real3d_jax.evaluation.results import ROWS as RESULTS
 from real3d_jax.evaluation.results import SETTINGS, load_settings
 from real3d_jax.runtime.cli import USER_ERROR
 from real3d_jax.runtime.console import say
+from real3d_jax.runtime.folders import read_json
 from real3d_jax.training.loop import train
 
 
@@ -173,7 +174,9 @@ def _scored(ablation: Ablation) -> dict[str, list[Scored]]:
 
 def _is_trained(workdir: Path, config: Config) -> bool:
     summary = workdir / "summary.json"
-    return summary.exists() and json.loads(summary.read_text())["steps"] >= config.schedule.steps
+    if not summary.exists():
+        return False
+    return read_json(summary, remedy="delete it, and it is written again")["steps"] >= config.schedule.steps
 
 
 def is_scored(folder: Path, evaluation: EvaluationConfig, checkpoint: Mapping[str, Any]) -> bool:

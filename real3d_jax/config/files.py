@@ -204,7 +204,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if any_length:
             arguments = arguments[:1] * len(value) if listed else ()
         if not listed or len(value) != len(arguments):
-            wanted = "a list of numbers" if any_length else f"{len(arguments)} numbers"
+            items = "words" if str in typing.get_args(hint) else "lists" if _has_tuples(hint) else "numbers"
+            wanted = f"a list of {items}" if any_length else f"{len(arguments)} {items}"
             raise UserError(f"{where} must be {wanted}, but is {value!r}.")
         return tuple(_value(t, v, f"{where}[{i}]") for i, (t, v) in enumerate(zip(arguments, value, strict=True)))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -214,6 +215,10 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise UserError(f"{where} must be of type {hint.__name__}, but is {value!r}.")
     return value
+
+
+def _has_tuples(hint: Any) -> bool:
+    return any(typing.get_origin(item) is tuple for item in typing.get_args(hint))
 
 
 def _nearest(schemas: Sequence[type], tree: Any) -> type:

@@ -95,7 +95,6 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
         "law": _word("uniform", "released"),
         **_all(_AZIMUTH, "azimuth_start azimuth_end"),
         **_all(_ELEVATION, "elevation_start elevation_end"),
-        "steps": _ANY_COUNT,
     },
     losses.CycleLossConfig: {"rerender": _ANY_COUNT, "mask_threshold": _SHARE},
     losses.SemanticLossConfig: {

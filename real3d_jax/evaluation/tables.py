@@ -16,7 +16,7 @@ from real3d_jax.evaluation.geometry import ALIGNED
 from real3d_jax.evaluation.networks import RANDOM_WEIGHTS
 from real3d_jax.evaluation.results import Row
 from real3d_jax.evaluation.summary import FITTED, Metric
-from real3d_jax.runtime.folders import write_result
+from real3d_jax.runtime.folders import read_json, write_result
 
 _SEMANTIC, _CONSISTENCY, _NOVEL, _INPUT, _GEOMETRY = (
     "Semantic similarity",
@@ -81,8 +81,8 @@ def write_summary(path: Path, metrics: Mapping[str, Metric], about: Mapping[str,
 
 
 def load_metrics(path: Path) -> dict[str, Metric]:
-    """The metrics of a `summary.json`."""
-    tree = json.loads(path.read_text())
+    """The metrics of a `summary.json`. Raises UserError if it is damaged."""
+    tree = read_json(path, remedy="delete it, and the command that scores writes it again")
     return {
         name: Metric(**values | {"interval": values["interval"] and tuple(values["interval"])})
         for name, values in tree.items()

@@ -238,6 +238,19 @@ def test_rows_of_other_settings_are_not_mixed(finished, words):
     assert (finished / "ablation.json").read_bytes() == before
 
 
+def test_a_damaged_summary_is_told_with_a_remedy_that_helps(finished, words, tmp_path):
+    shutil.copytree(finished / "start", tmp_path / "start")
+    planned = plan(words[1], words[3], rows=["base"], size="tiny", out=tmp_path, changes=[])
+    summary = tmp_path / "start" / "summary.json"
+    whole = summary.read_text()
+    summary.write_text(whole[:-3])
+    with pytest.raises(UserError, match=r"summary\.json' is not valid JSON any more: delete it, and it is written again"):
+        driver._train(planned, "start")
+    summary.unlink()
+    assert driver._train(planned, "start") == 0
+    assert json.loads(summary.read_text())["steps"] == json.loads(whole)["steps"]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -54,7 +54,6 @@ def test_every_range_is_of_a_field():
         ("seed=4294967296", "config.seed is 4294967296: set it from 0 to"),
         ("data.max_quarantined=-1", "max_quarantined is -1: set it to 0 or more"),
         ("schedule.checkpoint_minutes=-1", "checkpoint_minutes is -1"),
-        ("losses.cycle.curriculum.steps=-1", "curriculum.steps is -1"),
         ("model.heads=5", "token_width is .*, which 5 heads cannot share"),
     ],
 )
@@ -103,6 +102,9 @@ def test_evaluation(change, said):
     ("schema", "file", "change", "said"),
     [
         (PaperTablesConfig, "tables.py", "limit=-3", "config.limit is -3: set it to 0 or more"),
+        (PaperTablesConfig, "tables.py", "test_sets=co3d", "config.test_sets must be a list of words, but is 'co3d'"),
+        (PaperTablesConfig, "tables.py", "deltas=lrm", "config.deltas must be a list of lists, but is 'lrm'"),
+        (PaperTablesConfig, "tables.py", "rows.lrm.distances=1", "distances must be a list of numbers, but is 1"),
         (PaperTablesConfig, "tables.py", "rows.lrm.distances=(-1.5,)", "distances is .*: set it to numbers above 0"),
         (AdaptingConfig, "adapting.py", "seeds=(0,-1)", "config.seeds is .*: set it to numbers from 0 to"),
         (AdaptingConfig, "adapting.py", "photographs.cut=1.5", "cut is 1.5: set it between 0 and 1"),

@@ -14,7 +14,7 @@ from real3d_jax.evaluation.comparison import compare, paired
 from real3d_jax.evaluation.programs import through_jpeg
 from real3d_jax.evaluation.results import Results, Row, load_rows
 from real3d_jax.evaluation.summary import fit_distances, set_metrics, summarise
-from real3d_jax.evaluation.tables import grid, markdown, ordered, write_csv
+from real3d_jax.evaluation.tables import grid, load_metrics, markdown, ordered, write_csv
 from real3d_jax.metrics.bootstrap import confidence_interval
 from real3d_jax.metrics.frechet import fid
 from real3d_jax.reports.pictures import strip
@@ -224,3 +224,9 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         Results(tmp_path / "file" / "out", {})
+
+
+def test_a_damaged_summary_is_told(tmp_path):
+    (tmp_path / "summary.json").write_text('{"psnr": {"mean"')
+    with pytest.raises(UserError, match=r"summary\.json' is not valid JSON any more: delete it"):
+        load_metrics(tmp_path / "summary.json")
