@@ -244,7 +244,9 @@ def test_a_damaged_summary_is_told_with_a_remedy_that_helps(finished, words, tmp
     summary = tmp_path / "start" / "summary.json"
     whole = summary.read_text()
     summary.write_text(whole[:-3])
-    with pytest.raises(UserError, match=r"summary\.json' is not valid JSON any more: delete it, and it is written again"):
+    with pytest.raises(
+        UserError, match=r"summary\.json' is not valid JSON any more: delete it, and it is written again"
+    ):
         driver._train(planned, "start")
     summary.unlink()
     assert driver._train(planned, "start") == 0
