@@ -47,15 +47,18 @@ def test_antialias_averages_and_its_absence_samples():
     assert (sampled == 255).all()
 
 
-@pytest.mark.parametrize("size", [30, 32, 59, 64, 100, 118, 128, 131, 200])
-def test_resizing_moves_nothing(size):
+@pytest.mark.parametrize(
+    ("size", "antialias"),
+    [*((size, True) for size in (30, 32, 59, 64, 100, 118, 128, 131, 200)), (118, False), (200, False)],
+)
+def test_resizing_moves_nothing(size, antialias):
     """A disc's centre stays where it was, to a fraction of a pixel."""
     centres = np.arange(131) + 0.5
     worst = 0.0
     for x, y in ((40.2, 51.7), (88.9, 97.1), (65.5, 30.0)):
         rgba = np.zeros((131, 131, 4), np.uint8)
         rgba[..., 3] = np.round(255 * np.clip(5.5 - np.hypot(centres - x, centres[:, None] - y), 0, 1))
-        rgb = composite(rgba, size=size, background=1.0)
+        rgb = composite(rgba, size=size, background=1.0, antialias=antialias)
         weight = 255.0 - rgb[..., 0]
         places = (np.arange(size) + 0.5) * 131 / size
         found = np.array([weight.sum(0) @ places, weight.sum(1) @ places]) / weight.sum()

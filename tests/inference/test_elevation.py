@@ -167,6 +167,26 @@ def test_an_estimate_without_news_has_little_chance():
     assert np.ptp(scores) < 1.0
 
 
+def test_every_elevation_from_20_below_to_60_above_is_asked():
+    np.testing.assert_array_equal(uprightness.ELEVATIONS, range(-20, 61))
+
+
+def test_the_chance_is_that_of_the_elevations_within_8_degrees(monkeypatch, tiny):
+    scores = np.zeros((3, 81))
+    scores[:, 30] = np.log(2) / uprightness.WEIGHTS.sum()
+    monkeypatch.setattr(uprightness, "field_scores", lambda *_, **__: scores)
+    found = estimate_elevation(box_seen_from(0.0), tiny.render, threshold=10.0)
+    assert (found.elevation, found.chance) == (10.0, pytest.approx((16 + 2) / (80 + 2)))
+
+
+def test_faces_are_level_or_vertical_or_between():
+    """Of a cube on an edge two faces are vertical, and four count half."""
+    cube = trimesh.creation.box()
+    mesh = Mesh(cube.vertices.astype(np.float32), cube.faces.astype(np.int32))
+    level, on_an_edge = uprightness.level_scores(mesh, np.array([[0.0, 0, 1], [0.0, 0.5**0.5, 0.5**0.5]]))
+    assert (level, on_an_edge) == pytest.approx((1, 2 / 3))
+
+
 def test_things_stand_on_what_is_below_them():
     """A cone stands on its base of a third of its surface, and not on its tip."""
     cone = trimesh.creation.cone(1.0, 3**0.5, sections=64)
@@ -184,3 +204,6 @@ def test_a_mirror_that_stands_upright_is_found_though_nothing_is_level():
     scores = uprightness.mirror_scores(solid, radius=RADIUS)
     assert scores.max() > -0.02
     assert uprightness.ELEVATIONS[np.argmax(scores)] == pytest.approx(40.0, abs=3.0)
+    density = np.where(solid, np.float32(20.0), np.float32(0.0))
+    all_three = uprightness.WEIGHTS @ uprightness.upright_scores(density, radius=RADIUS, threshold=10.0)
+    assert uprightness.ELEVATIONS[np.argmax(all_three)] == pytest.approx(40.0, abs=3.0)

@@ -44,6 +44,8 @@ def test_released_law_keeps_away_from_the_input_view():
     assert (np.abs(angles) >= np.array([15, 10]) * 0.9999).all()
     assert (np.abs(angles) <= np.array([52.5, 35.0]) * 1.0001).all()
     np.testing.assert_allclose((angles > 0).mean(axis=0), 0.5, atol=0.05)
+    for angle in angles.T:
+        assert abs(np.corrcoef(np.abs(angle), angle > 0)[0, 1]) < 0.05, "sizes and signs are independent"
     np.testing.assert_allclose(np.abs(_draw(config, 0)), np.broadcast_to([15.0, 10.0], (4000, 2)), rtol=1e-5)
 
 
@@ -75,6 +77,15 @@ def test_poses_of_an_example_do_not_depend_on_the_size_of_the_batch():
     np.testing.assert_array_equal(small.semantic, large.semantic[:2])
     assert np.abs(large.cycle[0] - large.cycle[1]).max() > 1e-3, "examples differ"
     np.testing.assert_allclose(np.linalg.norm(large.semantic[..., :3, 3], axis=-1), 3.0, rtol=1e-6)
+
+
+def test_poses_have_the_drawn_azimuths_and_elevations():
+    """The ranges of both angles differ, so that exchanged they would be seen."""
+    drawn = sample_novel_poses(jax.random.key(7), 10, jnp.full(64, 3.0), curriculum=CURRICULUM, semantic=SEMANTIC)
+    for poses, azimuth, elevation in ((drawn.cycle, 22.5, 15.0), (drawn.semantic, 120.0, 45.0)):
+        x, y, z = np.moveaxis(np.asarray(poses)[..., :3, 3] / 3.0, -1, 0)
+        greatest = np.array([np.abs(np.arctan2(y, x)).max(), np.abs(np.arcsin(z)).max()])
+        np.testing.assert_allclose(np.degrees(greatest), [azimuth, elevation], rtol=0.1)
 
 
 def test_unknown_law_names_the_valid_ones():

@@ -34,6 +34,16 @@ def test_a_point_keeps_its_pixel_and_its_place_along_the_axis(true_fov):
         np.testing.assert_allclose(moved, points, rtol=1e-5)
 
 
+def test_beside_and_behind_the_true_camera_numbers_stay_finite():
+    """Nothing counts as nearer to it than a twentieth of its distance."""
+    lens = make_lens(distance=DISTANCE, fov_y=FOV, true_fov_y=60.0)
+    x = jnp.float32(lens.true) * jnp.array([0.95, 1.0, 1.2])
+    points = jnp.stack([x, jnp.full(3, 0.1), jnp.zeros(3)], axis=-1)[None]
+    moved = through_lens(points, lens)
+    np.testing.assert_allclose(moved[0, :, 1], 0.1 * (1 - x / DISTANCE) / 0.05, rtol=1e-4)
+    np.testing.assert_array_equal(moved[0, :, 2], 0.0)
+
+
 def test_a_field_is_queried_where_the_model_put_what_is_there():
     """And nothing is outside the box, of which the planes know nothing."""
     plain = sphere(steepness=8.0)

@@ -12,13 +12,16 @@ from real3d_jax.training.growth import check_same_growth, grow, growth
 
 @pytest.fixture(scope="module")
 def paper():
-    return config_files.load("configs/real3d.py", ["--config.batch.grow=True"])
+    return config_files.load(
+        "configs/real3d.py", ["--config.batch.grow=True", "--config.optimizer.end_learning_rate=1e-5"]
+    )
 
 
 def test_64_devices_take_64_examples_of_each_kind(paper):
     grown = grow(paper, 64)
     assert (grown.batch.synthetic, grown.batch.real) == (64, 64)
     assert grown.optimizer.learning_rate == pytest.approx(4e-5 * 1.6**0.5)
+    assert grown.optimizer.end_learning_rate == pytest.approx(1e-5 * 1.6**0.5)
     assert (grown.schedule.steps, grown.optimizer.warmup_steps) == (25_000, 63)
     assert grown.curriculum.steps == 25_000
     assert lay_out(grown.batch, 64).work == 1

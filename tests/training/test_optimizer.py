@@ -128,9 +128,9 @@ def test_updates_equal_pytorchs_formula():
         np.testing.assert_allclose(ours[k], expected[k], rtol=2e-6, atol=2e-6)
 
 
-def orthogonalised(matrix):
+def orthogonalised(matrix, eps):
     """Five steps of Newton and Schulz with the published coefficients (Jordan et al. 2024), in float64."""
-    x = matrix / np.linalg.norm(matrix)
+    x = matrix / (np.linalg.norm(matrix) + eps)
     wide = x if x.shape[0] <= x.shape[1] else x.T
     for _ in range(5):
         square = wide @ wide.T
@@ -148,7 +148,7 @@ def test_muon_updates_the_blocks_matrices_layer_by_layer_and_adamw_the_rest():
         lambda shape: rng.normal(size=shape).astype(np.float32), shapes, is_leaf=lambda x: isinstance(x, tuple)
     )
     steps = [jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params) for _ in range(3)]
-    config = dataclasses.replace(CONFIG, method="muon", warmup_steps=1, clip_norm=1e6)
+    config = dataclasses.replace(CONFIG, method="muon", warmup_steps=1, clip_norm=1e6, eps=0.02)
     optimizer = make_optimizer(config, 20)
     state, now = optimizer.init(params), params
     for gradients in steps:
@@ -163,7 +163,7 @@ def test_muon_updates_the_blocks_matrices_layer_by_layer_and_adamw_the_rest():
             momentum = config.muon_momentum * momentum + (1 - config.muon_momentum) * g
             ahead = config.muon_momentum * momentum / (1 - config.muon_momentum ** (t + 1))
             ahead = ahead + (1 - config.muon_momentum) * g / (1 - config.muon_momentum**t)
-            step = config.muon_rms * max(p.shape) ** 0.5 * orthogonalised(ahead)
+            step = config.muon_rms * max(p.shape) ** 0.5 * orthogonalised(ahead, config.eps)
             p = p - rate * (step + config.weight_decay * p)
         return p
 
