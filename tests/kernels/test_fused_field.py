@@ -10,6 +10,7 @@ from published import RENDER
 
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.errors import UserError
+from real3d_jax.kernels.decoder_segments import decode, output_layer
 from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
@@ -122,6 +123,17 @@ def test_bfloat16_is_as_near_to_float32_as_the_plain_path():
     }
     assert 0 < error["pallas"] < 1.5 * error["xla"], error
     assert error["pallas"] < 0.03
+
+
+def test_the_output_layer_is_not_rounded_to_bfloat16():
+    """Its error would be enlarged by the exponential: its weights are two numbers each."""
+    rng = np.random.default_rng(0)
+    z, out = (rng.normal(size=shape).astype(np.float32) for shape in ((32, WIDTH), (WIDTH, 4)))
+    hidden, bias = jnp.zeros((0, WIDTH, WIDTH), jnp.bfloat16), jnp.arange(4.0)
+    output = output_layer(jnp.asarray(out), bias, jnp.bfloat16)
+    found = decode(jnp.asarray(z), hidden, jnp.zeros((1, WIDTH)), output, jnp.dtype(jnp.bfloat16), True)[:, :4]
+    activations = np.asarray(jax.nn.silu(z).astype(jnp.bfloat16), np.float64)
+    np.testing.assert_allclose(found, activations @ out + bias, atol=2e-4)
 
 
 def test_kernels_lower_for_a_gpu():

@@ -14,7 +14,7 @@ from real3d_jax.cameras import Cameras, camera_rays, intrinsics_from_fov, spheri
 from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_march, relaxed_atomics
 from real3d_jax.kernels.pallas import launch
-from real3d_jax.kernels.ray_compositing import composite_backward_kernel, composite_kernel
+from real3d_jax.kernels.ray_compositing import _sum_before, composite_backward_kernel, composite_kernel
 from real3d_jax.kernels.ray_groups import GROUP, RUN, March
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
@@ -230,6 +230,16 @@ def test_compositing_from_nothing_to_the_opaque():
     d_found = np.swapaxes(d_tiles, 1, 2).reshape(raw.shape)
     np.testing.assert_allclose(d_found, d_expected, atol=2e-6)
     np.testing.assert_allclose(d_bias.sum(axis=1), d_expected.sum(axis=(0, 1)), atol=2e-5)
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["before", "behind"])
+def test_sums_along_a_ray_are_as_exact_on_a_gpu(reverse):
+    """There they are products of bfloat16 numbers; three of them make up one of float32."""
+    values = np.random.default_rng(0).uniform(0.1, 1.0, (4, 64)).astype(np.float32)
+    ahead = values[:, ::-1] if reverse else values
+    expected = np.cumsum(ahead.astype(np.float64), axis=1) - ahead
+    found = np.asarray(_sum_before(jnp.asarray(values), False, reverse))
+    np.testing.assert_allclose(found, expected[:, ::-1] if reverse else expected, rtol=1e-6)
 
 
 def _gradient_on_a_gpu(monkeypatch, implementation):
