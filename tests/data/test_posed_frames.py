@@ -171,6 +171,9 @@ def test_a_capture_of_any_unit_gives_one_example(filmed):
     # A stick as long as the box, across the line of sight at the centre's depth, has half-length `extent`.
     depth = scale * float(shot.c2w[:3, 2] @ shot.c2w[:3, 3])
     assert 0.5 * (100 / SIZE) / shot.intrinsics[0] * depth == pytest.approx(0.6, rel=1e-5)
+    # Height counts by the picture's height and its own focal length: 100 of 200 at 2 are more than 20 of 100 at 1.
+    tall = scale_to_extent(shot.c2w, np.array([1.0, 2.0, 0.5, 0.5]), (40, 50, 60, 150), (100, 200), extent=0.6)
+    assert 0.5 * (100 / 200) / 2.0 * tall * depth / scale == pytest.approx(0.6, rel=1e-5)
 
 
 def test_backgrounds_are_those_of_the_list_and_of_the_pixels(filmed):

@@ -1,5 +1,6 @@
 """From a photograph to the model's input."""
 
+import dataclasses
 import sys
 import types
 
@@ -16,17 +17,21 @@ from tests.inference.conftest import photograph
 OPTIONS = InputConfig(mask_threshold=225, crop_ratio=1.6, intrinsics="training", background=0.5, elevation="0")
 
 
-def test_the_object_is_centred_on_grey_and_fills_its_share():
-    image = model_input(photograph(), OPTIONS, size=64)
-    assert image.shape == (64, 64, 3) and image.dtype == np.uint8
-    assert (image[0] == 128).all() and (image[:, -1] == 128).all()
-    shown = (image != 128).any(-1)
+@pytest.mark.parametrize(
+    ("ratio", "background", "value", "size"), [(1.6, 0.5, 128, 64), (1.25, 1.0, 255, 50)], ids=["grey", "white"]
+)
+def test_the_object_is_centred_on_the_background_and_fills_its_share(ratio, background, value, size):
+    options = dataclasses.replace(OPTIONS, crop_ratio=ratio, background=background)
+    image = model_input(photograph(), options, size=size)
+    assert image.shape == (size, size, 3) and image.dtype == np.uint8
+    assert (image[0] == value).all() and (image[:, -1] == value).all()
+    shown = (image != value).any(-1)
     rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
-    assert len(columns) == pytest.approx(64 / 1.6, abs=2)
-    assert len(rows) == pytest.approx(64 / 1.6 / 2, abs=2)
+    assert len(columns) == pytest.approx(size / ratio, abs=2)
+    assert len(rows) == pytest.approx(size / ratio / 2, abs=2)
     for places in (rows, columns):
-        assert (places[0] + places[-1]) / 2 == pytest.approx(31.5, abs=1)
-    np.testing.assert_array_equal(image[32, 32], (200, 100, 50))
+        assert (places[0] + places[-1]) / 2 == pytest.approx((size - 1) / 2, abs=1)
+    np.testing.assert_array_equal(image[size // 2, size // 2], (200, 100, 50))
 
 
 def test_what_is_half_transparent_is_mixed_with_grey_but_no_part_of_the_box():
