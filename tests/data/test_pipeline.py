@@ -75,7 +75,7 @@ def test_batches_have_the_contracts_shapes(config):
 
 
 def test_views_match_their_cameras(config):
-    for batch in take(config, 3):
+    for batch in take(with_source(config, distance=3.1), 3):
         objects, views = identities(batch.synthetic.rgb)
         assert (objects == objects[:, :1]).all()
         input_object, input_view = identities(batch.synthetic.image)
@@ -84,7 +84,7 @@ def test_views_match_their_cameras(config):
         for b in range(4):
             assert len(set(views[b])) == 3
             poses = jnp.stack([pose(objects[b, 0], v) for v in views[b]])
-            expected = cameras.to_input_frame(poses[0], poses, 2.4)
+            expected = cameras.to_input_frame(poses[0], poses, 3.1)
             np.testing.assert_allclose(batch.synthetic.cameras.c2w[b], expected, atol=1e-5)
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from real3d_jax.data.procedural import numbering, source
 from real3d_jax.data.procedural.field import ArrayField, signed_distance
@@ -94,6 +95,40 @@ def test_cameras_are_in_their_ranges_and_look_at_the_origin(family):
     assert elevation.max() < 60.1
     assert np.ptp(elevation) > 60
     np.testing.assert_allclose(poses[:, :3, 2], position / distance[:, None], atol=1e-5)
+
+
+def test_orbits_span_the_ranges_from_end_to_end():
+    ends = source.orbits(np.array([[0.0, 0.0, 0.0], [0.5, 1.0, 1.0]]))
+    expected = [[0, np.radians(-20), 1.645 * 0.97], [np.pi, np.radians(60), 1.645 * 1.03]]
+    np.testing.assert_allclose(ends, expected, rtol=1e-6)
+
+
+def test_films_are_held_by_hand():
+    """Any world, unit and lens of a film; a shaking camera that looks past the object, whose centre is the origin."""
+    films = [source.captured_cameras("a", 0, number, 4) for number in range(60)]
+    straight = np.stack([source.camera_poses("a", 0, number, 4) for number in range(60)])
+    c2w, recorded, lenses = (np.stack(values) for values in zip(*films, strict=True))
+    np.testing.assert_allclose(c2w[..., 3], straight[..., 3], atol=1e-6)
+    turned = Rotation.from_matrix((np.swapaxes(straight, -1, -2) @ c2w)[..., :3, :3].reshape(-1, 3, 3))
+    greatest = np.abs(turned.as_euler("xyz", degrees=True)).max(axis=0)  # about its own right, up and back
+    np.testing.assert_allclose(greatest, [4, 4, 8], rtol=0.05)
+    zoom = lenses[..., :2] / source.intrinsics()[:2]
+    np.testing.assert_allclose([zoom.min(), zoom.max()], [0.7, 0.9], rtol=0.02)
+    np.testing.assert_allclose(np.abs(lenses[..., 2:] - 0.5).max(axis=(0, 1)), 0.1, rtol=0.05)
+    unit = np.linalg.norm(recorded[..., :3, 3], axis=-1) / np.linalg.norm(c2w[..., :3, 3], axis=-1)
+    assert np.ptp(unit, axis=1).max() < 1e-5  # of all views of a film
+    np.testing.assert_allclose([unit.min(), unit.max()], [0.3, 3.0], rtol=0.1)
+    # What a camera sees of the origin is the same in both worlds.
+    seen = [np.einsum("fvji,fvj->fvi", world[..., :3, :3], world[..., :3, 3]) for world in (c2w, recorded)]
+    np.testing.assert_allclose(seen[1], unit[..., None] * seen[0], atol=1e-5)
+
+
+def test_cameras_stay_what_they_were():
+    """Also those of films: data that are made already go on with them."""
+    position = source.camera_poses("a", 0, 3, 1)[0, :3, 3]
+    np.testing.assert_allclose(position, [0.4409394, 1.4754704, -0.4903056], atol=1e-5)
+    lens = source.captured_cameras("a", 0, 3, 1).intrinsics[0]
+    np.testing.assert_allclose(lens, [1.2196959, 1.2196959, 0.5561768, 0.4425298], atol=1e-5)
 
 
 def test_an_object_does_not_depend_on_the_others(family, items):
