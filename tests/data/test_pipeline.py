@@ -274,8 +274,8 @@ def test_validation_is_held_out_fixed_and_without_the_input(config):
     assert_equal(first, again)
     objects, views = identities(first.rgb)
     assert objects[:, 0].tolist() == [5, 6]
-    for chosen in views:
-        assert len(set(chosen)) == 5
+    # What another version scored is scored by this one, too.
+    assert views.tolist() == [[1, 2, 5, 4, 0], [5, 1, 0, 3, 2]]
     np.testing.assert_array_equal(identities(first.image)[1], views[:, 0])
 
 

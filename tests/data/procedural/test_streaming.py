@@ -9,7 +9,7 @@ import pytest
 from real3d_jax.config import files as config_files
 from real3d_jax.config.data import StreamedSourceConfig
 from real3d_jax.data import pipeline
-from real3d_jax.data.procedural import source
+from real3d_jax.data.procedural import source, streaming
 from real3d_jax.data.procedural.streaming import StreamedExamples, draw_examples, draw_on_mesh
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.batch_layout import lay_out
@@ -174,8 +174,16 @@ def test_nothing_to_draw():
         next(pipeline.train_batches(config_files.parse(tree)))
 
 
-def test_a_model_that_is_told_its_camera_gets_it_and_white_behind():
+@pytest.mark.parametrize(("share", "rows"), [(0.0, 0), (0.95, 8), (0.8125, 6), (1.0, 8)])
+def test_the_share_of_a_batch_is_rounded_to_whole_objects(share, rows):
+    assert pipeline.streamed_rows(config_of(share)) == rows
+
+
+def test_a_model_that_is_told_its_camera_gets_it_and_white_behind(monkeypatch):
+    behind = []
+    monkeypatch.setattr(streaming, "_on", lambda rgba, grey: behind.append(grey) or rgba[..., :3])
     streamed = jax.tree.map(lambda *leaves: np.stack(leaves), *(StreamedExamples(STREAM, 2)(i) for i in range(2)))
     drawn = jax.eval_shape(lambda: draw_examples(streamed, image_size=8, target_size=8, posed=True))
     assert (drawn.source.c2w.shape, drawn.source.intrinsics.shape) == ((2, 4, 4), (2, 4))
     assert drawn.background.shape == (2, 2)
+    assert behind == [1.0, 1.0]  # input and targets; the other model's input on grey is tested above
