@@ -154,7 +154,8 @@ def test_hosts_see_every_object_of_an_epoch_once(config):
 
 @pytest.mark.parametrize("hosts", [3, 8])
 def test_hosts_that_do_not_divide_the_batch_read_filler_without_weight(config, hosts):
-    """Also more hosts than examples."""
+    """Also more hosts than examples. Each half's weights make up for its own filler."""
+    config = dataclasses.replace(config, batch=dataclasses.replace(config.batch, synthetic=5))
     (whole,) = take(config, 1)
     layout = lay_out(config.batch, hosts)
     parts = [take(config, 1, layout=layout, rows_of=rows_of(host, hosts))[0] for host in range(hosts)]
@@ -162,10 +163,19 @@ def test_hosts_that_do_not_divide_the_batch_read_filler_without_weight(config, h
     for kind in ("synthetic", "real"):
         found, expected = getattr(joined, kind), getattr(whole, kind)
         count, rows = len(expected.image), len(found.image)
-        assert rows > count == 4
+        assert rows > count == {"synthetic": 5, "real": 4}[kind]
         np.testing.assert_allclose(found.weight, [rows / count] * count + [0] * (rows - count))
         assert_equal(jax.tree.map(lambda x, n=count: x[:n], found.replace(weight=None)), expected)
         assert_equal(found.image[count:], expected.image[: rows - count])
+
+
+def test_sets_are_shuffled_and_cropped_each_by_itself(config):
+    """Of one data set under two names, in turns."""
+    photographs = config.data.real["photographs"]
+    batches = take(with_data(config, real={"a": photographs, "b": photographs}), 4)
+    drawn = identities(np.concatenate([batch.real.image for batch in batches]))[0]
+    assert sorted(drawn[:8:2]) == sorted(drawn[1:8:2]) == sorted(drawn[8::2]) and len(drawn) == 16
+    assert drawn[::2].tolist() != drawn[1::2].tolist()
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (3.0, 1.0), (0.9, 0.1), (0.37, 0.63)])
