@@ -189,6 +189,7 @@ def test_compositing_from_nothing_to_the_opaque():
     raw = np.float32(rng.normal(size=(groups * GROUP, samples, 4)))
     raw[..., 0] *= 4.0
     raw[1, 7, 0], raw[2, :, 0], raw[3, :, 0], raw[5, 90, 0] = 79.0, -1e4, 1e4, 40.0
+    raw[6:12, :, 0] -= 6.0  # rays that are not opaque: opacity has a gradient along them alone
     hit = np.ones(groups * GROUP, bool)
     hit[4] = False
     d_sums = jnp.asarray(rng.normal(size=(groups * GROUP, 4)), jnp.float32)
@@ -225,6 +226,7 @@ def test_compositing_from_nothing_to_the_opaque():
         interpret=True,
     )
     np.testing.assert_allclose(sums.T, expected, atol=2e-6)
+    assert ((expected[:, 0] > 0.1) & (expected[:, 0] < 0.9)).sum() >= 3
     (d_expected,) = pull_back(d_sums)
     d_tiles = np.moveaxis(np.asarray(d_raw).reshape(4, groups, samples // RUN, GROUP, RUN), 0, -1)
     d_found = np.swapaxes(d_tiles, 1, 2).reshape(raw.shape)
