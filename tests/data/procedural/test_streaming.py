@@ -107,6 +107,7 @@ def test_windows_lie_within_the_view():
     assert (windows[:, :2] + windows[:, 2:]).max() <= 1 + 1e-6
     middle = windows[:, 0] + windows[:, 2] / 2
     assert np.abs(middle - 0.5).mean() < 0.08
+    assert abs(middle.mean() - 0.5) < 0.006, "no side is preferred"
 
 
 def test_each_device_draws_its_rows_after_those_that_were_read(drawn):
