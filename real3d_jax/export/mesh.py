@@ -15,6 +15,7 @@ from real3d_jax.export.obj import write_textured_obj
 from real3d_jax.export.texture import Texture
 from real3d_jax.export.topology import is_closed
 from real3d_jax.images import as_bytes
+from real3d_jax.runtime.folders import replacing_all
 
 FORMATS = ("glb", "ply", "obj", "stl")
 TEXTURED = ("glb", "obj")
@@ -52,6 +53,8 @@ class Mesh:
     def save(self, path: str | os.PathLike, *, axes: str = AXES[0]) -> Path:
         """Writes it as `save_mesh` does, in the format of the path's ending, and returns the path.
 
+        What stood there before is replaced when the new files are whole.
+
         Args:
           path: of the file; OBJ with a texture has an `.mtl` and a `.png` beside it.
           axes: of PLY, OBJ and STL: 'z_up', or 'y_up' as GLB has them.
@@ -64,8 +67,8 @@ class Mesh:
         if path.suffix[1:] not in FORMATS:
             raise UserError(f"'{path}' has no ending of a mesh: {did_you_mean(path.suffix[1:], FORMATS)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_mesh(path, self, axes=axes)
+            with replacing_all(path) as made:
+                save_mesh(made, self, axes=axes)
         except OSError as error:
             raise UserError(f"'{path}' cannot be written ({error.strerror or error}): choose another place.") from error
         return path

@@ -1,7 +1,9 @@
 """What numbers of a reconstruction are refused, before work begins."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from real3d_jax.cameras import Cameras
 from real3d_jax.config.conditioned import AnyRenderConfig, MetricRenderConfig
 from real3d_jax.config.model import RenderConfig
 from real3d_jax.config.reconstruction import InputConfig, OrbitConfig, ReconstructionConfig, SurfaceConfig
@@ -10,9 +12,11 @@ from real3d_jax.export.cleaning import LEAST_FACES, check_simplification
 from real3d_jax.export.mesh import FORMATS, TEXTURED, check_axes
 from real3d_jax.export.texture import LARGEST, SMALLEST, check_xatlas
 from real3d_jax.inference.video import check_video
-from real3d_jax.inference.views import DEEPEST, DEPTH, MAPS
+from real3d_jax.inference.views import DEEPEST, DEPTH, FASTEST_GIF, MAPS, check_speed
 
 ORBIT_FORMATS = ("gif", "mp4", "npz")
+_LARGEST_VIEW = 4096  # pixels per side; indices of a view's samples are 32 bits
+_FINEST_GRID = 4096  # points per side; a layer of them is a slab (`export.density_slabs`)
 
 
 def check(config: ReconstructionConfig) -> None:
@@ -34,6 +38,11 @@ def check(config: ReconstructionConfig) -> None:
         raise UserError(f"config.orbit.format is empty: set it to {', '.join(ORBIT_FORMATS)} or several of them.")
     if "mp4" in formats:
         check_video()
+    if "gif" in formats and config.orbit.frames_per_second > FASTEST_GIF:
+        raise UserError(
+            f"config.orbit.frames_per_second is {config.orbit.frames_per_second:g}, and a GIF shows at most "
+            f"{FASTEST_GIF}: set it lower, or config.orbit.format to mp4."
+        )
     deepest = config.orbit.distance + 3**0.5 * config.render.radius
     if DEPTH in words(config.orbit.maps, MAPS, "config.orbit.maps") and deepest > DEEPEST:
         raise UserError(
@@ -42,6 +51,12 @@ def check(config: ReconstructionConfig) -> None:
         )
     check_input(config.input, "config.input.")
     check_conditioned(config)
+
+
+def check_cameras(cameras: Any) -> None:
+    """Raises UserError unless cameras are such."""
+    if not isinstance(cameras, Cameras):
+        raise UserError(f"cameras are a {type(cameras).__name__}: give Cameras, as `Model.cameras` makes them.")
 
 
 def words(text: str, valid: Sequence[str], where: str) -> tuple[str, ...]:
@@ -85,6 +100,8 @@ def check_surface(surface: SurfaceConfig, where: str = "") -> None:
     """Raises UserError unless a mesh can be made so; `where` stands before the names of numbers."""
     if surface.resolution < 4 or surface.resolution % 4:
         raise UserError(f"{where}resolution is {surface.resolution}: set it to a multiple of 4.")
+    if surface.resolution > _FINEST_GRID:
+        raise UserError(f"{where}resolution is {surface.resolution}: set it to at most {_FINEST_GRID}.")
     if surface.threshold <= 0:
         raise UserError(f"{where}threshold is {surface.threshold:g}: set it above 0, the density of nothing.")
     if not 0 <= surface.least_share <= 1:
@@ -108,6 +125,9 @@ def check_orbit(orbit: OrbitConfig, where: str = "") -> None:
     """Raises UserError unless views can be rendered so; `where` as of `check_surface`."""
     if orbit.frames < 1 or orbit.resolution < 1 or orbit.frames_per_second <= 0:
         raise UserError(f"{where}frames, resolution and frames_per_second must be above 0.")
+    if orbit.resolution > _LARGEST_VIEW:
+        raise UserError(f"{where}resolution is {orbit.resolution}: set it to at most {_LARGEST_VIEW}.")
+    check_speed(orbit.frames, orbit.frames_per_second, where)
     if orbit.least_density < 0:
         raise UserError(f"{where}least_density is {orbit.least_density:g}: set it to 0 or more.")
     if orbit.distance <= 0 or not 0 < orbit.fov_y < 180:

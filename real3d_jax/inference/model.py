@@ -208,14 +208,17 @@ class Model:
           fov_y: vertical field of view, degrees; the model's own if they are not given.
 
         Raises:
-          UserError: a distance or a field of view is out of range, or their numbers differ.
+          UserError: a distance or a field of view is out of range, an angle is not finite, or their numbers differ.
         """
         orbit = changed(self.config.orbit, "cameras", distance=distance, fov_y=fov_y)
         checks.check_orbit(orbit)
         try:
-            azimuth, elevation = np.broadcast_arrays(np.atleast_1d(np.asarray(azimuth, float)), elevation)
-        except ValueError as error:
+            angles = np.asarray(azimuth, float), np.asarray(elevation, float)
+            azimuth, elevation = np.broadcast_arrays(np.atleast_1d(angles[0]), angles[1])
+        except (TypeError, ValueError) as error:
             raise UserError(f"azimuth and elevation do not belong together ({error}): give one, or as many.") from error
+        if not (np.isfinite(azimuth).all() and np.isfinite(elevation).all()):
+            raise UserError("azimuth and elevation must be finite numbers of degrees: leave the others out.")
         c2w = spherical_c2w(np.radians(azimuth), np.radians(elevation), orbit.distance)
         fov = jnp.full(azimuth.shape, np.radians(orbit.fov_y), jnp.float32)
         return Cameras(c2w, intrinsics_from_fov(fov))

@@ -16,6 +16,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.inference.intrinsics import NoIntrinsics, focal_length, fov_of_square
 
 OPAQUE = 0.95  # share of the frame from which on its background does not count as transparent
+_LARGEST_CROP = 24_000  # pixels per side, 2.3 GB; a long, thin photograph could ask for more than there is
 _ENLARGED = 2  # how often the crop may be enlarged without a word
 CutOut = Callable[[Image.Image], Image.Image]  # an RGB photograph to its mask, mode 'L'
 
@@ -86,7 +87,13 @@ def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: 
 def _on_background(
     rgba: UInt8[np.ndarray, "H W 4"], box: boxes.Box, config: InputConfig, size: int
 ) -> UInt8[np.ndarray, "S S 3"]:
-    crop = window(rgba, *boxes.square_around(box, ratio=config.crop_ratio))
+    square = boxes.square_around(box, ratio=config.crop_ratio)
+    if square[2] > _LARGEST_CROP:
+        raise Unusable(
+            f"the square around its object has {square[2]:,} pixels a side, and may have {_LARGEST_CROP:,}: make the "
+            "photograph smaller, or the crop ratio"
+        )
+    crop = window(rgba, *square)
     return composite(premultiply(crop), size=size, background=config.background)
 
 

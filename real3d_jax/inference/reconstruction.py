@@ -110,10 +110,11 @@ class Reconstruction:
             canonical. Normals are in the world that the cameras are in.
 
         Raises:
-          UserError: the cameras have other shapes, or the resolution is out of range.
+          UserError: the cameras are none, have other shapes or are not finite, or the resolution is out of range.
         """
         orbit = changed(self._config.orbit, "render", resolution=resolution)
         checks.check_orbit(orbit)
+        checks.check_cameras(cameras)
         c2w, intrinsics = (jnp.asarray(x, jnp.float32) for x in (cameras.c2w, cameras.intrinsics))
         c2w = c2w[None] if c2w.ndim == 2 else c2w
         if c2w.ndim != 3 or c2w.shape[1:] != (4, 4) or intrinsics.shape not in ((4,), (len(c2w), 4)) or not len(c2w):
@@ -121,6 +122,10 @@ class Reconstruction:
                 f"cameras have poses of shape {tuple(cameras.c2w.shape)} and intrinsics of {tuple(intrinsics.shape)}: "
                 "give (F, 4, 4) and (F, 4)."
             )
+        if not (
+            jnp.isfinite(c2w).all() and jnp.isfinite(intrinsics).all()
+        ):  # their views would show nothing or anything
+            raise UserError("cameras have poses or intrinsics that are not finite: leave them out, or make them anew.")
         cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
         return self._views(cameras, orbit, geometry, self.elevation if upright else 0.0)
 

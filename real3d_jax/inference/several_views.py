@@ -13,6 +13,7 @@ from real3d_jax.data.records import Unusable
 from real3d_jax.data.sources.layout import check_alpha, check_camera
 from real3d_jax.data.transforms import composite, premultiply, window
 from real3d_jax.errors import UserError
+from real3d_jax.inference.checks import check_cameras
 from real3d_jax.inference.photographs import Photograph, name_of, opened
 from real3d_jax.inference.preprocess import CutOut, with_mask
 
@@ -61,6 +62,7 @@ def checked_cameras(cameras: Cameras, count: int, distance: float) -> Cameras:
     Raises:
       UserError: they are not as many, a pose is none, the first is not canonical, or another one looks away.
     """
+    check_cameras(cameras)
     c2w, intrinsics = (np.asarray(x, np.float32) for x in (cameras.c2w, cameras.intrinsics))
     if c2w.shape != (count, 4, 4) or intrinsics.shape not in ((4,), (count, 4)):
         raise UserError(

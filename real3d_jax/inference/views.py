@@ -13,6 +13,7 @@ from real3d_jax.cameras import Cameras
 from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.images import DEPTH_UNIT, depth_as_words, normals_as_bytes
 from real3d_jax.inference.video import save_video
+from real3d_jax.runtime.folders import replacing_all
 
 RGB, DEPTH, NORMALS = "rgb", "depth", "normals"
 MAPS = (DEPTH, NORMALS)  # what a view may have beside its colours
@@ -20,6 +21,8 @@ _STRIP = 8  # views of the still picture
 _STILL = (".png", ".jpg", ".jpeg", ".webp")
 _ANIMATIONS = (".gif", ".mp4")
 _ARRAYS = ".npz"
+FASTEST_GIF = 50  # frames a second: viewers show frames of less than two hundredths of a second for ten
+_FASTEST, _LONGEST = 1000, 600  # frames a second, seconds; GIF counts to 655, and rates of MP4 are fractions by 1000
 DEEPEST = 65535 * DEPTH_UNIT  # that a picture holds
 
 
@@ -43,7 +46,7 @@ class Views:
     cameras: Cameras | None = None
 
     def save(self, path: str | os.PathLike, of: str = RGB) -> Path:
-        """Writes an animation, a picture or all numbers, as the path's ending says.
+        """Writes an animation, a picture or all numbers, as the path's ending says, in place of an older file once whole.
 
         '.gif' goes on for ever; '.mp4' is H.264, which browsers play (`pip install 'real3d-jax[video]'`); '.png',
         '.jpg' and '.webp' are at most eight of the views side by side; '.npz' has all arrays, as `arrays` gives them.
@@ -62,13 +65,13 @@ class Views:
             raise UserError(f"'{path}' has no ending of pictures: write .gif or .mp4 for an animation, .png, or .npz.")
         pictures = self._pictures(path, of)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if suffix == _ARRAYS:
-                np.savez_compressed(path, **self.arrays())
-            elif suffix in _ANIMATIONS:
-                save_animation(path, pictures, self.frames_per_second)
-            else:
-                save_strip(path, pictures)
+            with replacing_all(path) as made:
+                if suffix == _ARRAYS:
+                    np.savez_compressed(made, **self.arrays())
+                elif suffix in _ANIMATIONS:
+                    save_animation(made, pictures, self.frames_per_second)
+                else:
+                    save_strip(made, pictures)
         except OSError as error:
             raise UserError(f"'{path}' cannot be written ({error.strerror or error}): choose another place.") from error
         return path
@@ -105,13 +108,26 @@ class Views:
         return f"Views({len(self)} of {self.rgb.shape[1]} x {self.rgb.shape[2]} pixels)"
 
 
+def check_speed(frames: int, frames_per_second: float, where: str = "") -> None:
+    """Raises UserError unless files of animations can tell such a speed; `where` stands before the numbers' names."""
+    if not 0 < frames_per_second <= _FASTEST or frames > _LONGEST * frames_per_second:
+        raise UserError(
+            f"{where}frames_per_second is {frames_per_second:g} for {frames} frames: set it to at most {_FASTEST}, and "
+            f"so that they last at most {_LONGEST} seconds."
+        )
+
+
 def save_animation(path: Path, frames: UInt8[np.ndarray, "F r r 3"], frames_per_second: float) -> None:
     """Writes an MP4 if the path ends so, or else a GIF that goes on for ever."""
+    check_speed(len(frames), frames_per_second)
     if path.suffix.lower() == ".mp4":
         save_video(path, frames, frames_per_second)
         return
+    if frames_per_second > FASTEST_GIF:
+        raise UserError(f"{frames_per_second:g} frames a second are more than the {FASTEST_GIF} of a GIF: write .mp4.")
+    ends = np.round(100 * np.arange(len(frames) + 1) / frames_per_second).astype(int)  # in GIF's hundredths of a second
     first, *others = (Image.fromarray(frame) for frame in frames)
-    first.save(path, save_all=True, append_images=others, duration=1000 / frames_per_second, loop=0)
+    first.save(path, save_all=True, append_images=others, duration=(10 * np.diff(ends)).tolist(), loop=0)
 
 
 def save_strip(path: Path, frames: UInt8[np.ndarray, "F r r 3"] | UInt16[np.ndarray, "F r r"]) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -57,6 +58,29 @@ def replacing(path: Folder, *, several_writers: bool = False) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_all(path: Path) -> Iterator[Path]:
+    """`replacing` for writers that look at a file's ending, or put others beside it (OBJ's material and picture).
+
+    Args:
+      path: the file; its folder is made.
+
+    Yields:
+      A path of the same name, in a hidden folder beside it. All that is written there is moved beside `path` at the end,
+      and the file itself comes last.
+
+    Raises:
+      UserError: it is an address of an object store.
+    """
+    check_local(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent, ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / path.name
+        yield made
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file == made):
+            os.replace(file, path.parent / file.name)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,15 @@
 """Mesh files, read back."""
 
 import dataclasses
+import errno
 import json
 
 import numpy as np
 import pytest
 import trimesh
 
+from real3d_jax.errors import UserError
+from real3d_jax.export import mesh as mesh_module
 from real3d_jax.export.glb import is_own, vertex_normals
 from real3d_jax.export.isosurface import isosurface
 from real3d_jax.export.mesh import FORMATS, Mesh, save_mesh
@@ -142,3 +145,19 @@ def glb(path):
     data = path.read_bytes()
     length = int.from_bytes(data[12:16], "little")
     return json.loads(data[20 : 20 + length]), data[20 + length + 8 :]
+
+
+@pytest.mark.parametrize("suffix", ["glb", "obj"])
+def test_what_cannot_be_written_leaves_what_stood_there(tmp_path, suffix, monkeypatch):
+    path = MESH.save(tmp_path / f"a.{suffix}")
+    before = path.read_bytes()
+
+    def full(path, *_, **__):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(mesh_module, "save_mesh", full)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
+        MESH.save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before

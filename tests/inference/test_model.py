@@ -20,6 +20,7 @@ from real3d_jax.config import files as config_files
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.config.training import MeshConfig
 from real3d_jax.errors import UserError
+from real3d_jax.inference import checks
 from real3d_jax.inference.reconstructor import Reconstructor, orbit_cameras
 from real3d_jax.inference.run import reconstruct_all
 from real3d_jax.models.lrm import init_params, make_model
@@ -289,10 +290,23 @@ def test_what_is_no_photograph_is_told(given, said, model, photographs):
         (lambda m, r: r.mesh(resolution=16, threshold=0), "^threshold is 0"),
         (lambda m, r: r.mesh(resolution=16, threshold=1e37), "^The field is empty"),
         (lambda m, r: r.mesh(resolution=16, threshold=LOW).save("a.blend"), r"^'a\.blend' has no ending of a mesh"),
+        (lambda m, r: r.mesh(resolution=40_000), "^resolution is 40000: set it to at most 4096"),
+        (lambda m, r: r.orbit(resolution=1_000_000), "^resolution is 1000000: set it to at most 4096"),
+        (lambda m, r: r.orbit(frames_per_second=1e-9), "^frames_per_second is 1e-09 for"),
+        (
+            lambda m, r: m.cropped(1e6)(np.pad(np.full((4, 4, 4), 255, np.uint8), ((9, 9), (9, 9), (0, 0)))),
+            "pixels a side",
+        ),
         (lambda m, r: r.orbit(frames=0), "^frames, resolution and frames_per_second must be above 0"),
         (lambda m, r: r.orbit(fov_y=180), "fov_y between 0 and 180"),
         (lambda m, r: m.cameras(0, distance=-1), "^distance must be above 0"),
         (lambda m, r: m.cameras([0, 1], [0, 1, 2]), "do not belong together"),
+        (lambda m, r: m.cameras([0, np.nan]), "finite numbers of degrees"),
+        (lambda m, r: m.cameras(0, np.inf), "finite numbers of degrees"),
+        (lambda m, r: m.cameras(0, "high"), "do not belong together"),
+        (lambda m, r: checks.check_cameras(None), "^cameras are a NoneType: give Cameras"),
+        (lambda m, r: r.render(real3d_jax.Cameras(jnp.full((4, 4), jnp.nan), jnp.ones(4))), "not finite"),
+        (lambda m, r: r.render(real3d_jax.Cameras(jnp.eye(4), jnp.full(4, jnp.inf))), "not finite"),
         (lambda m, r: r.render(real3d_jax.Cameras(jnp.eye(3), jnp.ones(4))), r"poses of shape \(3, 3\)"),
         (lambda m, r: r.render(real3d_jax.Cameras(jnp.ones((2, 4, 4)), jnp.ones((3, 4)))), r"intrinsics of \(3, 4\)"),
         (lambda m, r: r.render(m.cameras(0), resolution=16).save("a.txt"), "has no ending of pictures"),

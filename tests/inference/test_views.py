@@ -1,5 +1,6 @@
 """Views as files: what was rendered is read again, and what cannot be written is told."""
 
+import errno
 import importlib.util
 
 import av
@@ -9,6 +10,7 @@ from PIL import Image
 
 from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.errors import UserError
+from real3d_jax.inference import views as views_module
 from real3d_jax.inference.views import Views
 
 SIDE = 33  # odd, which H.264's colours are not
@@ -83,6 +85,45 @@ def test_what_cannot_be_written_is_told(name, of, said, views, tmp_path):
     with pytest.raises(UserError, match=said):
         views.save(tmp_path / name, of=of)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "speed", "said"),
+    [
+        ("a.mp4", 1e-4, "frames_per_second is 0.0001 for 6 frames: set it to at most 1000, and"),
+        ("a.gif", 1e-3, "last at most 600 seconds"),
+        ("a.mp4", 2000, "at most 1000"),
+        ("a.gif", 60, "more than the 50 of a GIF: write .mp4"),
+    ],
+)
+def test_speeds_that_a_file_cannot_tell_are_refused(name, speed, said, views, tmp_path):
+    with pytest.raises(UserError, match=said):
+        Views(views.rgb, speed).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("speed", [8, 30, 48])
+def test_an_animation_lasts_as_long_as_its_frames(speed, views, tmp_path):
+    with Image.open(Views(np.concatenate([views.rgb] * 8), speed).save(tmp_path / "a.gif")) as animation:
+        durations = [animation.seek(frame) or animation.info["duration"] for frame in range(animation.n_frames)]
+    assert sum(durations) == pytest.approx(1000 * 48 / speed, abs=5)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.mp4", "a.npz"])
+def test_what_cannot_be_written_leaves_what_stood_there(name, views, tmp_path, monkeypatch):
+    before = views.save(tmp_path / name).read_bytes()
+
+    def full(path, *_, **__):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for writer in ("save_strip", "save_animation"):
+        monkeypatch.setattr(views_module, writer, full)
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(UserError, match=rf"{name}' cannot be written \(No space left on device\)"):
+        views.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_no_geometry_and_too_great_depth_are_told(views, tmp_path):
