@@ -13,7 +13,10 @@ import argparse
 
 from real3d_jax.commands.model_options import add_cut_out, add_elevation, add_model_options, elevation_change
 from real3d_jax.config import files as config_files
+from real3d_jax.errors import UserError
 from real3d_jax.runtime import cli
+
+_MOST = 1e6  # megabytes, megapixels, minutes
 
 
 def main() -> int:
@@ -52,6 +55,11 @@ def main() -> int:
     from real3d_jax.runtime.compile_cache import keep_programs
     from real3d_jax.weights.boxed import default_checkpoint
 
+    if not 1 <= arguments.port <= 65535:
+        raise UserError(f"--port is {arguments.port}: set it between 1 and 65535.")
+    for name in ("most_megabytes", "most_megapixels", "keep_minutes"):
+        if not 0 < getattr(arguments, name) <= _MOST:
+            raise UserError(f"--{name} is {getattr(arguments, name):g}: set it above 0 and to at most {_MOST:g}.")
     limits = Limits(
         bytes=int(1e6 * arguments.most_megabytes),
         pixels=int(1e6 * arguments.most_megapixels),

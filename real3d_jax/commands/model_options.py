@@ -24,7 +24,7 @@ def add_elevation(parser: argparse.ArgumentParser) -> None:
         "--elevation",
         metavar="DEGREES",
         help="of the camera above the object, or 'estimate': what is photographed from above then stands upright "
-        "(default: 0, the picture's own up)",
+        "(default: config.input.elevation, which is 'estimate' for 'mini' and 0, the picture's own up, for others)",
     )
 
 

@@ -29,6 +29,8 @@ def decoded(path: pathlib.Path) -> Image.Image:
     """
     name = path.name
     try:
+        if path.exists() and not path.is_file():  # of a pipe the first byte would be waited for
+            raise Unusable(f"'{name}' is no file of bytes (a pipe or a device): save it as a PNG")
         with path.open("rb") as file:
             start = file.read(12)
         if not start:

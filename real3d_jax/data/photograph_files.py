@@ -102,6 +102,8 @@ def open_file(path: pathlib.Path) -> Image.Image:
 
 def _split(source: str) -> tuple[pathlib.Path, tuple[str, ...]]:
     """The folder that is searched, and the parts of the pattern below it."""
+    if not source.strip():  # a variable of the shell that is not set, and not all that lies in the current folder
+        raise UserError("--input is empty: name a photograph or a folder of them ('.' is the current one).")
     path = pathlib.Path(source)
     if path.is_file() or (path.is_symlink() and not path.is_dir()):
         return path.parent, ("".join(f"[{c}]" if c in _WILDCARDS else c for c in path.name),)

@@ -48,7 +48,7 @@ def prepare(
     """`with_mask` and `model_input`, with what is to be told; arguments and errors as theirs."""
     threshold, given = config.mask_threshold, photograph.convert("RGBA")
     rgba = with_mask(given, cut_out, threshold=threshold, always=always, option=option)
-    check_alpha(rgba[..., 3], threshold=threshold, where="the photograph")
+    check_cut_out(rgba[..., 3], threshold=threshold)
     box, specks = boxes.main_box(rgba[..., 3], threshold=threshold)
     notes, alpha = [], np.asarray(given.getchannel("A"))
     if not _is_cut_out(alpha, threshold) and alpha.min() < 255:
@@ -80,8 +80,16 @@ def model_input(rgba: UInt8[np.ndarray, "H W 4"], config: InputConfig, *, size: 
     Raises:
       Unusable: alpha shows no object, or no background.
     """
-    check_alpha(rgba[..., 3], threshold=config.mask_threshold, where="the photograph")
+    check_cut_out(rgba[..., 3], threshold=config.mask_threshold)
     return _on_background(rgba, boxes.main_box(rgba[..., 3], threshold=config.mask_threshold)[0], config, size)
+
+
+def check_cut_out(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> None:
+    """Raises Unusable, with what to do, unless there are an object and a background."""
+    try:
+        check_alpha(alpha, threshold=threshold, where="the photograph")
+    except Unusable as error:
+        raise Unusable(f"{error}; save it with its object opaque and its background transparent") from error
 
 
 def _on_background(

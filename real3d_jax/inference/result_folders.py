@@ -101,6 +101,8 @@ def identity(folder: Path, photograph: PhotographFile) -> dict[str, str]:
     """Which picture a file is now: its place, and a hash of its content ('' where it cannot be read)."""
     path = folder / photograph.file
     try:
+        if not path.is_file():  # a pipe, say, of which the first byte would be waited for
+            raise OSError(errno.EINVAL, "no file of bytes")
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

@@ -10,12 +10,12 @@ from real3d_jax.cameras import Cameras
 from real3d_jax.config.reconstruction import ReconstructionConfig
 from real3d_jax.data import frames
 from real3d_jax.data.records import Unusable
-from real3d_jax.data.sources.layout import check_alpha, check_camera
+from real3d_jax.data.sources.layout import check_camera
 from real3d_jax.data.transforms import composite, premultiply, window
 from real3d_jax.errors import UserError
 from real3d_jax.inference.checks import check_cameras
 from real3d_jax.inference.photographs import Photograph, name_of, opened
-from real3d_jax.inference.preprocess import CutOut, with_mask
+from real3d_jax.inference.preprocess import CutOut, check_cut_out, with_mask
 
 _OFF_AXIS = 0.02  # of the first camera's pose, per entry of its rotation and relative to its distance
 _SQUARE = 0.01  # by which the sides of a pixel may differ
@@ -35,7 +35,7 @@ def prepare_views(
         where, threshold = name_of(photograph, f"photograph {number}"), config.input.mask_threshold
         try:
             rgba = with_mask(opened(photograph, where), cut_out, threshold=threshold, option="give cut_out=True")
-            check_alpha(rgba[..., 3], threshold=threshold, where="the photograph")
+            check_cut_out(rgba[..., 3], threshold=threshold)
         except Unusable as error:
             raise UserError(f"{where} cannot be used: {error}.") from error
         image, seen = centred(

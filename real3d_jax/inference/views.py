@@ -46,7 +46,7 @@ class Views:
     cameras: Cameras | None = None
 
     def save(self, path: str | os.PathLike, of: str = RGB) -> Path:
-        """Writes an animation, a picture or all numbers, as the path's ending says, in place of an older file once whole.
+        """Writes an animation, a picture or numbers, as the path's ending says. It replaces an older file in the end.
 
         '.gif' goes on for ever; '.mp4' is H.264, which browsers play (`pip install 'real3d-jax[video]'`); '.png',
         '.jpg' and '.webp' are at most eight of the views side by side; '.npz' has all arrays, as `arrays` gives them.

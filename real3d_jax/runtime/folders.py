@@ -68,8 +68,8 @@ def replacing_all(path: Path) -> Iterator[Path]:
       path: the file; its folder is made.
 
     Yields:
-      A path of the same name, in a hidden folder beside it. All that is written there is moved beside `path` at the end,
-      and the file itself comes last.
+      A path of the same name, in a hidden folder beside it. What is written there is moved beside `path` in the end,
+      the file itself last.
 
     Raises:
       UserError: it is an address of an object store.

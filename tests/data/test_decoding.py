@@ -1,6 +1,8 @@
 """Pixels of hostile files: the right ones, or one sentence that says what is wrong and what to do."""
 
 import io
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -176,3 +178,12 @@ def test_what_is_no_picture(tmp_path):
     (tmp_path / "c.tif").write_bytes(lab.getvalue())
     with pytest.raises(Unusable, match="has mode LAB, which is not read: save it as RGB"):
         decoded(tmp_path / "c.tif")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "a.png"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(b"",), daemon=True).start()  # so that a reader's wait would end
+    with pytest.raises(Unusable, match=r"'a\.png' is no file of bytes"):
+        decoded(pipe)
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))

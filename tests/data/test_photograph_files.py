@@ -74,6 +74,15 @@ def test_inputs_that_are_none(tmp_path, names, source, said):
         photograph_files.find(f"{tmp_path}/{source}")
 
 
+@pytest.mark.parametrize("source", ["", " "])
+def test_nothing_is_not_the_current_folder(tmp_path, monkeypatch, source):
+    _write(tmp_path / "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--input is empty"):
+        photograph_files.find(source)
+    assert len(photograph_files.find(".")[1]) == 1
+
+
 def test_photographs_stand_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn a quarter clockwise to see it

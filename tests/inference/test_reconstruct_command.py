@@ -81,6 +81,14 @@ def test_another_camera_than_that_of_the_training_is_told(command, params, tmp_p
     assert notes == ["note       config.input.crop_ratio is 1.35; these weights were trained with 1.3"]
 
 
+def test_the_help_knows_that_the_elevation_is_the_configs(capsys):
+    with pytest.raises(SystemExit):
+        main("--help")
+    assert "(default: config.input.elevation, which is 'estimate' for 'mini'" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 def test_triposr_has_its_own_crop_and_camera():
     ours, theirs = (config_files.load_as(ReconstructionConfig, f"{CONFIG}{name}") for name in (":base", ":triposr"))
     assert theirs.model == ours.model

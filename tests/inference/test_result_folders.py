@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from real3d_jax.data.photograph_files import PhotographFile
 from real3d_jax.errors import UserError
 from real3d_jax.inference import result_folders, run
 from tests.commands import call
@@ -221,3 +223,11 @@ def test_a_damaged_record_is_none(tmp_path, record):
     (tmp_path / "made_of.json").write_text(record)
     assert result_folders.state(tmp_path, {"sha256": "1"}, {}, redo=False).kind == result_folders.NEW
     assert not result_folders.holds_results(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "a.png"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(b"",), daemon=True).start()  # so that a reader's wait would end
+    assert result_folders.identity(tmp_path, PhotographFile("a.png", ("a",)))["sha256"] == ""
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from real3d_jax.data.records import Unusable
 from real3d_jax.errors import UserError, did_you_mean
@@ -20,6 +21,7 @@ from real3d_jax.inference.demo.pictures import NotAPicture
 from real3d_jax.inference.demo.service import MESH, Busy, Service
 
 _TYPES = {"glb": "model/gltf-binary", "stl": "model/stl", "obj": "model/obj", "ply": "application/octet-stream"}
+NUMBERS = ("resolution", "threshold", "crop_ratio", "texture", "elevation", "format")
 _REMEDY = "start the demo with --cut_out"
 _BODY = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 _ANSWERS: dict[int | str, dict] = {
@@ -56,6 +58,7 @@ def make_api(service: Service, folder: Path) -> FastAPI:
         suffix: Annotated[str, Query(alias="format", description=", ".join(FORMATS))] = "glb",
     ) -> Response:
         """The mesh of the picture that is the request's body; its object must be cut out, or the server does it."""
+        _check_numbers(request)
         usual = service.defaults
         settings = Settings(
             usual.resolution if resolution is None else resolution,
@@ -84,6 +87,10 @@ def make_api(service: Service, folder: Path) -> FastAPI:
             headers["X-Notes"] = "; ".join(made.notes).encode("ascii", "replace").decode()
         return Response(content, media_type=_TYPES[suffix], headers=headers)
 
+    @api.exception_handler(ClientDisconnect)
+    def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=400)  # nobody reads it
+
     @api.exception_handler(Unusable)
     def unusable(_: Request, error: Exception) -> JSONResponse:
         status = 415 if isinstance(error, NotAPicture) else 422
@@ -105,3 +112,20 @@ def make_api(service: Service, folder: Path) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 503, headers={"Retry-After": str(error.seconds)})
 
     return api
+
+
+def _check_numbers(request: Request) -> None:
+    """Refuses what would be passed over without a word.
+
+    Raises:
+      UserError: a number has no such name, or is given twice.
+      NotAPicture: the body is a form.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in NUMBERS:
+            raise UserError(f"There is no number '{name[:20]}' to give: {did_you_mean(name[:20], NUMBERS)}")
+        if given.count(name) > 1:
+            raise UserError(f"{name} is given {given.count(name)} times: give it once.")
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise NotAPicture("it comes as a form: send its bytes alone, as `curl --data-binary` does")

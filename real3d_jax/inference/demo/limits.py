@@ -32,7 +32,7 @@ class Limits:
     seconds: float
 
     def __post_init__(self):
-        if min(self.bytes, self.pixels, self.waiting) < 1 or self.seconds <= 0:
+        if min(self.bytes, self.pixels, self.waiting) < 1 or not self.seconds > 0:
             raise UserError("The demo's limits must be above 0: see `--help` for each.")
         if self.resolution < STEP or self.resolution % STEP:
             raise UserError(f"--most_resolution is {self.resolution}: set it to a multiple of {STEP}.")

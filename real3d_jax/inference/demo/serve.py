@@ -129,7 +129,7 @@ def _launched(service: Service, folder: Path, *, host: str, port: int, share: bo
             },
         )
     except OSError as error:
-        raise UserError(f"Port {port} of {host} cannot be had: choose another --port.") from error
+        raise UserError(f"Port {port} of {host} cannot be had: choose another --port or --host.") from error
     try:
         say(f"page       {page.local_url}")
         say(f"programs   {str(page.local_url).rstrip('/')}{API}/reconstruct")

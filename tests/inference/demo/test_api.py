@@ -1,5 +1,6 @@
 """The door for programs, asked as programs ask it."""
 
+import asyncio
 import io
 import os
 import threading
@@ -20,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from real3d_jax.inference.demo.api import make_api
+from real3d_jax.inference.demo.api import NUMBERS, make_api
 from real3d_jax.inference.demo.guards import LimitBodies, OnlyNeeded, is_needed
 from real3d_jax.inference.demo.serve import sweep
 
@@ -85,6 +86,8 @@ def test_a_texture_is_asked_for(client, service):
         (CUP, "?elevation=99", 422, "elevation is '99': set it to degrees from -90 to 90, or to 'estimate'."),
         (CUP, "?elevation=nan", 422, "elevation is 'nan'"),
         (CUP, "?elevation=up", 422, "elevation is 'up'"),
+        (CUP, "?elevaton=5", 422, "There is no number 'elevaton' to give: did you mean 'elevation'?"),
+        (CUP, "?resolution=64&resolution=96", 422, "resolution is given 2 times: give it once."),
         (CUP, "?format=gbl", 422, "did you mean 'glb'?"),
         (CUP, "?texture=100", 422, "texture is 100: set it to one of 0, 512, 1024, 2048."),
         (CUP, "?texture=512&format=obj", 422, "'obj' has no texture within its one file"),
@@ -96,6 +99,29 @@ def test_what_cannot_be_done_is_said_in_a_sentence(content, numbers, status, sai
     assert answer.status_code == status
     assert said in answer.json()["detail"] and set(answer.json()) == {"detail"}
     assert str(work) not in answer.text and list(work.rglob("*")) == []
+
+
+def test_a_form_is_told_to_be_none(client, work):
+    answer = client.post("/api/reconstruct", files={"file": CUP})
+    assert (answer.status_code, list(work.rglob("*"))) == (415, [])
+    assert "send its bytes alone" in answer.json()["detail"]
+
+
+def test_one_who_goes_away_is_not_an_error_of_the_server(service, work):
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def nobody(message):
+        pass
+
+    scope = {"type": "http", "method": "POST", "path": "/reconstruct", "query_string": b"", "headers": []}
+    asyncio.run(make_api(service, work)(scope, gone, nobody))
+    assert list(work.rglob("*")) == [] and service.taken == 0
+
+
+def test_all_numbers_are_known(client):
+    (asked,) = client.get("/api/openapi.json").json()["paths"]["/reconstruct"].values()
+    assert [one["name"] for one in asked["parameters"]] == list(NUMBERS)
 
 
 def test_a_body_that_does_not_say_its_size_is_stopped_on_its_way(client, work):

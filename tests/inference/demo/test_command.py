@@ -54,6 +54,11 @@ def test_it_serves_a_model_on_this_machine_alone_with_limits(served):
     ("words", "said"),
     [
         (["--most_resolution", "100"], "--most_resolution is 100: set it to a multiple of 32"),
+        (["--most_megabytes", "nan"], "--most_megabytes is nan: set it above 0"),
+        (["--most_megapixels", "inf"], "--most_megapixels is inf: set it above 0"),
+        (["--keep_minutes", "nan"], "--keep_minutes is nan: set it above 0"),
+        (["--port", "80000"], "--port is 80000: set it between 1 and 65535"),
+        (["--port", "-1"], "--port is -1"),
         (["--most_waiting", "0"], "limits must be above 0"),
         (["--config.surface.threshold=0"], "threshold is 0"),
         (["--checkpoint", "nowhere"], "nowhere"),
