@@ -122,9 +122,7 @@ class Reconstruction:
                 f"cameras have poses of shape {tuple(cameras.c2w.shape)} and intrinsics of {tuple(intrinsics.shape)}: "
                 "give (F, 4, 4) and (F, 4)."
             )
-        if not (
-            jnp.isfinite(c2w).all() and jnp.isfinite(intrinsics).all()
-        ):  # their views would show nothing or anything
+        if not all(jnp.isfinite(numbers).all() for numbers in (c2w, intrinsics)):  # their views would show anything
             raise UserError("cameras have poses or intrinsics that are not finite: leave them out, or make them anew.")
         cameras = Cameras(c2w, jnp.broadcast_to(intrinsics, (len(c2w), 4)))
         return self._views(cameras, orbit, geometry, self.elevation if upright else 0.0)
