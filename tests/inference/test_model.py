@@ -305,8 +305,11 @@ def test_what_is_no_photograph_is_told(given, said, model, photographs):
         (lambda m, r: m.cameras(0, np.inf), "finite numbers of degrees"),
         (lambda m, r: m.cameras(0, "high"), "do not belong together"),
         (lambda m, r: checks.check_cameras(None), "^cameras are a NoneType: give Cameras"),
-        (lambda m, r: r.render(real3d_jax.Cameras(jnp.full((4, 4), jnp.nan), jnp.ones(4))), "not finite"),
-        (lambda m, r: r.render(real3d_jax.Cameras(jnp.eye(4), jnp.full(4, jnp.inf))), "not finite"),
+        (
+            lambda m, r: r.render(real3d_jax.Cameras(jnp.full((4, 4), jnp.nan), jnp.ones(4)), resolution=16),
+            "not finite",
+        ),
+        (lambda m, r: r.render(real3d_jax.Cameras(jnp.eye(4), jnp.full(4, jnp.inf)), resolution=16), "not finite"),
         (lambda m, r: r.render(real3d_jax.Cameras(jnp.eye(3), jnp.ones(4))), r"poses of shape \(3, 3\)"),
         (lambda m, r: r.render(real3d_jax.Cameras(jnp.ones((2, 4, 4)), jnp.ones((3, 4)))), r"intrinsics of \(3, 4\)"),
         (lambda m, r: r.render(m.cameras(0), resolution=16).save("a.txt"), "has no ending of pictures"),
