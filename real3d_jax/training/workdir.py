@@ -84,7 +84,7 @@ def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir
       What differs, in words, where that is allowed.
 
     Raises:
-      UserError: the model, the seed or the optimiser's method differs.
+      UserError: the model, the seed or the optimiser's method differs, or averaged parameters are wanted and none kept.
     """
     # Runs from before there was Muon name no method. Its moments are laid out otherwise than AdamW's.
     methods = [tree.get("optimizer", {}).get("method", "adamw") for tree in (saved, current)]
@@ -93,6 +93,12 @@ def check_same_run(saved: Mapping[str, Any], current: Mapping[str, Any], workdir
             f"The workdir '{workdir}' was trained by {methods[0]}, whose state {methods[1]} cannot take over "
             f"(config.optimizer.method): go on by {methods[0]}, or begin with its parameters in another --workdir "
             f"(--config.init_from={workdir})."
+        )
+    decays = [tree.get("optimizer", {}).get("ema_decay") for tree in (saved, current)]
+    if decays[0] == 0 and decays[1]:
+        raise UserError(
+            f"The workdir '{workdir}' keeps no averaged parameters, and config.optimizer.ema_decay asks for them: set "
+            f"it to 0, or begin with its parameters in another --workdir (--config.init_from={workdir})."
         )
     changed = config_differences(saved, current)
     for change in changed:

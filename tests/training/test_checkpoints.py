@@ -291,3 +291,7 @@ def test_only_some_keys_may_change_between_tries(tmp_path):
     for before, now in ((saved, muon), (adamw, muon), (muon, adamw)):
         with pytest.raises(UserError, match=r"was trained by (adamw|muon), .*: go on by \1, or begin .* in another"):
             check_same_run(before, now, tmp_path)
+    kept, none = ({"optimizer": {"method": "adamw", "ema_decay": decay}} for decay in (0.9, 0.0))
+    assert len(check_same_run(kept, none, tmp_path)) == 1
+    with pytest.raises(UserError, match="keeps no averaged parameters"):
+        check_same_run(none, kept, tmp_path)
