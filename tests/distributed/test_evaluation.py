@@ -32,7 +32,8 @@ def get_config(variant=""):
     return make_tiny_tree(".", variant)
 """
 ALL_METRICS = (
-    "--config.data.limit=10",  # the second batch holds no object of the second process
+    "--config.batch_per_device=1",
+    "--config.data.limit=5",  # the second batch holds no object of the second process
     "--config.protocol.every=1",
     "--config.networks.clip=random",
     "--config.networks.clip_random_size=tiny",
@@ -115,7 +116,7 @@ def test_two_processes_give_what_one_gives(folder, tmp_path):
     assert sorted(other.rglob("*")) == files  # the second process writes nothing
     check_same_results(tmp_path / "two", tmp_path / "one")
     features = sorted(path.name for path in (tmp_path / "one" / "features").iterdir())
-    assert len(features) == 10
+    assert len(features) == 5
     for name in features:
         one, two = (np.load(tmp_path / out / "features" / name) for out in ("one", "two"))
         for kind in ("rendered", "input"):

@@ -141,7 +141,7 @@ def test_killed_at_random_moments(drawn, unbroken, tmp_path, workers):
     start = time.monotonic()
     _start(drawn, tmp_path / "timed", workers=workers).communicate(timeout=300)
     seconds = time.monotonic() - start
-    for _ in range(15):
+    for _ in range(15 if workers == 1 else 8):
         process = _start(drawn, out, workers=workers)
         try:
             process.communicate(timeout=float(rng.uniform(0.3, 0.9)) * seconds)
