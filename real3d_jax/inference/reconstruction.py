@@ -20,7 +20,6 @@ from real3d_jax.inference.views import Views
 from real3d_jax.rendering import TriplaneField
 
 _ESTIMATED = "the camera is taken to be at"  # how a note begins
-_SURE = 0.5  # chance of an estimate, below which it is told to be doubtful
 
 
 class Reconstruction:
@@ -195,8 +194,7 @@ class Reconstruction:
             found = self._reconstructor.elevation(self.field)
         except UserError as error:
             return self._with(elevation=0.0, notes=(*notes, f"{_ESTIMATED} 0 degrees: {error}"))
-        doubt = "" if found.chance > _SURE else ", but may well be at another"
-        note = f"{_ESTIMATED} {found.elevation:g} degrees, by the object's shape{doubt}"
+        note = f"{_ESTIMATED} {found.elevation:g} degrees, by the object's shape{found.doubt}"
         return self._with(elevation=found.elevation, notes=(*notes, note))
 
     def _with(self, **changes: Any) -> "Reconstruction":

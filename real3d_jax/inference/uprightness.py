@@ -26,6 +26,7 @@ RESOLUTION = 64  # points per side of the grid of densities
 CRITERIA = ("level", "stands", "mirrored")
 WEIGHTS = np.array([30.0, 30.0, 100.0])  # of the three
 _NEAR = 8.0  # degrees
+_SURE = 0.5  # chance, from which an estimate is not told to be doubtful
 _FACET = 8.0  # degrees by which what it stands on may be off
 _YAWS = np.arange(-72.0, 73.0, 4.0)  # degrees of a mirror about the vertical; left and right are no news at about 90
 _POINTS = 400  # that are mirrored
@@ -44,6 +45,13 @@ class Estimate:
 
     elevation: float
     chance: float
+
+    @property
+    def doubt(self) -> str:
+        """What a note says of it: '' if it is sure."""
+        if self.elevation in (ELEVATIONS[0], ELEVATIONS[-1]):
+            return f", but may well be {'above' if self.elevation > 0 else 'below'} that, where none is looked for"
+        return "" if self.chance > _SURE else ", but may well be at another"
 
 
 def estimate_elevation(field: TriplaneField, render: AnyRenderConfig, *, threshold: float) -> Estimate:

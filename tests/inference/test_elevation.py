@@ -140,6 +140,19 @@ def test_the_elevation_of_a_box_is_found(tiny, elevation):
     assert found.elevation == pytest.approx(elevation, abs=1.0)
 
 
+@pytest.mark.parametrize(
+    ("elevation", "chance", "doubt"),
+    [
+        (59.0, 0.51, ""),
+        (59.0, 0.49, ", but may well be at another"),
+        (60.0, 1.0, ", but may well be above that, where none is looked for"),
+        (-20.0, 1.0, ", but may well be below that, where none is looked for"),
+    ],
+)
+def test_what_is_said_of_an_estimate(elevation, chance, doubt):
+    assert uprightness.Estimate(elevation, chance).doubt == doubt
+
+
 def test_an_estimate_is_noted_and_what_is_told_later_holds(result, tiny):
     result._reconstructor.config = dataclasses.replace(tiny, surface=dataclasses.replace(tiny.surface, threshold=10.0))
     found = result.upright("estimate")
