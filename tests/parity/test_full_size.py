@@ -1,4 +1,4 @@
-"""The full-size model against the published one, and every gradient of it against PyTorch. 8 GiB and some minutes.
+"""The full-size model against the published one, and every gradient of it against PyTorch. 14 GiB and some minutes.
 
 Gradients are those of `torch_mirror`, which `test_torch_mirror` shows to be right, with full widths and depths, but a
 smaller picture and fewer tokens: these leave the shapes of all tensors but one as they are.
