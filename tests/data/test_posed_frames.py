@@ -184,6 +184,16 @@ def test_backgrounds_are_those_of_the_list_and_of_the_pixels(filmed):
         assert np.median(np.abs(empty.astype(float) - 255 * grey)) <= 0.5
 
 
+@pytest.mark.parametrize(
+    "make", [PosedExamples.held_out, lambda made, item: made.chosen(item, range(VIEWS))], ids=["held out", "chosen"]
+)
+def test_what_is_drawn_for_views_that_are_named_is_each_objects_own_and_always_the_same(filmed, make):
+    made = examples(filmed, backgrounds=tuple(np.linspace(0, 1, 21)))
+    greys = [tuple(make(made, item)["background"]) for item in range(3)]
+    assert greys == [tuple(make(made, item)["background"]) for item in range(3)]
+    assert len(set(greys)) == 3
+
+
 def test_what_is_wrong_is_told_in_a_sentence(filmed):
     with pytest.raises(UserError, match="'o1' are 900, 900, 320, 240, which look like pixels: divide fx and cx by"):
         check_normalised(np.array([[900.0, 900.0, 320.0, 240.0]]), where="'o1'")

@@ -111,6 +111,14 @@ def test_nothing_is_kept_where_there_is_no_gradient(kept):
     assert kept == [False]
 
 
+def test_nothing_is_kept_of_a_decoder_of_two_segments(kept):
+    """In one chunk, where there is room: the second segment's start is not kept, so the backward pass stores both."""
+    field, cameras = _field(6), _cameras(2.2)
+    gradient = jax.grad(lambda planes: render_views(field.replace(planes=planes), cameras, CONFIG)[0].sum())
+    assert jax.eval_shape(gradient, field.planes).shape == field.planes.shape
+    assert set(kept) == {False}
+
+
 def test_auto_marches_with_narrow_decoders(monkeypatch):
     """On a GPU; what was not measured to be faster stays with the fused query, and points always are."""
     auto = _render_config("auto")

@@ -71,14 +71,22 @@ def by_hand(config, frozen, params):
     return batch, *compose(params, frozen, batch)
 
 
-@pytest.mark.parametrize("real", [2, 1], ids=["in one pass", "in two passes"])
-def test_the_loss_of_a_batch_is_its_parts_composed_by_hand(config, frozen, params, by_hand, real):
-    """As many of both halves share a pass through the model (the paper's 40 + 40); other numbers do not."""
+@pytest.mark.parametrize(
+    ("real", "weight"), [(2, (1.6, 0.4)), (1, None)], ids=["in one pass, not all alike", "in two passes"]
+)
+def test_the_loss_of_a_batch_is_its_parts_composed_by_hand(config, frozen, params, by_hand, real, weight):
+    """As many of both halves share a pass through the model (the paper's 40 + 40); other numbers do not.
+
+    Every term counts an example by its weight, by which filler counts for nothing.
+    """
     batch, poses, terms_by_example = by_hand
     first = functools.partial(jax.tree.map, lambda x: x[:real])
     batch, poses = batch.replace(real=first(batch.real)), first(poses)
+    if weight is not None:
+        halves = (half.replace(weight=np.float32(weight)) for half in (batch.synthetic, batch.real))
+        batch = batch.replace(**dict(zip(("synthetic", "real"), halves, strict=True)))
     expected = {
-        name: np.mean(values[:real] if name.startswith("real/") else values)
+        name: np.average(values[:real] if name.startswith("real/") else values, weights=weight)
         for name, values in terms_by_example.items()
     }
     model = make_model(config.model, config.compute)

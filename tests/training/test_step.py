@@ -6,6 +6,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from miniature import shrink
 
@@ -16,6 +17,7 @@ from real3d_jax.errors import UserError
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.runtime.batch_layout import Share
+from real3d_jax.training import step
 from real3d_jax.training.gradients import draw_poses
 from real3d_jax.training.objective import batch_loss
 from real3d_jax.training.optimizer import make_optimizer, norm_limit
@@ -59,7 +61,7 @@ def params(config):
 
 def _step(config, params, frozen, batch, *, micro_batches):
     optimizer = make_optimizer(config.optimizer, config.schedule.steps)
-    step = functools.partial(
+    stepped = functools.partial(
         train_step,
         model=make_model(config.model, config.compute),
         config=config,
@@ -67,7 +69,7 @@ def _step(config, params, frozen, batch, *, micro_batches):
         micro_batches=micro_batches,
     )
     state = new_state(params, optimizer, keep_ema=False).replace(step=jnp.asarray(200))
-    return jax.jit(step)(state, batch, frozen, KEY)
+    return jax.jit(stepped)(state, batch, frozen, KEY)
 
 
 def _loss_and_gradients(config, params, frozen, batch):
@@ -105,6 +107,23 @@ def test_a_step_whose_gradient_is_far_above_the_clip_changes_no_parameter(config
     assert metrics["gradient_norm"] > norm_limit(config.optimizer) > 0
     assert (int(metrics["skipped"]), int(metrics["skipped_in_a_row"]), int(state.step)) == (1, 1, 201)
     jax.tree.map(np.testing.assert_array_equal, state.params, params)
+
+
+def test_averaged_parameters_follow_by_the_configs_decay(config, monkeypatch):
+    gradients, metrics = {"w": jnp.array([0.5])}, {"loss": jnp.array(1.0)}
+    monkeypatch.setattr(step, "mean_gradients", lambda *_, **__: (gradients, metrics))
+    optimizer = optax.sgd(1.0)
+    state, _ = train_step(
+        new_state({"w": jnp.array([1.0])}, optimizer, keep_ema=True),
+        random_batch(config),
+        FrozenNetworks(None, None),
+        KEY,
+        model=make_model(config.model, config.compute),
+        config=dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, ema_decay=0.75)),
+        optimizer=optimizer,
+        micro_batches=1,
+    )
+    np.testing.assert_allclose((state.params["w"], state.ema["w"]), ([0.5], [0.875]))
 
 
 def test_metrics_name_every_term_and_the_loss_is_their_weighted_sum(capped, whole_step):

@@ -88,15 +88,16 @@ def test_targets_show_what_their_cameras_see(drawn):
 
 def test_zoom_shows_a_part_larger(drawn):
     batch, whole = drawn
-    near = batch._replace(windows=np.tile(np.float32([0.25, 0.25, 0.5]), (2, 3, 1)))
+    near = batch._replace(windows=np.tile(np.float32([0.25, 0.125, 0.5]), (2, 3, 1)))
     views = jax.device_get(
         jax.jit(draw_examples, static_argnames=("image_size", "target_size"))(near, image_size=32, target_size=16)
     )
     np.testing.assert_allclose(views.cameras.intrinsics[..., :2], 2 * whole.cameras.intrinsics[..., :2], rtol=1e-6)
-    np.testing.assert_allclose(views.cameras.intrinsics[..., 2:], 0.5, atol=1e-6)
+    np.testing.assert_allclose(views.cameras.intrinsics[..., 2], 0.5, atol=1e-6)
+    np.testing.assert_allclose(views.cameras.intrinsics[..., 3], 0.75, atol=1e-6)
     np.testing.assert_array_equal(views.image, whole.image)  # the input is always whole
     shrunk = views.mask[..., 0].reshape(2, 3, 8, 2, 8, 2).mean((3, 5))
-    assert np.abs(shrunk - whole.mask[:, :, 4:12, 4:12, 0]).mean() < 12
+    assert np.abs(shrunk - whole.mask[:, :, 2:10, 4:12, 0]).mean() < 12
 
 
 def test_windows_lie_within_the_view():
