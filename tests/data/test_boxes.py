@@ -37,3 +37,20 @@ def test_what_is_cut_off_comes_last():
     assert boxes.off_middle((14, 7, 17, 14), SIZE) == (False, pytest.approx(np.hypot(0.5, 0.5)))
     for box in ((0, 8, 30, 12), (18, 0, 21, 12), (18, 8, 30, 12), (18, 8, 21, 20)):
         assert boxes.off_middle(box, SIZE)[0]
+
+
+@pytest.mark.parametrize(("pixels", "specks"), [(1, 1), (2, 0)])
+def test_a_speck_is_small_beside_the_largest_part_alone(pixels, specks):
+    """Of 200 pixels; 100 more of another part make nothing smaller."""
+    alpha = np.zeros((40, 60), np.uint8)
+    alpha[10:20, 10:30] = alpha[25:35, 10:20] = 255
+    alpha[0, 50 : 50 + pixels] = 255
+    assert boxes.main_box(alpha, threshold=0) == ((10, 10, 30, 35) if specks else (10, 0, 52, 35), specks)
+
+
+def test_what_touches_a_part_by_a_corner_belongs_to_it():
+    alpha = np.zeros((40, 60), np.uint8)
+    alpha[10:20, 10:30] = 255
+    alpha[20, 30] = alpha[21, 31] = 255
+    alpha[30, 50] = 255
+    assert boxes.main_box(alpha, threshold=0) == ((10, 10, 32, 22), 1)
