@@ -47,9 +47,8 @@ def pooled_metrics(runs: Sequence[Scored], bootstrap: BootstrapConfig) -> dict[s
         scores, left_out = _finite(np.stack(_scores(name, rows)))
         if scores.size:
             result = mean_over_runs(scores, level=bootstrap.level, resamples=bootstrap.resamples)
-            interval = None if scores.size == 1 else (result.low, result.high)
             count = {"count": scores.shape[1], "non_finite": left_out}
-            found[name] = dataclasses.replace(first, mean=result.mean, interval=interval, **count)
+            found[name] = dataclasses.replace(first, mean=result.mean, interval=(result.low, result.high), **count)
             continue
         means = [metrics[name].mean for metrics in each if name in metrics]
         known = [mean for mean in means if mean is not None]

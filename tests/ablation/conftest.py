@@ -12,13 +12,18 @@ from real3d_jax.evaluation.summary import Metric
 
 @pytest.fixture
 def finished(tmp_path, smoke_config):
-    """Makes a finished run of a seed, with scores of two views an object."""
+    """Makes a finished run of a seed, with scores of two views an object, and of a baseline."""
 
     def make(name, seed, scores, fid=3.0):
         folder = tmp_path / f"{name}_{seed}"
         folder.mkdir()
         lines = [
-            {"key": f"o{i}", "stamp": "", "values": {"psnr": [float(x) - 1, float(x) + 1]}, "search": {}}
+            {
+                "key": f"o{i}",
+                "stamp": "",
+                "values": {"psnr": [float(x) - 1, float(x) + 1], "psnr_one_colour": [9.0, 9.0]},
+                "search": {},
+            }
             for i, x in enumerate(scores)
         ]
         (folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -87,10 +87,15 @@ def test_gains_are_paired_by_object_and_seed(finished):
         for row, gain in (("lrm", 0.0), ("lrm_real", 0.25), ("base", 1.0), ("real3d", 2.0))
     }
     pairs = [(made["real3d"], made["base"]), (made["lrm_real"], made["lrm"])]
-    found = difference_of_gains(pairs, BOOTSTRAP)["psnr"]
+    differences = difference_of_gains(pairs, BOOTSTRAP)
+    assert set(differences) == {"psnr"}, "a baseline has none: it is of no run"
+    found = differences["psnr"]
     assert found.mean == pytest.approx(0.75)
     assert found.interval == pytest.approx((0.75, 0.75)), "what is the same in all rows cancels"
     assert found.count == 3
+    broken = [finished("broken", seed, np.array([12.0, np.nan, 32.0])) for seed in (0, 1)]
+    found = difference_of_gains([(broken, made["base"]), pairs[1]], BOOTSTRAP)["psnr"]
+    assert (found.count, found.non_finite) == (2, 1)
     assert difference_of_gains([pairs[0], (made["lrm_real"], made["lrm"][:0])], BOOTSTRAP) == {}
 
 

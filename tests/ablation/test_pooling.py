@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from real3d_jax.ablation.pooling import pooled_differences, pooled_metrics
+from real3d_jax.ablation.pooling import difference_of_gains, pooled_differences, pooled_metrics
 from real3d_jax.config.evaluation import BootstrapConfig
+from real3d_jax.metrics.bootstrap import mean_over_runs
 
 BOOTSTRAP = BootstrapConfig(level=0.9, resamples=2000)
 RNG = np.random.default_rng(0)
@@ -25,13 +26,17 @@ def test_several_runs_are_averaged(finished):
     assert low < 20 + HARD.mean() < 22 + HARD.mean() < high
     assert metrics["psnr"].count == 12
     assert (metrics["semantic_fid"].mean, metrics["semantic_fid"].interval) == (3.5, None)
+    without = finished("without", 2, 20 + HARD, fid=None)
+    assert set(pooled_metrics([*runs, without], BOOTSTRAP)) == {"psnr"}, "not the mean of some seeds"
 
 
 def test_differences_are_paired_by_seed_and_object(finished):
     """Seeds that only one of both has, and objects likewise, count for nothing."""
     base = [finished("base", seed, HARD + 10 * seed) for seed in (0, 1, 2)]
     row = [finished("row", seed, (HARD + 10 * seed + 0.5 + 0.1 * seed)[:11]) for seed in (1, 2, 7)]
-    found = pooled_differences(row, base, BOOTSTRAP)["psnr"]
+    differences = pooled_differences(row, base, BOOTSTRAP)
+    assert set(differences) == {"psnr"}, "a baseline has none: it is of no run"
+    found = differences["psnr"]
     assert found.mean == pytest.approx(0.65)
     assert found.count == 11
     np.testing.assert_allclose(found.interval, (0.6, 0.7), atol=1e-6)  # what is hard for both cancels
@@ -55,3 +60,17 @@ def test_objects_without_a_finite_score_in_every_run_are_left_out(finished):
     assert found.mean == pytest.approx(1.0)
     metrics = pooled_metrics(row, BOOTSTRAP)["psnr"]
     assert (metrics.count, metrics.non_finite) == (11, 1)
+
+
+def test_intervals_are_of_the_level_that_is_asked_for(finished):
+    base = [finished("base", seed, HARD) for seed in (0, 1)]
+    gains = RNG.normal(0.5, 1.0, (2, 12))
+    row = [finished("row", seed, HARD + gains[seed]) for seed in (0, 1)]
+    none = [finished("none", seed, HARD) for seed in (0, 1)]
+    settings = BootstrapConfig(level=0.6, resamples=500)
+    expected = mean_over_runs(gains, level=0.6, resamples=500)
+    for found in (
+        pooled_differences(row, base, settings),
+        difference_of_gains([(row, base), (none, base)], settings),
+    ):
+        assert found["psnr"].interval == pytest.approx((expected.low, expected.high))

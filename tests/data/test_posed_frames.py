@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from real3d_jax.config import files as config_files
 from real3d_jax.config.evaluation import EvaluationConfig
 from real3d_jax.config.posed import PosedSourceConfig
-from real3d_jax.data import frames, record_writer
+from real3d_jax.data import frames, pipeline, record_writer
 from real3d_jax.data.examples import ImageSizes
 from real3d_jax.data.posed_examples import PosedExamples
 from real3d_jax.data.posed_frames import WHOLE, check_normalised, posed_cameras, scale_to_extent
@@ -192,6 +192,16 @@ def test_what_is_drawn_for_views_that_are_named_is_each_objects_own_and_always_t
     greys = [tuple(make(made, item)["background"]) for item in range(3)]
     assert greys == [tuple(make(made, item)["background"]) for item in range(3)]
     assert len(set(greys)) == 3
+
+
+def test_held_out_views_are_all_different_whole_and_on_white(filmed):
+    config = config_files.load("lrm:tiny")
+    source = pipeline._held_out(config, dataclasses.replace(SOURCE, replacement=True))
+    sizes = ImageSizes(SIZE, config.render.resolution, True)
+    example = PosedExamples(filmed[0], source, sizes, VIEWS).held_out(0)
+    assert not source.replacement
+    assert example["background"].tolist() == [1.0] * VIEWS
+    np.testing.assert_allclose(example["intrinsics"][0], example["source_intrinsics"])  # its own view
 
 
 def test_what_is_wrong_is_told_in_a_sentence(filmed):

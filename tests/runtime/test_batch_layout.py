@@ -39,9 +39,22 @@ def test_what_the_devices_do_not_divide_is_filled_up(devices, rows, work, busy):
     assert layout.busy_devices == busy
 
 
-def test_filler_makes_parts_as_small_as_one_example_of_the_rarer_kind():
-    layout = lay_out(BatchConfig(40, 20, 0), 16)  # 3 + 2 rows a device would be a single part
-    assert (layout.micro_batches, layout.synthetic.rows, layout.real.rows) == (2, 64, 32)
+@pytest.mark.parametrize(
+    ("synthetic", "real", "devices", "rows"),
+    [
+        (40, 20, 16, (64, 32)),  # 3 + 2 rows a device would be a single part
+        (24, 9, 8, (32, 16)),  # likewise, where the devices divide one kind
+        (17, 16, 8, (32, 16)),
+    ],
+)
+def test_filler_makes_parts_as_small_as_one_example_of_the_rarer_kind(synthetic, real, devices, rows):
+    layout = lay_out(BatchConfig(synthetic, real, 0), devices)
+    assert (layout.micro_batches, layout.synthetic.rows, layout.real.rows) == (2, *rows)
+
+
+def test_a_device_with_an_example_of_any_kind_is_busy():
+    """One object that is read, seven that are drawn and two photographs, each on devices from the first one on."""
+    assert lay_out(BatchConfig(8, 2, 0), 8, streamed=7).busy_devices == 7
 
 
 @given(synthetic=st.integers(0, 90), real=st.integers(0, 90), devices=st.integers(1, 300), share=st.floats(0.0, 1.0))

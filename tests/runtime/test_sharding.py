@@ -16,6 +16,8 @@ from real3d_jax.runtime.sharding import leaf_spec, make_mesh
         ((1, 197, 768), 8, P(None, None, "fsdp")),
         ((1021, 1021), 8, P()),  # nothing to divide
         ((1024,), 8, P()),  # too small to be worth it
+        ((255, 256), 8, P()),  # likewise, by a little
+        ((256, 256), 8, P("fsdp", None)),
         ((1024, 1024), 1, P()),
         ((), 8, P()),
     ],
@@ -24,6 +26,8 @@ def test_large_arrays_are_split_along_their_largest_divisible_dimension(shape, f
     assert leaf_spec(shape, fsdp) == spec
 
 
-def test_a_mesh_that_the_devices_cannot_form_is_refused():
-    with pytest.raises(UserError, match=r"config\.mesh\.fsdp = 2 does not divide 1 devices: set it to 1"):
-        make_mesh(MeshConfig(2), 1)
+@pytest.mark.parametrize(("fsdp", "devices", "nearest"), [(2, 1, 1), (5, 6, 6), (4, 6, 3), (0, 6, 1)])
+def test_a_mesh_that_the_devices_cannot_form_is_refused(fsdp, devices, nearest):
+    said = rf"config\.mesh\.fsdp = {fsdp} does not divide {devices} devices: set it to {nearest}\."
+    with pytest.raises(UserError, match=said):
+        make_mesh(MeshConfig(fsdp), range(devices))
