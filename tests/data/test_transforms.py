@@ -62,7 +62,7 @@ def test_resizing_moves_nothing(size, antialias):
         weight = 255.0 - rgb[..., 0]
         places = (np.arange(size) + 0.5) * 131 / size
         found = np.array([weight.sum(0) @ places, weight.sum(1) @ places]) / weight.sum()
-        worst = max(worst, np.abs(found - (x, y)).max() * size / 131)
+        worst = np.maximum(worst, np.abs(found - (x, y)).max() * size / 131)
     assert worst < 0.05
 
 

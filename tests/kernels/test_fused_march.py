@@ -14,6 +14,7 @@ from real3d_jax.cameras import Cameras, camera_rays, intrinsics_from_fov, spheri
 from real3d_jax.errors import UserError
 from real3d_jax.kernels import fused_march, relaxed_atomics
 from real3d_jax.kernels.pallas import launch
+from real3d_jax.kernels.plane_windows import dot
 from real3d_jax.kernels.ray_compositing import _sum_before, composite_backward_kernel, composite_kernel
 from real3d_jax.kernels.ray_groups import GROUP, RUN, March
 from real3d_jax.models.decoder import Decoder
@@ -44,9 +45,9 @@ def _cameras(distance):
 
 
 def _worst(actual, expected):
-    """The largest difference of any leaf, relative to the leaf's largest number."""
+    """The largest difference of any leaf, relative to the leaf's largest number; NaN if there is one anywhere."""
     pairs = zip(*(jax.tree.leaves(jax.device_get(tree)) for tree in (actual, expected)), strict=True)
-    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
+    return float(np.max([np.abs(a - b).max() / np.abs(b).max() for a, b in pairs]))  # Python's max passes over NaN
 
 
 def _value_and_gradients(field, cameras, config, remat=False):
@@ -240,6 +241,14 @@ def test_compositing_from_nothing_to_the_opaque():
     d_found = np.swapaxes(d_tiles, 1, 2).reshape(raw.shape)
     np.testing.assert_allclose(d_found, d_expected, atol=2e-6)
     np.testing.assert_allclose(d_bias.sum(axis=1), d_expected.sum(axis=(0, 1)), atol=2e-5)
+
+
+@pytest.mark.parametrize(("dtype", "full"), [(jnp.float32, True), (jnp.bfloat16, False)])
+def test_products_are_of_full_precision_where_their_factors_are(dtype, full):
+    """On a GPU float32 ones would be rounded to fewer bits; sums are always float32."""
+    lowered = jax.jit(dot).lower(*[jax.ShapeDtypeStruct((16, 16), dtype)] * 2)
+    assert ("HIGHEST" in lowered.as_text()) == full
+    assert lowered.out_info.dtype == jnp.float32
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["before", "behind"])

@@ -70,6 +70,8 @@ def test_the_last_ones_and_the_best_are_kept(checkpoints, tmp_path):
             checkpoints.save(make_state(step), RECORDS, best=True)
     checkpoints.wait()
     assert checkpoints.steps() == [3, 4]
+    assert [step for step, _ in checkpoints.written()] == [1, 2, 3, 4]
+    assert checkpoints.written() == [], "each is told once"
     assert checkpoints.best_psnr() == 20.5
     assert_equal(load_params(tmp_path / "best"), make_state(2).params)
 

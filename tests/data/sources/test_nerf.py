@@ -42,10 +42,8 @@ def edited(folder: pathlib.Path, change, name="transforms.json") -> Nerf:
 
 def off(views, points=POINTS) -> float:
     """How far a known point is from where the record's camera sees it, at most, in pixels."""
-    return max(
-        float(np.abs(seen(view.image) - projected(view.c2w, view.intrinsics, points, len(view.image))).max())
-        for view in views
-    )
+    apart = [seen(view.image) - projected(view.c2w, view.intrinsics, points, len(view.image)) for view in views]
+    return float(np.abs(apart).max())
 
 
 @pytest.mark.parametrize(
