@@ -1,6 +1,7 @@
 """The scaling suite: its rows, their order, the table, the times of a trace, and a tiny row."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,8 @@ def test_table():
     assert efficiency(rows[0], rows, "weak") == pytest.approx(0.8)
     assert efficiency(rows[2], rows, "strong") is None
     assert difference(rows[1], rows) == (pytest.approx(1e-3), 2)
+    broken = rows[1] | {"losses": {"2": 2.0, "3": math.nan}}
+    assert math.isnan(difference(broken, rows)[0]), "no agreement of the others hides it"
     lines = table({"rows": rows, "examples": 40, "paper_steps": 40_000})
     assert len({line.count("|") for line in lines[:5]}) == 1
     assert "| 22.2 |" in lines[2]  # hours: 40,000 steps of 40 pairs at 20 a second

@@ -58,9 +58,14 @@ def others(monkeypatch):
                 live(number)
             watcher._look_once()
 
+    def leave(number):
+        service.values[f"{watch._ALIVE}/{number}"] = json.dumps(
+            {"count": 99, "doing": "done", "host": f"node-{number}"}
+        )
+
     for number in (1, 2):
         live(number)
-    return types.SimpleNamespace(fail=fail, turns=turns)
+    return types.SimpleNamespace(fail=fail, turns=turns, leave=leave)
 
 
 @pytest.mark.parametrize("lost_seconds", [5.0, watch._WORDS, 600.0])
@@ -94,3 +99,40 @@ def test_who_is_lost_while_words_are_waited_for_is_named(others, capsys):
     with pytest.raises(_EndedError, match=r"^1$"):
         others.turns(watcher, 25, living=[])
     assert "error: Process 2 of 3 (node-2) gives no sign of life since 20 s" in capsys.readouterr().err
+
+
+def test_who_is_done_is_not_taken_for_lost(others, capsys):
+    watcher = watch.Watch(lost_seconds=5.0)
+    others.turns(watcher, 3, living=[1, 2])
+    others.leave(2)
+    others.turns(watcher, 20, living=[1])
+    assert not capsys.readouterr().err
+
+
+def test_who_gets_on_no_more_is_ended_after_the_stall_unless_it_may_take_its_time(others, capsys):
+    watcher = watch.Watch(stall_seconds=60.0)
+    others.turns(watcher, 90, living=[1, 2])  # starting takes as long as it takes
+    watcher.beat("compiling", patient=True)
+    others.turns(watcher, 90, living=[1, 2])
+    watcher.beat("taking step 3")
+    others.turns(watcher, 60, living=[1, 2])
+    assert not capsys.readouterr().err
+    with pytest.raises(_EndedError, match=r"^1$"):
+        others.turns(watcher, 1, living=[1, 2])
+    assert "error: Nothing has moved for 1 minutes" in (told := capsys.readouterr().err)
+    assert "the others waited while process 0 of 3" in told and "was taking step 3." in told
+
+
+def test_without_a_stall_nothing_is_ended(others, capsys):
+    watcher = watch.Watch()
+    watcher.beat("taking step 3")
+    others.turns(watcher, 5000, living=[1, 2])
+    assert not capsys.readouterr().err
+
+
+def test_a_watch_within_another_gives_way_to_it_again():
+    with watch.watching() as outer:
+        with watch.watching() as inner:
+            assert watch.current() is inner
+        assert watch.current() is outer
+    assert watch.current() is not outer

@@ -63,6 +63,16 @@ def test_a_state_comes_back_with_its_records(checkpoints, keep_ema):
     assert records == RECORDS
 
 
+@pytest.mark.parametrize("keep", [0, 1])
+def test_at_least_the_last_one_is_kept_and_no_more_than_are_asked_for(tmp_path, keep):
+    checkpoints = Checkpoints(tmp_path, keep=keep)
+    for step in (1, 2):
+        checkpoints.save(make_state(step), RECORDS)
+    checkpoints.wait()
+    assert checkpoints.steps() == [2]
+    checkpoints.close()
+
+
 def test_the_last_ones_and_the_best_are_kept(checkpoints, tmp_path):
     for step in (1, 2, 3, 4):
         checkpoints.save(make_state(step), RECORDS)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from real3d_jax.benchmarks.scaling.plan import is_of
 
 COMPARED = 5  # losses after a checkpoint
@@ -44,7 +46,10 @@ def moved(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def difference(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tuple[float, int] | None:
-    """The largest relative difference of the losses after the checkpoint that a row went on from, and of how many."""
+    """The largest relative difference of the losses after the checkpoint that a row went on from, and of how many.
+
+    NaN if one of them is.
+    """
     source = next((one for one in rows if one["name"] == row.get("source")), None)
     if source is None or not row.get("start_step") or not row.get("losses") or not source.get("losses"):
         return None
@@ -56,7 +61,8 @@ def difference(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tup
     ]
     if not steps:
         return None
-    return max(abs(here[step] - there[step]) / abs(there[step]) for step in steps), len(steps)
+    apart = [abs(here[step] - there[step]) / abs(there[step]) for step in steps]
+    return float(np.max(apart)), len(steps)  # NaN if a loss is; Python's max would pass over it
 
 
 def efficiency(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], law: str) -> float | None:
