@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+from real3d_jax.errors import UserError
 from real3d_jax.runtime import hosts, watch
 
 
@@ -136,3 +137,22 @@ def test_a_watch_within_another_gives_way_to_it_again():
             assert watch.current() is inner
         assert watch.current() is outer
     assert watch.current() is not outer
+
+
+@pytest.mark.parametrize("code", [0, None])
+def test_who_leaves_in_good_order_ends_nobody(others, capsys, code):
+    watch.Watch().told(SystemExit, SystemExit(code), None)
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code"), [(SystemExit(3), 3), (SystemExit("why"), 1), (UserError("Mend it."), 2)])
+def test_who_leaves_otherwise_ends_all_with_its_code(others, error, code):
+    with pytest.raises(_EndedError, match=f"^{code}$"):
+        watch.Watch().told(type(error), error, None)
+
+
+def test_the_loss_of_the_first_is_told_by_who_sees_it(others, capsys, monkeypatch):
+    monkeypatch.setattr(watch.jax, "process_index", lambda: 1)
+    with pytest.raises(_EndedError, match=r"^1$"):
+        others.turns(watch.Watch(lost_seconds=20.0), 25, living=[2])
+    assert "error: Process 0 of 3 gives no sign of life since 20 s" in capsys.readouterr().err
