@@ -7,12 +7,13 @@ and the process ends with code 1. Of a machine that is lost nothing closes the l
 longer heard, and JAX's own abort follows after 100 s.
 """
 
+import contextlib
 import ctypes
 import os
 import select
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from real3d_jax.runtime.roll_call import Ended, Line, Told
@@ -105,8 +106,10 @@ class FirstWatch:
 
     def go_if_gone(self) -> None:
         """Returns only if the first process is there; a moment is waited for the line to break."""
-        if not self._stopped and self._is_gone():
-            self._go(_ENDED)
+        if not self._stopped:
+            with self._ending():
+                if self._line.hears_end(_SOON):
+                    raise Ended
 
     def _catch_aborts(self) -> None:
         handler = ctypes.cast(self._handler, ctypes.c_void_p)
@@ -115,32 +118,26 @@ class FirstWatch:
             self._former = former
 
     def _wait(self) -> None:
-        try:
+        with self._ending():
             if self._line.hears_silence(self._lost):
                 self._go(f"gives no sign of life since {self._lost:g} s; {_LOST}")
+
+    def _aborted(self, _: int) -> None:
+        with self._ending():
+            if self._line.hears_end(_SOON):
+                raise Ended
+            if self._line.hears_silence(_QUIET):
+                self._go(f"gives no sign of life; {_LOST}")
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Ends this process if the line says meanwhile that the first one has ended."""
+        try:
+            yield
         except Ended:
             self._go(_ENDED)
         except Told:
             self._go("")
-
-    def _aborted(self, _: int) -> None:
-        if self._is_gone():
-            self._go(_ENDED)
-        elif self._is_silent():
-            self._go(f"gives no sign of life; {_LOST}")
-
-    def _is_gone(self) -> bool:
-        try:
-            return self._line.hears_end(_SOON)
-        except Told:
-            self._go("")
-            return False  # it is stopped
-
-    def _is_silent(self) -> bool:
-        try:
-            return self._line.hears_silence(_QUIET)
-        except (Ended, Told):
-            return True
 
     def _go(self, what: str) -> None:
         """Ends this process, unless the first one may have ended; without a word if it has said why."""

@@ -1,8 +1,8 @@
 """Names the processes that do not come, before JAX waits for them: it would wait for minutes and not say for whom.
 
 The first process listens where JAX's coordination service will be; the others tell it their number and machine, and all
-of them go on once it has heard every one. The lines stay open, for `pulse`: one that is closed tells at once that a
-process has ended, and over one that is not the first process says that it lives.
+of them go on once it has heard every one. The lines stay open, for `first_watch`: one that is closed tells at once
+that a process has ended, and over one that is not the first process says that it lives.
 """
 
 import contextlib

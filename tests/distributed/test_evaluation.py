@@ -1,7 +1,6 @@
 """An evaluation by two processes gives what it gives by one, stops and goes on as one, and ends as one."""
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -20,12 +19,12 @@ from real3d_jax.weights.convert import weights_from_params
 from real3d_jax.weights.converted import save_weights
 from real3d_jax.weights.inception import TABLE
 from tests.commands import heed_interrupts, with_devices
+from tests.distributed.processes import without_gloo
 from tests.evaluation.test_command import OBJECTS, many_objects
 from tests.evaluation.tiny_evaluation import make_tiny_evaluation, random_params
 
 ROOT = Path(__file__).parents[2]
 DEVICES = 4
-GLOO = re.compile(r"\[Gloo\] Rank | is connected to | peer ranks\. |Expected number of connected peer ranks is : ")
 WRITTEN = ("results.jsonl", "results.csv", "summary.json", "table.md", "report.html", "settings.json")
 CONFIG = """from tests.evaluation.tiny_evaluation import make_tiny_tree
 def get_config(variant=""):
@@ -91,12 +90,6 @@ def run(out, *words, folders, code=0):
     texts = [process.communicate(timeout=600)[0] for process in processes]
     assert [process.returncode for process in processes] == [code] * len(folders), "\n".join(texts)
     return [without_gloo(text) for text in texts]
-
-
-def without_gloo(text):
-    """Without the lines of JAX's network layer, whose threads write into each other's."""
-    lines = (GLOO.sub("", line) for line in text.splitlines())
-    return "\n".join(line for line in lines if line.strip(" 0123456789"))
 
 
 def check_same_results(found, expected):

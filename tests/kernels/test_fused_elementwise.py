@@ -13,14 +13,9 @@ from real3d_jax.kernels import fused_elementwise
 from real3d_jax.models.layers import choose_elementwise
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.models.transformer import _value_times_gelu
+from tests.kernels.agreement import worst
 
 TOLERANCE = 1e-5
-
-
-def _worst(actual, expected):
-    """The largest difference of any leaf, relative to the leaf's largest number; NaN if there is one anywhere."""
-    pairs = zip(*(jax.tree.leaves(jax.device_get(tree)) for tree in (actual, expected)), strict=True)
-    return float(np.max([np.abs(a - b).max() / np.abs(b).max() for a, b in pairs]))  # Python's max passes over NaN
 
 
 def _value_and_gradients(function, *arguments):
@@ -61,7 +56,7 @@ def test_sum_and_norm(shape):
     def plain(x, added, scale, bias):
         return x + added, _layer_norm(x + added, scale, bias, 1e-3)
 
-    assert _worst(_value_and_gradients(fused, *arguments), _value_and_gradients(plain, *arguments)) < TOLERANCE
+    assert worst(_value_and_gradients(fused, *arguments), _value_and_gradients(plain, *arguments)) < TOLERANCE
 
 
 def test_norm_of_a_stream_that_is_not_added_to():
@@ -76,7 +71,7 @@ def test_norm_of_a_stream_that_is_not_added_to():
         return x, _layer_norm(x, scale, bias, 1e-3)
 
     expected = _value_and_gradients(plain, x, scale, bias)
-    assert _worst(_value_and_gradients(fused, x, scale, bias), expected) < TOLERANCE
+    assert worst(_value_and_gradients(fused, x, scale, bias), expected) < TOLERANCE
 
 
 def test_bfloat16_addends_and_norms_have_bfloat16_gradients():
@@ -106,7 +101,7 @@ def test_geglu(shape):
     def plain(product, bias):
         return _value_times_gelu(product + bias)
 
-    assert _worst(_value_and_gradients(fused, product, bias), _value_and_gradients(plain, product, bias)) < TOLERANCE
+    assert worst(_value_and_gradients(fused, product, bias), _value_and_gradients(plain, product, bias)) < TOLERANCE
 
 
 def test_gelu_is_as_near_as_bfloat16_can_tell_also_below_zero():

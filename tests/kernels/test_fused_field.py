@@ -15,6 +15,7 @@ from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import choose_implementation, query_raw
+from tests.kernels.agreement import worst
 
 CHANNELS, SIDE, WIDTH = 3, 12, 16
 TOLERANCE = 1e-5
@@ -25,12 +26,6 @@ def _field(layers, batch=2, seed=0):
     planes = jax.random.normal(jax.random.key(seed), (batch, 3, SIDE, SIDE, CHANNELS))
     params = decoder.init(jax.random.key(seed + 1), jnp.zeros((1, 3 * CHANNELS)))["params"]
     return TriplaneField(planes, params, decoder)
-
-
-def _worst(actual, expected):
-    """The largest difference of any leaf, relative to the leaf's largest number; NaN if there is one anywhere."""
-    pairs = zip(*(jax.tree.leaves(jax.device_get(tree)) for tree in (actual, expected)), strict=True)
-    return float(np.max([np.abs(a - b).max() / np.abs(b).max() for a, b in pairs]))  # Python's max passes over NaN
 
 
 def _value_and_gradients(field, points, implementation):
@@ -56,7 +51,7 @@ def test_scattered_points_beyond_the_box(layers):
     points = jax.random.uniform(jax.random.key(5), (2, 150, 3), minval=-1.3, maxval=1.3)
     points = points.at[0, :3].set(jnp.array([[9.0, -9.0, 1e5], [1.0, 1.0, 1.0], [-1.0, 1.0, -1.0]]))
     fused, plain = (_value_and_gradients(field, points, name) for name in ("pallas", "xla"))
-    assert _worst(fused, plain) < TOLERANCE
+    assert worst(fused, plain) < TOLERANCE
 
 
 def test_each_coordinate_meets_its_own_plane():
@@ -65,7 +60,7 @@ def test_each_coordinate_meets_its_own_plane():
     for axis in range(3):
         line = jnp.full((1, 64, 3), 0.21).at[0, :, axis].set(jnp.linspace(-0.4, 0.4, 64))
         fused, plain = (_value_and_gradients(field, line, name) for name in ("pallas", "xla"))
-        assert _worst(fused, plain) < TOLERANCE
+        assert worst(fused, plain) < TOLERANCE
 
 
 def test_rendered_views_and_their_gradients():
@@ -90,8 +85,8 @@ def test_rendered_views_and_their_gradients():
             return run(field.planes, field.decoder_params)
 
     plain = value_and_gradients("xla", 100_000)
-    assert _worst(value_and_gradients("pallas", 100_000), plain) < TOLERANCE
-    assert _worst(value_and_gradients("pallas", 25), plain) < TOLERANCE, "chunks that fill no tile"
+    assert worst(value_and_gradients("pallas", 100_000), plain) < TOLERANCE
+    assert worst(value_and_gradients("pallas", 25), plain) < TOLERANCE, "chunks that fill no tile"
 
 
 def test_cameras_have_no_gradient_and_say_so():

@@ -25,6 +25,7 @@ from real3d_jax.rendering.lens import Lens
 from real3d_jax.rendering.rays import intersect_box
 from real3d_jax.rendering.sample_order import to_tiles
 from tests.commands import assert_passes_with_devices
+from tests.kernels.agreement import worst
 
 TOLERANCE = 1e-5
 RESOLUTION = 12
@@ -42,12 +43,6 @@ def _field(layers, dtype=jnp.float32):
 def _cameras(distance):
     angles = jnp.tile(jnp.array([[0.3, -2.0]]), (2, 1))
     return Cameras(spherical_c2w(angles, 0.4 * angles, distance), jnp.tile(intrinsics_from_fov(0.8), (2, 2, 1)))
-
-
-def _worst(actual, expected):
-    """The largest difference of any leaf, relative to the leaf's largest number; NaN if there is one anywhere."""
-    pairs = zip(*(jax.tree.leaves(jax.device_get(tree)) for tree in (actual, expected)), strict=True)
-    return float(np.max([np.abs(a - b).max() / np.abs(b).max() for a, b in pairs]))  # Python's max passes over NaN
 
 
 def _value_and_gradients(field, cameras, config, remat=False):
@@ -97,7 +92,7 @@ def test_views_and_their_gradients(layers, distance, remat, changes, kept):
     fused, plain = (
         _value_and_gradients(field, cameras, _render_config(name, **changes), remat) for name in ("pallas_march", "xla")
     )
-    assert _worst(fused, plain) < TOLERANCE
+    assert worst(fused, plain) < TOLERANCE
     assert (True in kept) == (layers == 3)
     origins, directions = (to_tiles(x).reshape(-1, GROUP, 3) for x in camera_rays(cameras, RESOLUTION, RESOLUTION))
     hit = intersect_box(origins, directions, half_size=RENDER.radius, min_interval=RENDER.min_interval)[2]
@@ -179,7 +174,7 @@ def test_views_of_fields_on_two_devices():
     with jax.set_mesh(mesh):
         split = jax.device_put(field.planes, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x")))
         found = _value_and_gradients(field.replace(planes=split), cameras, CONFIG)
-    assert _worst(found, plain) < TOLERANCE
+    assert worst(found, plain) < TOLERANCE
 
 
 def test_cameras_have_no_gradient():
