@@ -37,9 +37,12 @@ in vec4 colour;
 layout(location = 0) out vec4 result;
 
 // The normal on the side that is seen. The side is the flat face's: near a silhouette, smooth normals lean away.
+// Where corners' normals cancel, the flat face's stands in, and for a face seen from its edge the direction to the eye.
 vec3 visible_normal() {
+    vec3 to_eye = eye - position;
     vec3 flat_normal = cross(dFdx(position), dFdy(position));
-    if (dot(flat_normal, eye - position) < 0.0) flat_normal = -flat_normal;
+    if (dot(flat_normal, to_eye) < 0.0) flat_normal = -flat_normal;
+    if (!(dot(normal, normal) > 0.0)) return normalize(dot(flat_normal, flat_normal) > 0.0 ? flat_normal : to_eye);
     vec3 smooth_normal = normalize(normal);
     return dot(smooth_normal, flat_normal) < 0.0 ? -smooth_normal : smooth_normal;
 }

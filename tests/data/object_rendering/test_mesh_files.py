@@ -225,6 +225,17 @@ BROKEN = {
     "points.obj": (lambda p: p.write_text(TRIANGLE), "no faces"),
     "nan.obj": (lambda p: p.write_text("v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "not finite"),
     "inf.obj": (lambda p: p.write_text("v inf 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "not finite"),
+    "colour.obj": (
+        lambda p: p.write_text(TRIANGLE.replace("0\n", "0 nan 0 0\n") + "f 1 2 3\n"),
+        "colours outside 0 to 255",
+    ),
+    "uv.obj": (
+        lambda p: (
+            shapes.write_obj(p, material="map_Kd paint.png", picture=shapes.picture()),
+            p.write_text(p.read_text().replace("vt 0 0", "vt nan 0", 1)),
+        ),
+        "texture coordinates are not finite",
+    ),
     "huge.obj": (lambda p: p.write_text("v 1e200 0 0\nv -1e200 0 0\nv 0 1e200 0\nf 1 2 3\n"), "its size is"),
     "point.obj": (lambda p: p.write_text("v 2 2 2\nv 2 2 2\nv 2 2 2\nf 1 2 3\n"), "its size is 0"),
     "line.obj": (lambda p: p.write_text("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n"), "no surface"),

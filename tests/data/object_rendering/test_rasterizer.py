@@ -167,3 +167,20 @@ def test_light_comes_from_above(lit):
             values[name] = lit.colour(camera, FOV_Y)[64, 64].astype(int)
     assert values["above"][0] > values["below"][0] + 40 > 100
     assert values["above"][3] == 255
+
+
+def test_a_face_whose_normals_cancel_is_shaded_as_flat(lit):
+    """Smooth normals of two corners that are opposed meet at 0 along a line; no pixel there is without a colour."""
+    square = shapes.part(shapes.box((1.0, 1.0, 0.0)), (0.5, 0.5, 0.5, 1.0))
+    leaning = square._replace(normals=np.sign(square.triangles) * [1, 0, 0])
+    without = square._replace(normals=np.zeros_like(square.normals))
+    pictures = {}
+    with np.errstate(invalid="raise"):
+        for name, part in (("flat", square), ("leaning", leaning), ("without", without)):
+            with lit.loaded(shapes.mesh(part)):
+                pictures[name] = lit.colour(LEVEL, FOV_Y)
+                assert np.isfinite(lit.surfaces(LEVEL, FOV_Y).normal).all()
+    np.testing.assert_array_equal(pictures["without"], pictures["flat"])
+    seen = pictures["flat"][..., 3] == 255
+    assert seen.sum() > 2000
+    assert pictures["leaning"][seen][:, :3].min() > 60
