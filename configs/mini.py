@@ -69,7 +69,8 @@ def get_config(variant: str = "") -> ConfigDict:
         }
     )
     if "house" in words:
-        config.data.streamed.named.weight = 0.55
+        config.data.streamed.named.weight = 0.6
+        config.data.streamed.abstract.weight = 0.1
         config.data.streamed.house = ConfigDict({**stream, "family": "home", "weight": 0.3})
     share = next(share for named, share in FURNITURE_SHARES.items() if words.issuperset(named))
     config.data.streamed_share = 1.0 - share
