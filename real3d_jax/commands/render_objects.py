@@ -46,6 +46,8 @@ def main() -> None:
         require_colour=options.require_colour,
         stretched=options.stretched,
         stretch=tuple(options.stretch),
+        uneven=options.uneven,
+        recoloured=options.recoloured,
     )
     render_folder(
         options.input,
@@ -88,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of the cameras and of stretching (default 0)")
     add("--stretched", type=int, default=0, help="so many objects of each mesh in its place, of other proportions")
     add("--stretch", type=float, nargs=2, default=(0.65, 1.5), metavar=("FROM", "TO"), help="factors of their axes")
+    add("--uneven", type=float, default=1.0, help="how much more a quarter of an axis may be stretched (default 1)")
+    add("--recoloured", type=float, default=0.0, help="share of them whose colour channels change places (default 0)")
     add("--renderer", choices=("rasterizer", "path_tracer"), default="rasterizer", help="OpenGL, or Blender's Cycles")
     add("--supersample", type=int, default=3, help="rasterizer: samples per side of a pixel (default 3)")
     add("--unlit", action="store_true", help="rasterizer: the materials' own colours, without light")

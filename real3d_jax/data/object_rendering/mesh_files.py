@@ -31,6 +31,7 @@ def load(
     up_axis: str = "y",
     fit: str = "box",
     stretch: Float[np.ndarray, "3 3"] | None = None,
+    shares: Float[np.ndarray, "3 4"] | None = None,
     allow_missing_files: bool = False,
 ) -> Mesh:
     """An object, normalised.
@@ -38,7 +39,7 @@ def load(
     Args:
       path: a file with one of SUFFIXES.
       up_axis: what is up in the file, 'y' or 'z'.
-      fit, stretch: what becomes 1 in size, 'box' or 'sphere', and other proportions; see `meshes.normalised`.
+      fit, stretch, shares: what becomes 1 in size, 'box' or 'sphere', and other proportions; see `meshes.normalised`.
       allow_missing_files: takes an object although a material or texture that it names is missing or damaged; its faces
         are then coloured without it.
 
@@ -49,7 +50,7 @@ def load(
     parts, reading = read_parts(path)
     if reading.faults and not allow_missing_files:
         raise Unusable(reading.faults[0])
-    made = normalised(parts, up_axis=up_axis, fit=fit, stretch=stretch)
+    made = normalised(parts, up_axis=up_axis, fit=fit, stretch=stretch, shares=shares)
     missing = ["materials or textures were missing or damaged"] if reading.faults else []
     return made._replace(notes=(*reading.notes, *missing))
 

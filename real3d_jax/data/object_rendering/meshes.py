@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from scipy.interpolate import PchipInterpolator
 
 from real3d_jax.data.records import Unusable
 
@@ -15,6 +16,7 @@ _Z_UP = {
 }
 UP_AXES = tuple(_Z_UP)
 FITS = ("box", "sphere")
+QUARTERS = 4  # of an axis, each of which may become longer or shorter than the others
 
 
 class Texture(NamedTuple):
@@ -79,7 +81,12 @@ class Mesh(NamedTuple):
 
 
 def normalised(
-    parts: Sequence[Part], *, up_axis: str, fit: str = "box", stretch: Float[np.ndarray, "3 3"] | None = None
+    parts: Sequence[Part],
+    *,
+    up_axis: str,
+    fit: str = "box",
+    stretch: Float[np.ndarray, "3 3"] | None = None,
+    shares: Float[np.ndarray, "3 4"] | None = None,
 ) -> Mesh:
     """Turns +z up, moves the centre of the bounding box to the origin and makes the object's size 1.
 
@@ -90,6 +97,8 @@ def normalised(
         G-buffer Objaverse and in Zero-1-to-3's renders. 'sphere' is the diameter of the sphere around the box's centre:
         the object lies within 0.5 of the origin, so that one distance of the cameras suits every shape.
       stretch: changes the upright object's proportions before its size is taken; None leaves them.
+      shares: likewise, more here than there: `with_lengths` of the upright object. `Mesh.file_to_world` then holds at
+        the corners of the bounding box only.
 
     Raises:
       Unusable: there are no faces, numbers are not finite, or the object has no size or no surface.
@@ -102,6 +111,9 @@ def normalised(
     corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts]).astype(np.float64)
     if not np.isfinite(corners).all():
         raise Unusable("it has vertices that are not finite")
+    if shares is not None:
+        parts = with_lengths(parts, np.abs(_Z_UP[up_axis][:3, :3]).T @ shares)
+        corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts])
     corners = corners @ upright[:3, :3].T
     low, high = corners.min(0), corners.max(0)
     with np.errstate(over="ignore"):
@@ -127,6 +139,36 @@ def transformed(part: Part, matrix: Float[np.ndarray, "4 4"]) -> Part:
         triangles = part.triangles @ linear.T + matrix[:3, 3]
         normals = unit(part.normals @ (cofactors / max(np.abs(cofactors).max(), 1e-300)).T)
     return part._replace(triangles=triangles, normals=np.nan_to_num(normals))
+
+
+def with_lengths(parts: Sequence[Part], shares: Float[np.ndarray, "3 4"]) -> list[Part]:
+    """Moves the corners of an object along the axes within its bounding box, which stays.
+
+    A smooth curve that never turns back takes the quarters of each axis to their new lengths. Faces along the axes stay
+    flat, and what stood upright stands upright.
+
+    Args:
+      parts: of one object.
+      shares: of the parts' own axes: how long each quarter of the bounding box becomes; they sum to 1.
+    """
+    corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts])
+    low, size = corners.min(0), np.ptp(corners, axis=0)
+    size = np.where(size > 0, size, 1)
+    ends = np.concatenate([np.zeros((3, 1)), np.cumsum(shares, 1)], 1)
+    ends[:, -1] = 1
+    curves = [PchipInterpolator(np.linspace(0, 1, QUARTERS + 1), end) for end in ends]
+    slopes = [curve.derivative() for curve in curves]
+
+    def along(functions: Sequence[PchipInterpolator], places: Float[np.ndarray, "faces 3 3"]) -> np.ndarray:
+        return np.stack([function(places[..., axis]) for axis, function in enumerate(functions)], -1)
+
+    moved = []
+    for part in parts:
+        places = np.clip((part.triangles - low) / size, 0, 1)
+        slope = along(slopes, places)
+        normals = unit(part.normals * np.roll(slope, 1, -1) * np.roll(slope, 2, -1))
+        moved.append(part._replace(triangles=low + along(curves, places) * size, normals=normals))
+    return moved
 
 
 def unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:

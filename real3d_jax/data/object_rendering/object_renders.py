@@ -51,7 +51,7 @@ def render_object(mesh_file: MeshFile, folder: pathlib.Path, settings: RenderSet
             mesh_file.path,
             up_axis=settings.up_axis,
             fit=settings.fit,
-            stretch=_stretch(settings, mesh_file.name),
+            **_proportions(settings, mesh_file.name),
             allow_missing_files=settings.allow_missing_files,
         )
         if is_plain(mesh.parts):
@@ -67,8 +67,14 @@ def render_object(mesh_file: MeshFile, folder: pathlib.Path, settings: RenderSet
     return None
 
 
-def _stretch(settings: RenderSettings, name: str) -> Float[np.ndarray, "3 3"] | None:
-    return stretching.matrix(name, seed=settings.seed, between=settings.stretch) if settings.stretched else None
+def _proportions(settings: RenderSettings, name: str) -> dict[str, np.ndarray]:
+    """The options of `mesh_files.load` that make a mesh another object."""
+    if not settings.stretched:
+        return {}
+    proportions = {"stretch": stretching.matrix(name, seed=settings.seed, between=settings.stretch)}
+    if settings.uneven > 1:
+        proportions["shares"] = stretching.lengths(name, seed=settings.seed, uneven=settings.uneven)
+    return proportions
 
 
 def partial_folder(folder: pathlib.Path, name: str) -> pathlib.Path:
@@ -123,11 +129,12 @@ def _render(mesh: Mesh, mesh_file: MeshFile, folder: pathlib.Path, settings: Ren
         for renderer in {id(r): r for r in (colours, rasterizer)}.values():
             loaded.enter_context(renderer.loaded(mesh))
         cameras = iter(poses(settings, mesh_file.name))
+        shown = [*stretching.channels(mesh_file.name, seed=settings.seed, recoloured=settings.recoloured), 3]
         for number in range(settings.views):
             name = f"{number:05d}"
             c2w, rgba = _next_picture(cameras, colours, settings.fov_y, where=f"view '{name}'")
             surfaces = rasterizer.surfaces(c2w, settings.fov_y)
-            write_view(folder, name, rgba=rgba, surfaces=surfaces, c2w=c2w, fov_y=settings.fov_y)
+            write_view(folder, name, rgba=rgba[..., shown], surfaces=surfaces, c2w=c2w, fov_y=settings.fov_y)
     (folder / "mesh").mkdir()
     origin = {
         "file": mesh_file.path.name,

@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 from real3d_jax.data.object_rendering.camera_paths import RandomCameras, RingCameras
 from real3d_jax.data.object_rendering.meshes import FITS, UP_AXES
+from real3d_jax.data.object_rendering.stretching import MOST_UNEVEN
 from real3d_jax.errors import UserError
 
 # A new number means that the same settings give other pictures.
-VERSION = 2
+VERSION = 3
 CAMERA_PATHS = {"random": RandomCameras, "ring": RingCameras}
 RENDERERS = ("rasterizer", "path_tracer")
 
@@ -32,6 +33,9 @@ class RenderSettings:
       allow_missing_files: see `mesh_files.load`.
       stretched: so many objects of each mesh, each of other proportions; 0 is the mesh itself.
       stretch: the least and the largest factor of their axes.
+      uneven: how much more one quarter of an axis may be stretched than the whole; 1 stretches evenly. See
+        `stretching.lengths`.
+      recoloured: share of them whose colour channels are exchanged; see `stretching.channels`.
       require_colour: leaves out objects all of whose faces have one grey; see `meshes.is_plain`.
     """
 
@@ -50,6 +54,8 @@ class RenderSettings:
     require_colour: bool = False
     stretched: int = 0
     stretch: tuple[float, float] = (0.65, 1.5)
+    uneven: float = 1.0
+    recoloured: float = 0.0
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -70,6 +76,12 @@ class RenderSettings:
             raise UserError(f"--fov_y must be from 1 to 150 degrees, not {self.fov_y}.")
         if not 0 < self.stretch[0] <= self.stretch[1] < 100:
             raise UserError(f"--stretch must be two factors above 0, the smaller first, not {list(self.stretch)}.")
+        if not 1 <= self.uneven <= MOST_UNEVEN:
+            raise UserError(f"--uneven must be from 1 to {MOST_UNEVEN}, not {self.uneven}.")
+        if not 0 <= self.recoloured <= 1:
+            raise UserError(f"--recoloured must be a share from 0 to 1, not {self.recoloured}.")
+        if not self.stretched and (self.stretch, self.uneven, self.recoloured) != ((0.65, 1.5), 1, 0):
+            raise UserError("--stretch, --uneven and --recoloured are for what --stretched makes: give it, too.")
         assert self.up_axis in UP_AXES and self.fit in FITS and self.renderer in RENDERERS
 
     def plan(self) -> dict[str, Any]:
@@ -79,4 +91,7 @@ class RenderSettings:
         others = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "cameras"}
         if not self.stretched:  # as folders say that were begun before there was any
             del others["stretched"], others["stretch"]
+        for name, nothing in (("uneven", 1), ("recoloured", 0)):
+            if others[name] == nothing:
+                del others[name]
         return {"version": VERSION, "cameras": path, **options, **others}

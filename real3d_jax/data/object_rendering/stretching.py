@@ -1,14 +1,17 @@
-"""Objects of other proportions: a mesh stretched along its axes, and mirrored or not."""
+"""Other objects made of a mesh: stretched along its axes, evenly or not, mirrored or not, in its colours or others."""
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
+from real3d_jax.data.object_rendering.meshes import QUARTERS
 from real3d_jax.data.object_rendering.object_list import MeshFile
 
 SUFFIX = "_stretched"
+MOST_UNEVEN = 1.7  # below the root of 3, from which on the curve through the lengths may stand still at an end
 
 
 def variants(meshes: Sequence[MeshFile], count: int) -> list[MeshFile]:
@@ -29,7 +32,45 @@ def matrix(name: str, *, seed: int, between: tuple[float, float]) -> Float[np.nd
       A diagonal matrix for a world in which +z is up. Its determinant is negative for every other variant or so, which
       then is also mirrored, left to right.
     """
-    rng = np.random.default_rng(list(hashlib.sha256(f"stretched/{seed}/{name}".encode()).digest()))
+    rng = _random("stretched", seed, name)
     factors = np.exp(rng.uniform(*np.log(between), size=3))
     factors[0] *= rng.choice((-1.0, 1.0))
     return np.diag(factors)
+
+
+def lengths(name: str, *, seed: int, uneven: float) -> Float[np.ndarray, "3 4"]:
+    """How long each quarter of a variant's axes becomes: follows from the seed and its name alone.
+
+    Args:
+      name: of the variant.
+      seed: of all.
+      uneven: the largest factor of a quarter before the whole is brought to its length again, and the inverse of the
+        least; their logarithms are uniform. At most MOST_UNEVEN.
+
+    Returns:
+      Shares of each axis, which sum to 1, in a world in which +z is up. The same left as right and before as behind,
+      so that what is symmetric stays so.
+    """
+    drawn = np.exp(np.log(uneven) * _random("uneven", seed, name).uniform(-1, 1, size=(3, QUARTERS)))
+    drawn[:2, QUARTERS // 2 :] = drawn[:2, QUARTERS // 2 - 1 :: -1]
+    return drawn / drawn.sum(1, keepdims=True)
+
+
+def channels(name: str, *, seed: int, recoloured: float) -> tuple[int, ...]:
+    """Which of a picture's channels a variant shows as red, green and blue: follows from the seed and its name alone.
+
+    The light is white, so that exchanged channels are those of an object of other materials in the same light.
+
+    Args:
+      name: of the variant.
+      seed: of all.
+      recoloured: share of the variants that show others than 0, 1, 2.
+    """
+    rng = _random("recoloured", seed, name)
+    if rng.random() >= recoloured:
+        return (0, 1, 2)
+    return list(itertools.permutations(range(3)))[rng.integers(1, 6)]
+
+
+def _random(what: str, seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng(list(hashlib.sha256(f"{what}/{seed}/{name}".encode()).digest()))
