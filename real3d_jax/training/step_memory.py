@@ -4,6 +4,7 @@ Where one of several devices of a process has too little memory amid a step, XLA
 the program with them, until it is ended for its silence (`--stall_minutes`). What is known before is refused before.
 """
 
+import os
 from typing import Any
 
 import jax
@@ -30,9 +31,14 @@ def taken_gib(memory: Any) -> float:
 
 
 def limit_gib() -> float | None:
-    """Memory of a device that this process may take, in GiB, the least of all; None where the backend does not tell."""
-    limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices()]
-    return min(limits) / 2**30 or None
+    """Memory of a device that this process may take, in GiB, the least of all; None where the backend does not tell.
+
+    A CPU's is the machine's memory, in equal parts where it plays several devices.
+    """
+    devices = jax.local_devices()
+    if devices[0].platform == "cpu":
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / len(devices) / 2**30
+    return min((device.memory_stats() or {}).get("bytes_limit", 0) for device in devices) / 2**30 or None
 
 
 def check_fits(step: Any) -> None:

@@ -1,5 +1,6 @@
 """A step that cannot fit is refused in a sentence before it is run."""
 
+import os
 import types
 from unittest import mock
 
@@ -25,7 +26,7 @@ def step(temporary):
 
 
 def give(monkeypatch, *limits):
-    devices = [types.SimpleNamespace(memory_stats=lambda limit=limit: limit) for limit in limits]
+    devices = [types.SimpleNamespace(platform="gpu", memory_stats=lambda limit=limit: limit) for limit in limits]
     monkeypatch.setattr(jax, "local_devices", lambda: devices)
 
 
@@ -41,6 +42,16 @@ def test_a_step_that_does_not_fit_is_refused(monkeypatch):
 def test_what_is_not_told_is_not_refused(monkeypatch, told):
     give(monkeypatch, told)
     step_memory.check_fits(step(1000))
+
+
+@pytest.mark.parametrize(("devices", "fits"), [(1, 58), (4, 8)])
+def test_a_cpu_has_the_memory_of_its_machine(monkeypatch, devices, fits):
+    """64 GiB, in parts where it plays several devices."""
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 16 * 2**20, "SC_PAGE_SIZE": 4096}.get)
+    monkeypatch.setattr(jax, "local_devices", lambda: [types.SimpleNamespace(platform="cpu")] * devices)
+    step_memory.check_fits(step(fits))
+    with pytest.raises(UserError, match=f"which gives {64 / devices:.1f} GiB"):
+        step_memory.check_fits(step(fits + 3))
 
 
 def test_a_program_that_does_not_tell(monkeypatch):
