@@ -2,12 +2,14 @@
 
 import dataclasses
 import pathlib
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from real3d_jax.config.protocols import protocol
+from real3d_jax.data import transforms
 from real3d_jax.data.record_reader import RecordSet
 from real3d_jax.data.record_writer import write
 from real3d_jax.data.records import CENTRED_FIRST, MULTIVIEW, Item, Source, View
@@ -15,7 +17,7 @@ from real3d_jax.data.sources.captures import Squares
 from real3d_jax.data.sources.co3d import CO3D
 from real3d_jax.data.sources.layout import PHOTOGRAPHS
 from real3d_jax.errors import UserError
-from real3d_jax.evaluation.scored_objects import open_instances, select
+from real3d_jax.evaluation.scored_objects import Instances, open_instances, select
 from tests.data import filming, projection
 from tests.data.samples import VIEWS, multiview_source, photograph_source
 from tests.evaluation.tiny_evaluation import make_tiny_evaluation
@@ -240,3 +242,17 @@ def test_what_is_refused_before_anything_is_read(tmp_path):
 def test_selection_is_even():
     assert select(30, 5, "spread") == [0, 7, 14, 22, 29]
     assert select(4, 4, "spread") == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("via", "between"), [(0, 8), (4, 4), (8, 8), (16, 8)])
+def test_targets_go_by_a_smaller_size_where_they_are_larger(via, between):
+    """The means of 2 x 2 pixels first, and then what is asked for; never by a larger size than their own."""
+    rgba = np.random.default_rng(0).integers(0, 256, (8, 8, 4)).astype(np.uint8)
+    rgba[..., 3] = 255
+    novel_views = types.SimpleNamespace(target_via=via, target_antialias=False)
+    asked = types.SimpleNamespace(protocol=types.SimpleNamespace(novel_views=novel_views))
+    shrunk = np.rint(rgba.reshape(between, 8 // between, between, 8 // between, 4).mean((1, 3))).astype(np.uint8)
+    expected = transforms.composite(
+        transforms.premultiply(shrunk), size=3, background=transforms.WHITE, antialias=False
+    )
+    np.testing.assert_allclose(Instances._on_white(asked, rgba, 3), expected, atol=1)

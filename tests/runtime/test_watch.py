@@ -1,5 +1,7 @@
 """How one process of several judges the others by what they tell: who is lost, who has failed, who says why."""
 
+import argparse
+import contextlib
 import json
 import types
 
@@ -156,3 +158,14 @@ def test_the_loss_of_the_first_is_told_by_who_sees_it(others, capsys, monkeypatc
     with pytest.raises(_EndedError, match=r"^1$"):
         others.turns(watch.Watch(lost_seconds=20.0), 25, living=[2])
     assert "error: Process 0 of 3 gives no sign of life since 20 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("multihost", [True, False])
+def test_joining_and_watching_take_the_options(monkeypatch, multihost):
+    joined = []
+    monkeypatch.setattr(hosts, "join", lambda seconds, **more: joined.append((seconds, more)))
+    monkeypatch.setattr(watch, "Watch", lambda **options: contextlib.nullcontext(options))
+    options = argparse.Namespace(multihost=multihost, join_seconds=7.0, lost_seconds=8.0, stall_minutes=0.5)
+    with watch.joined(options) as made:
+        assert made == {"stall_seconds": 30.0, "lost_seconds": 8.0}
+    assert joined == ([(7.0, {"lost_seconds": 8.0})] if multihost else [])
