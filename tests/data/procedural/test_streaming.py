@@ -134,8 +134,8 @@ def test_the_word_house_adds_a_stream_of_home_families():
     assert streams["fine"]["named"].weight == 0.85
     with_house = streams["fine,house"]
     assert {name: (s.family, s.weight) for name, s in with_house.items()} == {
-        "named": ("named", 0.55),
-        "abstract": ("a+b", 0.15),
+        "named": ("named", 0.6),
+        "abstract": ("a+b", 0.1),
         "house": ("home", 0.3),
     }
     assert StreamedExamples(with_house["house"], 2)(0).objects.solids.active.shape == (16,)
