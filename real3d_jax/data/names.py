@@ -2,6 +2,8 @@
 
 import hashlib
 
+import numpy as np
+
 
 def place(name: str, *, purpose: str) -> float:
     """A number in [0, 1) that the name decides, spread evenly over names.
@@ -13,5 +15,13 @@ def place(name: str, *, purpose: str) -> float:
       name: of the item.
       purpose: choices for different purposes are independent of one another.
     """
-    digest = hashlib.sha256(f"{purpose}/{name}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
+    return int.from_bytes(_digest(name, purpose)[:6], "big") / 2**48
+
+
+def generator(name: str, *, purpose: str) -> np.random.Generator:
+    """Random numbers that the name decides; arguments as of `place`."""
+    return np.random.default_rng(list(_digest(name, purpose)))
+
+
+def _digest(name: str, purpose: str) -> bytes:
+    return hashlib.sha256(f"{purpose}/{name}".encode()).digest()

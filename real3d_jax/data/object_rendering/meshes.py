@@ -108,12 +108,12 @@ def normalised(
     upright = _Z_UP[up_axis].copy()
     if stretch is not None:
         upright[:3, :3] = stretch @ upright[:3, :3]
-    corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts]).astype(np.float64)
+    corners = _corners(parts)
     if not np.isfinite(corners).all():
         raise Unusable("it has vertices that are not finite")
     if shares is not None:
         parts = with_lengths(parts, np.abs(_Z_UP[up_axis][:3, :3]).T @ shares)
-        corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts])
+        corners = _corners(parts)
     corners = corners @ upright[:3, :3].T
     low, high = corners.min(0), corners.max(0)
     with np.errstate(over="ignore"):
@@ -151,7 +151,7 @@ def with_lengths(parts: Sequence[Part], shares: Float[np.ndarray, "3 4"]) -> lis
       parts: of one object.
       shares: of the parts' own axes: how long each quarter of the bounding box becomes; they sum to 1.
     """
-    corners = np.concatenate([part.triangles.reshape(-1, 3) for part in parts])
+    corners = _corners(parts)
     low, size = corners.min(0), np.ptp(corners, axis=0)
     size = np.where(size > 0, size, 1)
     ends = np.concatenate([np.zeros((3, 1)), np.cumsum(shares, 1)], 1)
@@ -169,6 +169,10 @@ def with_lengths(parts: Sequence[Part], shares: Float[np.ndarray, "3 4"]) -> lis
         normals = unit(part.normals * np.roll(slope, 1, -1) * np.roll(slope, 2, -1))
         moved.append(part._replace(triangles=low + along(curves, places) * size, normals=normals))
     return moved
+
+
+def _corners(parts: Sequence[Part]) -> Float[np.ndarray, "corners 3"]:
+    return np.concatenate([part.triangles.reshape(-1, 3) for part in parts]).astype(np.float64)
 
 
 def unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -13,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from real3d_jax.data import names
 from real3d_jax.data.object_rendering import mesh_files, object_notes, stretching
 from real3d_jax.data.object_rendering.meshes import Mesh, is_plain
 from real3d_jax.data.object_rendering.object_list import MeshFile
@@ -84,9 +84,8 @@ def partial_folder(folder: pathlib.Path, name: str) -> pathlib.Path:
 
 def poses(settings: RenderSettings, name: str) -> Float[np.ndarray, "cameras 4 4"]:
     """The cameras of an object, and spare ones. They follow from the settings and its name alone."""
-    digest = hashlib.sha256(f"{settings.seed}/{name}".encode()).digest()
     count = settings.views * (1 + settings.cameras.spares)
-    return settings.cameras.poses(np.random.default_rng(list(digest)), count)
+    return settings.cameras.poses(names.generator(name, purpose=str(settings.seed)), count)
 
 
 def _next_picture(

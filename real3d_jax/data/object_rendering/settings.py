@@ -80,7 +80,7 @@ class RenderSettings:
             raise UserError(f"--uneven must be from 1 to {MOST_UNEVEN}, not {self.uneven}.")
         if not 0 <= self.recoloured <= 1:
             raise UserError(f"--recoloured must be a share from 0 to 1, not {self.recoloured}.")
-        if not self.stretched and (self.stretch, self.uneven, self.recoloured) != ((0.65, 1.5), 1, 0):
+        if not self.stretched and any(map(self._is_changed, ("stretch", "uneven", "recoloured"))):
             raise UserError("--stretch, --uneven and --recoloured are for what --stretched makes: give it, too.")
         assert self.up_axis in UP_AXES and self.fit in FITS and self.renderer in RENDERERS
 
@@ -91,7 +91,10 @@ class RenderSettings:
         others = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "cameras"}
         if not self.stretched:  # as folders say that were begun before there was any
             del others["stretched"], others["stretch"]
-        for name, nothing in (("uneven", 1), ("recoloured", 0)):
-            if others[name] == nothing:
+        for name in ("uneven", "recoloured"):
+            if not self._is_changed(name):
                 del others[name]
         return {"version": VERSION, "cameras": path, **options, **others}
+
+    def _is_changed(self, name: str) -> bool:
+        return getattr(self, name) != getattr(RenderSettings, name)  # the class has the defaults

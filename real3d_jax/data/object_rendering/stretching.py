@@ -1,12 +1,12 @@
 """Other objects made of a mesh: stretched along its axes, evenly or not, mirrored or not, in its colours or others."""
 
-import hashlib
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
+from real3d_jax.data import names
 from real3d_jax.data.object_rendering.meshes import QUARTERS
 from real3d_jax.data.object_rendering.object_list import MeshFile
 
@@ -32,7 +32,7 @@ def matrix(name: str, *, seed: int, between: tuple[float, float]) -> Float[np.nd
       A diagonal matrix for a world in which +z is up. Its determinant is negative for every other variant or so, which
       then is also mirrored, left to right.
     """
-    rng = _random("stretched", seed, name)
+    rng = names.generator(name, purpose=f"stretched/{seed}")
     factors = np.exp(rng.uniform(*np.log(between), size=3))
     factors[0] *= rng.choice((-1.0, 1.0))
     return np.diag(factors)
@@ -51,7 +51,8 @@ def lengths(name: str, *, seed: int, uneven: float) -> Float[np.ndarray, "3 4"]:
       Shares of each axis, which sum to 1, in a world in which +z is up. The same left as right and before as behind,
       so that what is symmetric stays so.
     """
-    drawn = np.exp(np.log(uneven) * _random("uneven", seed, name).uniform(-1, 1, size=(3, QUARTERS)))
+    rng = names.generator(name, purpose=f"uneven/{seed}")
+    drawn = np.exp(np.log(uneven) * rng.uniform(-1, 1, size=(3, QUARTERS)))
     drawn[:2, QUARTERS // 2 :] = drawn[:2, QUARTERS // 2 - 1 :: -1]
     return drawn / drawn.sum(1, keepdims=True)
 
@@ -66,11 +67,7 @@ def channels(name: str, *, seed: int, recoloured: float) -> tuple[int, ...]:
       seed: of all.
       recoloured: share of the variants that show others than 0, 1, 2.
     """
-    rng = _random("recoloured", seed, name)
+    rng = names.generator(name, purpose=f"recoloured/{seed}")
     if rng.random() >= recoloured:
         return (0, 1, 2)
     return list(itertools.permutations(range(3)))[rng.integers(1, 6)]
-
-
-def _random(what: str, seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng(list(hashlib.sha256(f"{what}/{seed}/{name}".encode()).digest()))
