@@ -59,15 +59,15 @@ def train(config: Config, workdir: Folder, *, profile: range = range(0), before:
         in a row were skipped. If examples cannot be read amid training, the state is saved first.
     """
     precision = compiler_options.matmul_precision(config.compute.matmul_precision)
-    with StopRequest() as stop, precision, prepared(config, workdir, before=before) as run:
-        start, steps = int(run.state.step), run.config.schedule.steps
+    ready = prepared(config, workdir, before=before, meanwhile=_compile_meanwhile)
+    with StopRequest() as stop, precision, ready as run:
+        start, steps = run.start, run.config.schedule.steps
         summary = run.workdir / "summary.json"
         if start >= steps and summary.exists():
             say(f"This run is finished: {start} steps in {workdir}. Raise config.schedule.steps to go on.")
             say(summary.read_text().rstrip())
             return 0
         if run.validator is not None and "psnr_before" not in run.results:
-            _compile_meanwhile(run, start + 1)
             run.results["psnr_constant"] = run.validator.constant_psnr()
             scores = _validate(run, start)
             run.results |= {f"{score}_before": scores[score] for score in SCORES}
@@ -151,8 +151,9 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
     return batch
 
 
-def _compile_meanwhile(run: Run, step: int) -> None:
-    """Begins to compile the step with its first batch, which stays to be read."""
+def _compile_meanwhile(run: Run) -> None:
+    """Begins to compile the step with its first batch, which stays to be read, if there is a step to take."""
+    step = run.start + 1
     if step > run.config.schedule.steps:
         return
     batch = _read(run, step)

@@ -56,7 +56,8 @@ class Run:
       workdir: its folder on this machine; checkpoints may be elsewhere.
       mirror: of that folder in an object store, if the run has its folder there.
       mesh: its devices.
-      state: replaced by every step.
+      start: steps taken before this try.
+      state: replaced by every step; the shapes of one while `meanwhile` of `prepared` has the run.
       put_fn: a batch that this host has read to one on the mesh, with the objects drawn that are streamed.
       step_fn: `(state, batch, frozen, key) -> (state, metrics)`, compiled; it takes the state's memory over.
       preview_fn: `(params, batch, key, step) -> pictures by label`.
@@ -82,6 +83,7 @@ class Run:
     workdir: Path
     mirror: Mirror | None
     mesh: Mesh
+    start: int
     state: TrainState
     put_fn: Callable[[TrainBatch], TrainBatch]
     step_fn: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
@@ -130,7 +132,13 @@ class Run:
 
 
 @contextlib.contextmanager
-def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterator[Run]:
+def prepared(
+    config: Config,
+    workdir: Folder,
+    *,
+    before: float = 0.0,
+    meanwhile: Callable[[Run], None] = lambda run: None,
+) -> Iterator[Run]:
     """Makes a run ready: data, model, state (a new one or the workdir's latest), and the step, to be compiled.
 
     What can be refused at once is refused before anything is read or computed. On leaving, checkpoints are written to
@@ -140,6 +148,8 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
       config: of the run.
       workdir: its folder.
       before: seconds that the program has run already.
+      meanwhile: begins what threads do while the run is made ready. It is given the run before random parameters are
+        made, which takes long, with the shapes of the state; other states are read before.
 
     Raises:
       UserError: something in the config, the data, the devices or the workdir has to be put right first.
@@ -174,9 +184,8 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
 
         stack.enter_context(jax.set_mesh(mesh))
         validator = begun("held-out", lambda: _make_validator(config, model, mesh))  # which reads its objects
-        frozen = _load_frozen(config, mesh)
-        first.mark("networks")
-        restored = checkpoints.restore_latest(abstract_state(config, model, optimizer, mesh))
+        shapes = abstract_state(config, model, optimizer, mesh)
+        restored = checkpoints.restore_latest(shapes)
         if restored is not None:
             _check_same_data(restored[1]["data"]["fingerprint"], fingerprint, workdir)
         elif source is None:  # unreadable checkpoints were set aside
@@ -200,7 +209,8 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
             batches = ReadAhead(batches)
 
         if restored is None:
-            state, results = initial_state(config, model, optimizer, mesh, folder, start=source), {}
+            state = shapes if source is None else initial_state(config, model, optimizer, mesh, folder, start=source)
+            results = {}
             start_from = config.init_from or f"random parameters with {config.position_start} positions"
             say(f"start      from {start_from}, in {workdir}")
         else:
@@ -208,22 +218,24 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
             say(f"start      resumed after step {start}, in {workdir}")
         say(describe_parameters(state))
         first.mark("state")
-        key = root_key(config.seed, mesh)
+        frozen = _load_frozen(config, mesh)
+        first.mark("networks")
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
-        yield Run(
+        run = Run(
             config=config,
             workdir=folder,
             mirror=mirror,
             mesh=mesh,
+            start=start,
             state=state,
             put_fn=_make_put(config, mesh),
             step_fn=jit_step(
-                config, state, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh
+                config, shapes, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh
             ),
             preview_fn=jax.jit(functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)),
             frozen=frozen,
-            key=key,
+            key=root_key(config.seed, mesh),
             batches=batches,
             validator=validator.result(),
             checkpoints=checkpoints,
@@ -236,6 +248,11 @@ def prepared(config: Config, workdir: Folder, *, before: float = 0.0) -> Iterato
             started=started,
             first=first,
         )
+        meanwhile(run)
+        if run.state is shapes:
+            run.state = initial_state(config, model, optimizer, mesh, folder, start=None)
+            first.mark("state")
+        yield run
 
 
 def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:

@@ -18,6 +18,7 @@ def run_with(lowered, batches):
     return types.SimpleNamespace(
         config=types.SimpleNamespace(schedule=types.SimpleNamespace(steps=5)),
         step_fn=mock.Mock(**{"lower.return_value": lowered}),
+        start=0,
         state=None,
         frozen=None,
         key=None,
@@ -40,7 +41,7 @@ def test_the_step_is_lowered_once_and_compiled_while_the_run_goes_on(capsys):
 
     run = run_with(types.SimpleNamespace(compile=compile_it), ["first", "second"])
     step = run.step_fn
-    loop._compile_meanwhile(run, 1)
+    loop._compile_meanwhile(run)
     assert run.step_fn is step  # and so the scores can be computed here
     others_are_done.set()
     batch = next(run.batches)
@@ -56,7 +57,8 @@ def test_the_step_is_lowered_once_and_compiled_while_the_run_goes_on(capsys):
 @pytest.mark.usefixtures("unchecked_annotations")
 def test_a_run_that_has_no_step_to_take_compiles_none():
     run = run_with(None, ["first"])
-    loop._compile_meanwhile(run, 6)
+    run.start = 5
+    loop._compile_meanwhile(run)
     assert run.compiling is None and next(run.batches) == "first"
 
 

@@ -125,6 +125,25 @@ def test_init_from_a_run_takes_its_parameters_only(unbroken, data_root, tmp_path
     assert (tmp_path / "unused.safetensors").read_bytes() == b"kept"
 
 
+def test_what_takes_long_begins_before_random_parameters_are_made(unbroken, data_root, tmp_path):
+    """With their shapes; parameters that are read come first, since they can be refused."""
+    given = []
+
+    def state_of(config, workdir):
+        def note(run):
+            given.append(isinstance(jax.tree.leaves(run.state)[0], jax.ShapeDtypeStruct))
+
+        with startup.prepared(config, workdir, meanwhile=note) as run:
+            return run.start, run.state
+
+    start, state = state_of(make_tiny_config(data_root), tmp_path / "random")
+    assert (given, start) == ([True], 0)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
+    state_of(make_tiny_config(data_root, init_from=str(unbroken)), tmp_path / "read")
+    start, _ = state_of(make_tiny_config(data_root), unbroken)
+    assert (given, start) == ([True, False, False], 5)
+
+
 def test_init_from_is_checked(unbroken, data_root, tmp_path):
     with pytest.raises(
         UserError, match=r"init_from = .* belongs to a model of another size.*decoder/layer_0/kernel is"
