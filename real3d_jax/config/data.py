@@ -27,8 +27,21 @@ class MultiviewSourceConfig:
     replacement: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class AugmentedSourceConfig(MultiviewSourceConfig):
+    """The same, whose objects and views are changed at random, for sets of few.
+
+    Attributes:
+      zoom: least side of the part of a view that a target shows, relative to the whole; the greatest is 1.
+      mirrored: share of the examples whose object is mirrored, in [0, 1].
+    """
+
+    zoom: float
+    mirrored: float
+
+
 # Of a data set's group, the one whose keys it has.
-AnyMultiviewConfig = MultiviewSourceConfig | PosedSourceConfig
+AnyMultiviewConfig = MultiviewSourceConfig | AugmentedSourceConfig | PosedSourceConfig
 
 
 @dataclasses.dataclass(frozen=True)

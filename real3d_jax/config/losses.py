@@ -29,8 +29,20 @@ class SmoothViewLossConfig(ViewLossConfig):
     total_variation: float
 
 
+@dataclasses.dataclass(frozen=True)
+class OverlapViewLossConfig(ViewLossConfig):
+    """The same, and a loss on how far outlines overlap.
+
+    Attributes:
+      overlap: one minus the intersection over union of opacity and mask, a view at a time (neither in the paper nor in
+        the released code).
+    """
+
+    overlap: float
+
+
 # Of a group, the one whose keys it has.
-AnyViewLossConfig = ViewLossConfig | SmoothViewLossConfig
+AnyViewLossConfig = ViewLossConfig | SmoothViewLossConfig | OverlapViewLossConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,6 +91,7 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     },
     losses.ViewLossConfig: _all(_ANY_COUNT, "mse lpips mask"),
     losses.SmoothViewLossConfig: _all(_ANY_COUNT, "mse lpips mask total_variation"),
+    losses.OverlapViewLossConfig: _all(_ANY_COUNT, "mse lpips mask overlap"),
     losses.CurriculumConfig: {
         "law": _word("uniform", "released"),
         **_all(_AZIMUTH, "azimuth_start azimuth_end"),
@@ -105,6 +106,12 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     },
     losses.LossConfig: {"supervised_views": _COUNT},
     data.MultiviewSourceConfig: {**_all(_ANY_COUNT, "weight input_views"), "distance": _POSITIVE},
+    data.AugmentedSourceConfig: {
+        **_all(_ANY_COUNT, "weight input_views"),
+        "distance": _POSITIVE,
+        "zoom": _PART,
+        "mirrored": _SHARE,
+    },
     posed.PosedSourceConfig: {
         **_all(_ANY_COUNT, "weight scale extent input_views"),
         "target_sizes": _SPAN,

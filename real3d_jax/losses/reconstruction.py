@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from real3d_jax.config.losses import ViewLossConfig
+from real3d_jax.config.losses import OverlapViewLossConfig, ViewLossConfig
 from real3d_jax.perceptual.lpips import lpips
 
 
@@ -36,6 +36,22 @@ def mse(
     return example_mean(jnp.square(prediction - target), weight)
 
 
+def overlap_loss(
+    opacity: Float[Array, "B *views h w 1"],
+    mask: Float[Array, "B *views h w 1"],
+    weight: Float[Array, "B"] | None = None,
+) -> Float[Array, ""]:
+    """The mean over views of 1 - intersection / union, both of soft outlines; `weight` as in `example_mean`.
+
+    A pixel's worth is added to both, so that an empty view asks for emptiness. Unlike a mean over pixels, a thin thing
+    counts as much as a large one.
+    """
+    pixels = (-3, -2, -1)
+    both = jnp.sum(opacity * mask, pixels)
+    either = jnp.sum(opacity + mask - opacity * mask, pixels)
+    return example_mean(1 - (both + 1) / (either + 1), weight)
+
+
 def reconstruction_loss(
     rendered: View,
     target: View,
@@ -62,4 +78,6 @@ def reconstruction_loss(
         terms["lpips"] = example_mean(distances.reshape(rendered.rgb.shape[:-3]), weight)
     if weights.mask:
         terms["mask"] = mse(rendered.opacity, target.opacity, weight)
+    if isinstance(weights, OverlapViewLossConfig) and weights.overlap:
+        terms["overlap"] = overlap_loss(rendered.opacity, target.opacity, weight)
     return sum((getattr(weights, name) * term for name, term in terms.items()), jnp.zeros(())), terms

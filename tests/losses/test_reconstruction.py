@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from real3d_jax.config.losses import ViewLossConfig
-from real3d_jax.losses.reconstruction import View, reconstruction_loss
+from real3d_jax.config.losses import OverlapViewLossConfig, ViewLossConfig
+from real3d_jax.losses.reconstruction import View, overlap_loss, reconstruction_loss
 from real3d_jax.perceptual.lpips import lpips
 
 
@@ -48,3 +48,35 @@ def test_equal_views_have_no_loss(lpips_params, seed):
     weights = ViewLossConfig(mse=1.0, lpips=1.0, mask=1.0)
     total, _ = loss_of(_view(seed), _view(seed), weights, lpips_params)
     np.testing.assert_allclose(total, 0.0, atol=1e-7)
+
+
+def _squares(*spans):
+    """Masks of 8 x 8 pixels, one view each: ones from the first to the second of each span, in both directions."""
+    masks = np.zeros((1, len(spans), 8, 8, 1), np.float32)
+    for view, (first, last) in enumerate(spans):
+        masks[0, view, first:last, first:last] = 1
+    return jnp.asarray(masks)
+
+
+def test_overlap_is_one_minus_intersection_over_union_of_each_view():
+    masks, opacity = _squares((0, 4), (2, 6)), _squares((2, 6), (2, 6))
+    # 4 pixels of 28 in the first view, all in the second; a pixel is added to both.
+    np.testing.assert_allclose(overlap_loss(opacity, masks), ((1 - 5 / 29) + 0) / 2, rtol=1e-6)
+    np.testing.assert_allclose(overlap_loss(opacity, masks, jnp.array([2.0])), (1 - 5 / 29), rtol=1e-6)
+    half = 0.5 * opacity[:, 1:]
+    np.testing.assert_allclose(overlap_loss(half, masks[:, 1:]), 1 - 9 / 17, rtol=1e-6)
+
+
+def test_an_empty_view_asks_for_emptiness():
+    nothing, something = jnp.zeros((1, 1, 8, 8, 1)), jnp.full((1, 1, 8, 8, 1), 0.1)
+    assert overlap_loss(nothing, nothing) == 0
+    assert (jax.grad(overlap_loss)(something, nothing) > 0).all()
+
+
+def test_overlap_is_one_of_the_terms():
+    weights = OverlapViewLossConfig(mse=1.0, lpips=0.0, mask=0.0, overlap=0.25)
+    rendered, target = _view(0), _view(1)
+    total, terms = reconstruction_loss(rendered, target, weights=weights, lpips_params=None)
+    assert terms.keys() == {"mse", "overlap"}
+    np.testing.assert_allclose(terms["overlap"], overlap_loss(rendered.opacity, target.opacity), rtol=1e-6)
+    np.testing.assert_allclose(total, terms["mse"] + 0.25 * terms["overlap"], rtol=1e-6)
