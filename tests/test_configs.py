@@ -100,6 +100,7 @@ def test_smoke_goes_on_with_the_boxed_model_or_begins_with_nothing():
         ("fine,furniture", 0.875, ["furniture"]),
         ("further,furniture", 0.8125, ["furniture"]),
         ("further,stretched,furniture", 0.6875, ["furniture", "furniture_stretched"]),
+        ("further,stretched,augmented", 0.5, ["furniture", "furniture_stretched"]),
     ],
 )
 def test_words_of_the_small_model_give_furniture_its_share(words, streamed, sets):
@@ -156,6 +157,8 @@ def test_the_boxed_model_is_self_trained_within_the_same_batch():
     assert plain.data.streamed_share == 11 / 16 < _load("mini", "furniture,fine,further").data.streamed_share == 13 / 16
     with pytest.raises(ValueError, match="not 'wheelbarrow'"):
         _load("mini", "wheelbarrow")
+    with pytest.raises(ValueError, match="'augmented' changes furniture: name"):
+        _load("mini", "augmented,fine")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,9 +20,10 @@ from absl import flags
 
 from real3d_jax.batches import MultiviewBatch, SingleViewBatch, TrainBatch
 from real3d_jax.cameras import Cameras
-from real3d_jax.config.data import AnyMultiviewConfig, SingleViewSourceConfig
+from real3d_jax.config.data import AnyMultiviewConfig, AugmentedSourceConfig, SingleViewSourceConfig
 from real3d_jax.config.posed import PosedSourceConfig
 from real3d_jax.config.training import Config
+from real3d_jax.data.augmented_examples import AugmentedExamples
 from real3d_jax.data.examples import Example, ImageSizes, MultiviewExamples, SingleViewExamples
 from real3d_jax.data.posed_examples import PosedExamples
 from real3d_jax.data.procedural.streaming import ObjectBatch, StreamedExamples
@@ -108,6 +109,8 @@ def _held_out(config: Config, source: AnyMultiviewConfig) -> AnyMultiviewConfig:
     if isinstance(source, PosedSourceConfig):
         size = config.render.resolution
         return dataclasses.replace(source, replacement=False, target_sizes=(size, size), backgrounds=(1.0,))
+    if isinstance(source, AugmentedSourceConfig):
+        return dataclasses.replace(source, replacement=False, zoom=1.0, mirrored=0.0)
     return dataclasses.replace(source, replacement=False)
 
 
@@ -120,6 +123,8 @@ def _multiview_examples(
 ) -> MultiviewExamples:
     if isinstance(source, PosedSourceConfig):
         return PosedExamples(data, source, sizes, views, quarantine)
+    if isinstance(source, AugmentedSourceConfig):
+        return AugmentedExamples(data, source, sizes, views, quarantine)
     return MultiviewExamples(data, source, sizes, views, quarantine)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from real3d_jax.data.boxes import Box
+from real3d_jax.data.view_parts import intrinsics_of_parts
 from real3d_jax.errors import UserError
 
 WHOLE = (0.0, 0.0, 1.0)  # the window that shows all of a picture
@@ -40,15 +41,12 @@ def posed_cameras(
       UserError: intrinsics are in pixels, or the input camera stands at the object's centre or has it above its head.
     """
     check_normalised(intrinsics, where=where)
-    c2w, intrinsics, windows = (np.array(values, np.float64) for values in (c2w, intrinsics, windows))
+    c2w = np.array(c2w, np.float64)
     to_frame = _upright(c2w[0], where)
     framed = c2w.copy()
     framed[:, :3, :3] = to_frame @ c2w[:, :3, :3]
     framed[:, :3, 3] = scale * c2w[:, :3, 3] @ to_frame.T
-    left, top, side = windows.T
-    zeros = np.zeros_like(side)
-    shown = (intrinsics - np.stack([zeros, zeros, left, top], axis=1)) / side[:, None]
-    return framed.astype(np.float32), shown.astype(np.float32)
+    return framed.astype(np.float32), intrinsics_of_parts(intrinsics, windows).astype(np.float32)
 
 
 def scale_to_extent(

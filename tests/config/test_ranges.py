@@ -148,3 +148,18 @@ def test_a_file_may_not_give_what_is_no_number():
     tree.losses.supervised.mse = math.nan
     with pytest.raises(UserError, match=r"config\.losses\.supervised\.mse must be a finite number, but is nan"):
         files.parse(tree)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("losses.supervised.overlap=-0.1", r"config\.losses\.supervised\.overlap is -0\.1: set it to 0 or more"),
+        ("data.synthetic.furniture.zoom=0.0", r"furniture\.zoom is 0: set it above 0, and at most to 1"),
+        ("data.synthetic.furniture.mirrored=1.5", r"furniture\.mirrored is 1\.5: set it between 0 and 1"),
+        ("data.synthetic.furniture.distance=0.0", r"furniture\.distance is 0: set it above 0"),
+        ("losses.supervised.mask=-1.0", r"mask is -1: set it to 0 or more"),
+    ],
+)
+def test_augmented_training(change, said):
+    with pytest.raises(UserError, match=said):
+        files.load("mini:furniture,augmented,outlines", [f"--config.{change}"])

@@ -22,6 +22,7 @@ from real3d_jax.data.procedural.framing import frame_outline
 from real3d_jax.data.procedural.objects import MAX_SOLIDS, ProceduralObject, padded
 from real3d_jax.data.procedural.render import render_views
 from real3d_jax.data.transforms import WHITE, behind_input
+from real3d_jax.data.view_parts import random_parts
 from real3d_jax.errors import UserError
 
 # Keep an example's cameras, and how its input is framed, apart from the random numbers of its object.
@@ -74,16 +75,10 @@ class StreamedExamples:
         return ObjectBatch(
             found,
             source.orbits(unit[:, :3]),
-            self._windows(unit[:, 3:]),
+            random_parts(unit[:, 3:], self.source.zoom),
             np.asarray(ratio if cropped else 0.0, np.float32),
             np.asarray(self.source.distance, np.float32),
         )
-
-    def _windows(self, unit: np.ndarray) -> np.ndarray:
-        """A side between `zoom` and 1; the place is anywhere, near the middle twice as often as at the border."""
-        side = self.source.zoom + (1 - self.source.zoom) * unit[:, :1]
-        spread = 0.5 + np.where(unit[:, 1:] < 0.5, np.sqrt(unit[:, 1:] / 2) - 0.5, 0.5 - np.sqrt((1 - unit[:, 1:]) / 2))
-        return np.concatenate([(1 - side) * spread, side], axis=1).astype(np.float32)
 
 
 def draw_examples(batch: ObjectBatch, *, image_size: int, target_size: int, posed: bool = False) -> MultiviewBatch:

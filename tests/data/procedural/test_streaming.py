@@ -100,17 +100,6 @@ def test_zoom_shows_a_part_larger(drawn):
     assert np.abs(shrunk - whole.mask[:, :, 2:10, 4:12, 0]).mean() < 12
 
 
-def test_windows_lie_within_the_view():
-    unit = np.random.default_rng(0).uniform(size=(2000, 3))
-    windows = StreamedExamples(dataclasses.replace(STREAM, zoom=0.4), 3)._windows(unit)
-    assert windows[:, 2].min() >= 0.4
-    assert windows.min() >= 0
-    assert (windows[:, :2] + windows[:, 2:]).max() <= 1 + 1e-6
-    middle = windows[:, 0] + windows[:, 2] / 2
-    assert np.abs(middle - 0.5).mean() < 0.08
-    assert abs(middle.mean() - 0.5) < 0.006, "no side is preferred"
-
-
 def test_each_device_draws_its_rows_after_those_that_were_read(drawn):
     batch, views = drawn
     config = config_files.load("configs/mini.py")
