@@ -12,7 +12,7 @@ from real3d_jax.training.step_memory import check_fits
 
 
 def begin_compiling(run: Run, batch: TrainBatch) -> None:
-    """Has a thread compile the training step for batches like `batch` (arrays on the mesh), until `compile_step`.
+    """Has a thread compile the training step for batches like `batch` (on the mesh, or shapes), until `compile_step`.
 
     A step that cannot be lowered is compiled already, and stays.
     """

@@ -90,8 +90,9 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
     """
     schedule = run.config.schedule
     batch = _read(run, start + 1)
-    on_devices = run.put_fn(batch)
     run.first.mark("reading")
+    on_devices = run.put_fn(batch)
+    run.first.mark("reading" if batch.streamed is None else "drawing")
     if start < schedule.steps:
         with run.times.spending("compile"):
             compile_step(run, on_devices)
@@ -158,9 +159,8 @@ def _compile_meanwhile(run: Run) -> None:
         return
     batch = _read(run, step)
     run.batches = itertools.chain([batch], run.batches)
-    on_devices = run.put_fn(batch)
     run.first.mark("reading")
-    begin_compiling(run, on_devices)
+    begin_compiling(run, run.shapes_fn(batch))
 
 
 def _read(run: Run, step: int) -> TrainBatch:

@@ -28,7 +28,7 @@ from real3d_jax.runtime import folders, hosts, stores, watch
 from real3d_jax.runtime.batch_layout import lay_out
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.mirror import Mirror
-from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here
+from real3d_jax.runtime.sharding import batch_sharding, make_mesh, put_batch, put_same, replicated, rows_here
 from real3d_jax.runtime.stores import Folder
 from real3d_jax.training.beside import ReadAhead, begun
 from real3d_jax.training.checkpoints import Checkpoints
@@ -59,6 +59,7 @@ class Run:
       start: steps taken before this try.
       state: replaced by every step; the shapes of one while `meanwhile` of `prepared` has the run.
       put_fn: a batch that this host has read to one on the mesh, with the objects drawn that are streamed.
+      shapes_fn: what the step can be lowered with in place of what `put_fn` gives; nothing is drawn for it.
       step_fn: `(state, batch, frozen, key) -> (state, metrics)`, compiled; it takes the state's memory over.
       preview_fn: `(params, batch, key, step) -> pictures by label`.
       frozen: CLIP and LPIPS.
@@ -86,6 +87,7 @@ class Run:
     start: int
     state: TrainState
     put_fn: Callable[[TrainBatch], TrainBatch]
+    shapes_fn: Callable[[TrainBatch], TrainBatch]
     step_fn: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     preview_fn: Callable[..., dict[str, jax.Array]]
     frozen: Any
@@ -222,6 +224,7 @@ def prepared(
         first.mark("networks")
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
+        put, shapes_of = _make_put(config, mesh)
         run = Run(
             config=config,
             workdir=folder,
@@ -229,7 +232,8 @@ def prepared(
             mesh=mesh,
             start=start,
             state=state,
-            put_fn=_make_put(config, mesh),
+            put_fn=put,
+            shapes_fn=shapes_of,
             step_fn=jit_step(
                 config, shapes, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh
             ),
@@ -255,14 +259,17 @@ def prepared(
         yield run
 
 
-def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
-    """Puts a batch on the mesh; objects that are streamed are drawn, and follow those that were read."""
+def _make_put(
+    config: Config, mesh: Mesh
+) -> tuple[Callable[[TrainBatch], TrainBatch], Callable[[TrainBatch], TrainBatch]]:
+    """`put_fn` and `shapes_fn` of a run. Objects that are streamed are drawn, and follow those that were read."""
     how = {
         "image_size": config.model.image_size,
         "target_size": config.render.resolution,
         "posed": isinstance(config.model, ConditionedModelConfig),
     }
     draw = jax.jit(functools.partial(draw_on_mesh, mesh=mesh, **how))
+    rows = batch_sharding(mesh)
 
     def put(batch: TrainBatch) -> TrainBatch:
         placed = put_batch(batch, mesh)
@@ -270,7 +277,15 @@ def _make_put(config: Config, mesh: Mesh) -> Callable[[TrainBatch], TrainBatch]:
             return placed
         return TrainBatch(draw(placed.streamed, placed.synthetic), placed.real)
 
-    return put
+    def shapes(batch: TrainBatch) -> TrainBatch:
+        placed = put_batch(batch, mesh)
+        if placed.streamed is None:
+            return placed
+        drawn = jax.eval_shape(draw, placed.streamed, placed.synthetic)
+        drawn = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=rows), drawn)
+        return TrainBatch(drawn, placed.real)
+
+    return put, shapes
 
 
 def _check_and_write_config(config: Config, workdir: Path, checkpoints: Checkpoints) -> Config:

@@ -1,15 +1,20 @@
 """What threads do while a run is made ready, and what the time until its first step is told to go into."""
 
+import dataclasses
 import itertools
 import threading
 import types
 from unittest import mock
 
+import jax
 import numpy as np
 import pytest
 
 from real3d_jax.batches import TrainBatch
-from real3d_jax.training import compiling, first_step, loop
+from real3d_jax.config import files as config_files
+from real3d_jax.data import pipeline
+from real3d_jax.runtime.sharding import make_mesh
+from real3d_jax.training import compiling, first_step, loop, startup
 from real3d_jax.training.beside import ReadAhead
 from real3d_jax.training.first_step import FirstStep
 
@@ -26,6 +31,7 @@ def run_with(lowered, batches):
         first=FirstStep(),
         batches=iter(batches),
         put_fn=lambda batch: ("on devices", batch),
+        shapes_fn=lambda batch: ("shapes", batch),
         times=types.SimpleNamespace(spending=mock.MagicMock()),
         slowest=mock.MagicMock(),
     )
@@ -49,7 +55,7 @@ def test_the_step_is_lowered_once_and_compiled_while_the_run_goes_on(capsys):
         compiling.compile_step(run, run.put_fn(batch))
     assert (run.step_fn, run.compiling) == ("compiled", None)
     check.assert_called_once_with("compiled")
-    step.lower.assert_called_once_with(None, ("on devices", "first"), None, None)
+    step.lower.assert_called_once_with(None, ("shapes", "first"), None, None)
     assert (batch, next(run.batches)) == ("first", "second")
     assert "compiling the training step: " in capsys.readouterr().out
 
@@ -113,3 +119,19 @@ def test_the_age_of_this_process_is_known_or_0(monkeypatch):
     assert 0 < first_step.seconds_of_process() < 7 * 24 * 3600
     monkeypatch.setattr(first_step.Path, "read_text", mock.Mock(side_effect=FileNotFoundError))
     assert first_step.seconds_of_process() == 0
+
+
+def test_the_step_is_lowered_with_what_a_drawn_batch_will_be():
+    """Shapes, types and places of objects that are drawn, without drawing them."""
+    config = config_files.load("mini", ["--config.batch.synthetic=2", "--config.data.workers=0"])
+    model = dataclasses.replace(config.model, image_size=16)
+    config = dataclasses.replace(config, model=model, render=dataclasses.replace(config.render, resolution=8))
+    mesh = make_mesh(config.mesh, jax.devices()[:2])
+    put, shapes_of = startup._make_put(config, mesh)
+    batch = next(pipeline.train_batches(config))
+    drawn, shapes = put(batch), shapes_of(batch)
+    assert jax.tree.structure(drawn) == jax.tree.structure(shapes)
+    for leaf, shape in zip(jax.tree.leaves(drawn), jax.tree.leaves(shapes), strict=True):
+        assert isinstance(shape, jax.ShapeDtypeStruct)
+        assert (leaf.shape, leaf.dtype) == (shape.shape, shape.dtype)
+        assert leaf.sharding.is_equivalent_to(shape.sharding, leaf.ndim)
