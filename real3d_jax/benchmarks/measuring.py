@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from real3d_jax.errors import UserError
+from real3d_jax.runtime.console import timed
 from real3d_jax.training.step_memory import taken_gib
 
 _WARM_UP = 2
@@ -83,10 +84,13 @@ def measure(cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float
     Yields:
       Each case with its `Measurement`, or with the error of one that cannot run here, such as too little memory.
     """
+    if not cases:
+        return
     pool = ThreadPoolExecutor(jobs)
     compiled: list[Future] = [pool.submit(_compile, case) for case in cases]
-    for future in compiled:  # nothing is timed while the compiler has the processor
-        future.exception()
+    with timed(f"compiling {len(cases)} programs, {jobs} at a time"):
+        for future in compiled:  # nothing is timed while the compiler has the processor
+            future.exception()
     for case, future in zip(cases, compiled, strict=True):
         try:
             yield case, _measure(case, future.result(), runs, matrix_tflops)

@@ -246,9 +246,12 @@ def _step(name: str, config: Config, batch: int, frozen: FrozenNetworks) -> Case
     optimizer = make_optimizer(config.optimizer, config.schedule.steps)
     step = functools.partial(train_step, model=model, config=config, optimizer=optimizer, micro_batches=1)
 
+    fresh = jax.jit(functools.partial(new_state, optimizer=optimizer, keep_ema=False), donate_argnums=0)
+
     def arguments():
-        make = jax.jit(lambda key: new_state(init_params(model, key), optimizer, keep_ema=False))
-        return make(jax.random.key(0)), random_batch(config), frozen, jax.random.key(1)
+        # Parameters apart: random ones take long to compile, and every case of a model has the same program for them.
+        params = init_params(model, jax.random.key(0))
+        return fresh(params), random_batch(config), frozen, jax.random.key(1)
 
     return Case(
         suite="step",
