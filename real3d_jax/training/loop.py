@@ -92,7 +92,7 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
     batch = _read(run, start + 1)
     run.first.mark("reading")
     on_devices = run.put_fn(batch)
-    run.first.mark("reading" if batch.streamed is None else "drawing")
+    run.first.mark("placing")
     if start < schedule.steps:
         with run.times.spending("compile"):
             compile_step(run, on_devices)

@@ -186,6 +186,7 @@ def prepared(
 
         stack.enter_context(jax.set_mesh(mesh))
         validator = begun("held-out", lambda: _make_validator(config, model, mesh))  # which reads its objects
+        networks = begun("networks", lambda: _load_frozen(config, mesh))
         shapes = abstract_state(config, model, optimizer, mesh)
         restored = checkpoints.restore_latest(shapes)
         if restored is not None:
@@ -220,7 +221,7 @@ def prepared(
             say(f"start      resumed after step {start}, in {workdir}")
         say(describe_parameters(state))
         first.mark("state")
-        frozen = _load_frozen(config, mesh)
+        frozen = networks.result()
         first.mark("networks")
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
