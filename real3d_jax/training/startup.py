@@ -186,7 +186,6 @@ def prepared(
 
         stack.enter_context(jax.set_mesh(mesh))
         validator = begun("held-out", lambda: _make_validator(config, model, mesh))  # which reads its objects
-        networks = begun("networks", lambda: _load_frozen(config, mesh))
         shapes = abstract_state(config, model, optimizer, mesh)
         restored = checkpoints.restore_latest(shapes)
         if restored is not None:
@@ -221,7 +220,7 @@ def prepared(
             say(f"start      resumed after step {start}, in {workdir}")
         say(describe_parameters(state))
         first.mark("state")
-        frozen = networks.result()
+        frozen = _load_frozen(config, mesh)
         first.mark("networks")
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
