@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from real3d_jax.config.data import AugmentedSourceConfig
-from real3d_jax.data import frames, transforms
+from real3d_jax.data import transforms
 from real3d_jax.data.examples import Example, MultiviewExamples
 from real3d_jax.data.records import View
 from real3d_jax.data.view_parts import intrinsics_of_parts, random_parts
@@ -23,28 +23,15 @@ class AugmentedExamples(MultiviewExamples):
     source: AugmentedSourceConfig
 
     def _example(self, shots: Sequence[View], rng: np.random.Generator) -> Example:
-        threshold = self.data.mask_threshold
         if rng.uniform() < self.source.mirrored:
             shots = [mirrored(shot) for shot in shots]
-        sides = [shot.image.shape[0] for shot in shots]
-        squares = [_square(part, side) for part, side in zip(self._parts(rng, len(shots)), sides, strict=True)]
-        shown = [transforms.window(shot.image, *square) for shot, square in zip(shots, squares, strict=True)]
+        parts = random_parts(rng.uniform(size=(len(shots), 3)), self.source.zoom)
+        shown = [_part(shot, part) for shot, part in zip(shots, parts, strict=True)]
         image = transforms.composite(
             transforms.premultiply(shots[0].image), size=self.sizes.input, background=transforms.GREY
         )
-        targets = [self.sizes.target_images(rgba, threshold) for rgba in shown]
-        parts = np.array(squares, np.float64) / np.array(sides)[:, None]
-        poses = np.stack([shot.c2w for shot in shots])
-        return {
-            "image": image,
-            "rgb": np.stack([rgb for rgb, _ in targets]),
-            "mask": np.stack([mask for _, mask in targets]),
-            "c2w": frames.to_input_frame(poses[0], poses, self.source.distance),
-            "intrinsics": intrinsics_of_parts(np.stack([shot.intrinsics for shot in shots]), parts).astype(np.float32),
-        }
-
-    def _parts(self, rng: np.random.Generator, views: int) -> np.ndarray:
-        return random_parts(rng.uniform(size=(views, 3)), self.source.zoom)
+        targets = [self.sizes.target_images(shot.image, self.data.mask_threshold) for shot in shown]
+        return self._put_together(image, targets, shown)
 
 
 def mirrored(shot: View) -> View:
@@ -60,8 +47,14 @@ def mirrored(shot: View) -> View:
     )
 
 
-def _square(part: np.ndarray, pixels: int) -> tuple[int, int, int]:
-    """Left and upper border and side of a part of a view, in whole pixels of it."""
-    left, top, side = part
-    whole = max(1, round(float(side) * pixels))
-    return min(round(float(left) * pixels), pixels - whole), min(round(float(top) * pixels), pixels - whole), whole
+def _part(shot: View, part: np.ndarray) -> View:
+    """The part of a view that has those left and upper borders and that side, in whole pixels of it."""
+    pixels = shot.image.shape[0]
+    side = max(1, round(float(part[2]) * pixels))
+    left, top = (min(round(float(edge) * pixels), pixels - side) for edge in part[:2])
+    shown = np.array([[left, top, side]]) / pixels
+    return dataclasses.replace(
+        shot,
+        image=transforms.window(shot.image, left, top, side),
+        intrinsics=intrinsics_of_parts(shot.intrinsics[None], shown)[0],
+    )

@@ -117,6 +117,12 @@ class MultiviewExamples:
         threshold = self.data.mask_threshold
         image, *target = self.sizes.input_and_target_images(shots[0].image, threshold)
         targets = [target, *(self.sizes.target_images(shot.image, threshold) for shot in shots[1:])]
+        return self._put_together(image, targets, shots)
+
+    def _put_together(
+        self, image: np.ndarray, targets: Sequence[Sequence[np.ndarray]], shots: Sequence[View]
+    ) -> Example:
+        """The example of an input image, and of colours and mask of each target, with the cameras of `shots`."""
         assert isinstance(self.source, MultiviewSourceConfig)
         poses = np.stack([shot.c2w for shot in shots])
         return {
