@@ -44,7 +44,7 @@ class Case:
     make_arguments: Callable[[], tuple]
     tflop: float
     feeds_back: bool = False
-    compiler_options: Mapping[str, bool] | None = None
+    compiler_options: Mapping[str, bool | str] | None = None
 
     def title(self) -> str:
         """One line that says what is measured."""
@@ -64,6 +64,8 @@ class Measurement:
       tflops: counted work over the median, 1e12 a second.
       peak_share: `tflops` over the rate of a large matrix product on this machine.
       runs: how many were timed.
+      queued_ms: of a run when all are asked for at once, as a training loop does, so that the processor's share is
+        hidden, milliseconds; None where nothing was queued.
     """
 
     suite: str
@@ -76,6 +78,7 @@ class Measurement:
     peak_share: float
     backend: str
     runs: int
+    queued_ms: float | None = None
 
 
 def measure(cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float) -> Iterator[tuple[Case, Any]]:
@@ -99,8 +102,10 @@ def measure(cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float
     pool.shutdown()
 
 
-def summarize(case: Case, seconds: Sequence[float], *, peak_gib: float, matrix_tflops: float) -> Measurement:
-    """The measurement of several runs."""
+def summarize(
+    case: Case, seconds: Sequence[float], *, peak_gib: float, matrix_tflops: float, queued: float | None = None
+) -> Measurement:
+    """The measurement of several runs; `queued` is the seconds of one of those that were."""
     median = statistics.median(seconds)
     quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [median, median, median]
     tflops = case.tflop / median
@@ -115,6 +120,7 @@ def summarize(case: Case, seconds: Sequence[float], *, peak_gib: float, matrix_t
         peak_share=tflops / matrix_tflops,
         backend=case.backend,
         runs=len(seconds),
+        queued_ms=None if queued is None else 1e3 * queued,
     )
 
 
@@ -146,7 +152,8 @@ def _compile(case: Case):
 def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Measurement:
     peak_gib = taken_gib(compiled.memory_analysis())
     seconds = time_calls(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
-    return summarize(case, seconds, peak_gib=peak_gib, matrix_tflops=matrix_tflops)
+    queued = _time_queued(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
+    return summarize(case, seconds, peak_gib=peak_gib, matrix_tflops=matrix_tflops, queued=queued)
 
 
 def time_calls(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool = False) -> list[float]:
@@ -160,6 +167,20 @@ def time_calls(function: Callable, arguments: tuple, runs: int, *, feeds_back: b
         if feeds_back:
             arguments = (result[0], *arguments[1:])
     return seconds
+
+
+def _time_queued(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool) -> float:
+    """Seconds of a call in the mean over several, none of which is waited for before the next."""
+    start = 0.0
+    for run in range(_WARM_UP + runs):
+        if run == _WARM_UP:
+            jax.block_until_ready(arguments if feeds_back else result)
+            start = time.perf_counter()
+        result = function(*arguments)
+        if feeds_back:
+            arguments = (result[0], *arguments[1:])
+    jax.block_until_ready(result)
+    return (time.perf_counter() - start) / runs
 
 
 def _processor() -> str:

@@ -23,6 +23,7 @@ from real3d_jax.evaluation.scorer import Scorer
 from real3d_jax.models.lrm import init_params, make_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct
+from real3d_jax.runtime import compiler_options
 from real3d_jax.weights.networks import RANDOM
 
 
@@ -62,7 +63,7 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
 
     @jax.jit
     def params():
-        return model.cast_weights(init_params(model, jax.random.key(0)))
+        return model.inference_weights(init_params(model, jax.random.key(0)))
 
     def field():
         """Planes of noise, of the type that encoding gives."""
@@ -75,8 +76,8 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
 
     backend = fields.ray_implementation(config, config.render.implementation)
 
-    def case(name, function, make_arguments, tflop):
-        return Case("evaluate", name, _sizes(config, batch), backend, function, make_arguments, tflop)
+    def case(name, function, make_arguments, tflop, **settings):
+        return Case("evaluate", name, _sizes(config, batch), backend, function, make_arguments, tflop, **settings)
 
     return [
         case(
@@ -84,6 +85,7 @@ def stage_cases(config: EvaluationConfig, batch: int) -> list[Case]:
             encode,
             lambda: (params(), jnp.asarray(stacked["image"])),
             batch * encode_tflop(canonical_model(config.model)),
+            compiler_options=compiler_options.for_inference(config.model.token_width),
         ),
         case(
             "render",

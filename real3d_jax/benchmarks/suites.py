@@ -152,7 +152,15 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
         return init_params(model, jax.random.key(0))
 
     forward = [
-        case("forward", batch, encode, lambda: model.cast_weights(params()), 1) for batch in sizes.encode_batches
+        case(
+            "forward",
+            batch,
+            encode,
+            lambda: jax.jit(model.inference_weights)(params()),
+            1,
+            compiler_options.for_inference(config.model.token_width),
+        )
+        for batch in sizes.encode_batches
     ]
     return forward + [
         case(

@@ -145,9 +145,10 @@ def _programs(
 def _tell(title: str, result: measuring.Measurement) -> None:
     objects = result.sizes.get("objects")
     rate = f"  {1e3 * objects / result.median_ms:7.1f} objects/s" if objects else ""
+    queued = "" if result.queued_ms is None else f"  {result.queued_ms:9.2f} ms queued"
     print(
         f"{title:90s} {result.median_ms:9.2f} +- {result.spread_ms:.2f} ms  {result.peak_gib:6.2f} GiB  "
-        f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}{rate}",
+        f"{result.tflops:7.2f} TFLOP/s  {result.peak_share:5.1%}{queued}{rate}",
         flush=True,
     )
 

@@ -27,6 +27,7 @@ from real3d_jax.evaluation.scored_objects import Instance
 from real3d_jax.models.choice import make_any_model
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import reconstruct_any
+from real3d_jax.runtime import compiler_options
 from real3d_jax.runtime.sharding import make_mesh, put_batch, put_same, replicated, rows_here, state_shardings
 
 
@@ -52,6 +53,7 @@ def _compiled(
     model = make_any_model(architecture, compute)
     distance, novel = protocol.input_view.distance, protocol.novel_views
     window = novel.ssim_window
+    encoding = compiler_options.for_inference(architecture.token_width)
 
     def encode(params, image, source):
         return reconstruct_any(params, as_float(image), source, model=model)
@@ -59,17 +61,19 @@ def _compiled(
     def views(field, cameras):
         return render_views(field, cameras, render, resolution=novel.resolution)[0]
 
-    def everywhere(program, **settings):
-        return jax.jit(functools.partial(program, **settings), out_shardings=replicated(mesh))
+    def everywhere(program, compiler_options=None, **settings):
+        program = functools.partial(program, **settings)
+        return jax.jit(program, out_shardings=replicated(mesh), compiler_options=compiler_options)
 
     return _Compiled(
-        encode=jax.jit(encode),
+        encode=jax.jit(encode, compiler_options=encoding),
         novel=everywhere(programs.novel_views, render=render, window=window),
         baselines=everywhere(baseline_scores, window=window),
         input=everywhere(programs.input_view, render=render),
         semantic=everywhere(programs.semantic_views, render=render, config=protocol.semantic),
         consistency=everywhere(
             programs.consistency,
+            encoding,
             model=model,
             render=render,
             config=protocol.consistency,
@@ -105,7 +109,7 @@ class Scorer:
         self._rows = rows_here(mesh, self.batch_size)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         model = make_any_model(config.model, config.compute)
-        self._params = jax.jit(model.cast_weights)(put_same(dict(params), state_shardings(dict(params), mesh)))
+        self._params = jax.jit(model.inference_weights)(put_same(dict(params), state_shardings(dict(params), mesh)))
         self._judges = put_same({"lpips": networks.lpips_params, "clip": networks.clip}, replicated(mesh))
         distance = config.protocol.input_view.distance
         self._scales = np.array([1.0, *(d / distance for d in config.calibration.distances)], np.float32)

@@ -69,8 +69,11 @@ class Reconstructor:
     def __init__(self, config: ReconstructionConfig, params: Mapping):
         self.config = config
         model = make_any_model(config.model, config.compute)
-        self._params = jax.jit(model.cast_weights)(dict(params))
-        self._encode = jax.jit(functools.partial(_encode, model, config.orbit))
+        self._params = jax.jit(model.inference_weights)(dict(params))
+        self._encode = jax.jit(
+            functools.partial(_encode, model, config.orbit),
+            compiler_options=compiler_options.for_inference(config.model.token_width),
+        )
         self._render = jax.jit(functools.partial(render_views, config=config.render), static_argnames="resolution")
         self._find_occupied = jax.jit(
             functools.partial(occupied_cells, config=config.render, least_density=config.orbit.least_density)

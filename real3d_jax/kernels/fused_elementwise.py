@@ -56,9 +56,17 @@ def value_times_gelu_fused(
     return pallas.over_devices(function, batch=product.shape[0], batched=(True, False))(product, bias)
 
 
-def fits(tokens: Float[Array, "B N C"]) -> bool:
-    """Whether GEGLU of so many channels divides into tiles."""
-    return tokens.shape[-1] % (2 * _GEGLU_TILE[1]) == 0
+def gelu_fused(
+    product: Float[Array, "B N C"], bias: Float[Array | np.ndarray, "C"], *, interpret: bool = False
+) -> Float[Array, "B N C"]:
+    """gelu(product + bias)."""
+    function = functools.partial(_gelu, interpret)
+    return pallas.over_devices(function, batch=product.shape[0], batched=(True, False))(product, bias)
+
+
+def fits(channels: int) -> bool:
+    """Whether GELU of so many channels, or GEGLU that makes so many, divides into tiles."""
+    return channels % _GEGLU_TILE[1] == 0
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
@@ -270,6 +278,73 @@ def _geglu_backward_kernel(product, bias, gradient, d_product, d_bias, *, tile):
     d_bias[program, gates] = jnp.sum(of_gate, axis=0)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _gelu(interpret, product, bias):
+    rows = _flat(product)
+    tile = (math.gcd(rows.shape[0], _GEGLU_TILE[0]), _GEGLU_TILE[1])
+    result = pallas.launch(
+        functools.partial(_gelu_forward_kernel, tile=tile),
+        jax.ShapeDtypeStruct(rows.shape, product.dtype),
+        rows,
+        bias,
+        grid=(rows.shape[1] // tile[1], rows.shape[0] // tile[0]),
+        interpret=interpret,
+    )
+    return result.reshape(product.shape)
+
+
+def _gelu_fwd(interpret, product, bias):
+    return _gelu(interpret, product, bias), (product, bias)
+
+
+def _gelu_bwd(interpret, saved, gradient):
+    product, bias = saved
+    rows = _flat(product)
+    count, channels = rows.shape
+    tile = (math.gcd(count, _GEGLU_TILE[0]), _GEGLU_TILE[1])
+    programs = _programs(count // tile[0])
+    d_product, d_bias = pallas.launch(
+        functools.partial(_gelu_backward_kernel, tile=tile),
+        [
+            jax.ShapeDtypeStruct(rows.shape, product.dtype),
+            jax.ShapeDtypeStruct((programs, channels), jnp.float32),
+        ],
+        rows,
+        bias,
+        _flat(gradient),
+        grid=(channels // tile[1], programs),
+        interpret=interpret,
+    )
+    return d_product.reshape(product.shape), d_bias.sum(axis=0)
+
+
+_gelu.defvjp(_gelu_fwd, _gelu_bwd)
+
+
+def _gelu_forward_kernel(product, bias, out, *, tile):
+    columns = pl.ds(pl.program_id(0) * tile[1], tile[1])
+    rows = pl.ds(pl.program_id(1) * tile[0], tile[0])
+    x = _with_bias(product, bias, rows, columns)
+    out[rows, columns] = (x * _normal_distribution(x)[0]).astype(out.dtype)
+
+
+def _gelu_backward_kernel(product, bias, gradient, d_product, d_bias, *, tile):
+    columns = pl.ds(pl.program_id(0) * tile[1], tile[1])
+    program, programs = pl.program_id(1), d_bias.shape[0]
+    steps = product.shape[0] // tile[0] // programs
+
+    def one_tile(step, total):
+        rows = pl.ds((program * steps + step) * tile[0], tile[0])
+        x = _with_bias(product, bias, rows, columns)
+        below, density = _normal_distribution(x)
+        d_x = gradient[rows, columns].astype(jnp.float32) * (below + x * density)
+        d_product[rows, columns] = d_x.astype(d_product.dtype)
+        return total + d_x
+
+    total = jax.lax.fori_loop(0, steps, one_tile, jnp.zeros(tile, jnp.float32))
+    d_bias[program, columns] = jnp.sum(total, axis=0)
+
+
 def _columns(half: int, tile):
     """This program's columns of values and of gates."""
     column = pl.program_id(0) * tile[1]
@@ -277,10 +352,11 @@ def _columns(half: int, tile):
 
 
 def _value_and_gate(product, bias, rows, values, gates):
-    return (
-        product[rows, columns].astype(jnp.float32) + bias[columns].astype(jnp.float32)[None, :]
-        for columns in (values, gates)
-    )
+    return (_with_bias(product, bias, rows, columns) for columns in (values, gates))
+
+
+def _with_bias(product, bias, rows, columns):
+    return product[rows, columns].astype(jnp.float32) + bias[columns].astype(jnp.float32)[None, :]
 
 
 def _normal_distribution(x):

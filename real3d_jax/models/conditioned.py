@@ -17,13 +17,14 @@ from real3d_jax.cameras import Cameras, canonical_c2w, intrinsics_from_fov
 from real3d_jax.config.conditioned import ConditionedModelConfig
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.models.dinov2 import DinoV2
-from real3d_jax.models.layers import Attention, cast_kernels, layer_norm, pad_tokens, scan_blocks
+from real3d_jax.models.layers import Attention, are_apart, cast_kernels, layer_norm, pad_tokens, scan_blocks, take_apart
 from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.models.vit import Mlp
 
 _EPSILON = 1e-6
 _EXPANSION = 4
 CAMERA_NUMBERS = 16
+_TRANSFORMERS = ("image_tokenizer", "backbone")
 
 
 class ConditionedLRM(nn.Module):
@@ -72,7 +73,12 @@ class ConditionedLRM(nn.Module):
 
     def cast_weights(self, params: dict) -> dict:
         """`params` with the transformers' matrices in the model's dtype (`layers.cast_kernels`)."""
-        return cast_kernels(params, ("image_tokenizer", "backbone"), self.dtype, but_layers=bool(self.weights))
+        return cast_kernels(params, _TRANSFORMERS, self.dtype, but_layers=bool(self.weights))
+
+    def inference_weights(self, params: dict) -> dict:
+        """As `LRM.inference_weights`."""
+        cast = self.cast_weights(params)
+        return take_apart(cast, _TRANSFORMERS, self.dtype) if self.unroll == 0 else cast
 
 
 class _CameraEmbedder(nn.Module):
@@ -107,6 +113,7 @@ class ModulatedTransformer(nn.Module):
             self.remat,
             self.unroll,
             self.weights,
+            are_apart(self),
             heads=self.heads,
             dtype=self.dtype,
             attention=self.attention,

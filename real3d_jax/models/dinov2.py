@@ -11,7 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.config.conditioned import DinoV2Config
-from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, residual_norm, scan_blocks
+from real3d_jax.models.layers import Attention, are_apart, layer_norm, pad_tokens, residual_norm, scan_blocks
 from real3d_jax.models.vit import Mlp, PatchEmbedding
 
 _EPSILON = 1e-6
@@ -64,6 +64,7 @@ class DinoV2(nn.Module):
             self.remat,
             self.unroll,
             self.weights,
+            are_apart(self),
             config=config,
             dtype=self.dtype,
             attention=self.attention,
@@ -103,7 +104,7 @@ class _Block(nn.Module):
             name="attention",
         )
         x, y = norm("norm2", x, scales[0] * attention(y, y))
-        x += scales[1] * Mlp(config.mlp_width, "gelu", self.dtype, name="mlp")(y)
+        x += scales[1] * Mlp(config.mlp_width, "gelu", self.dtype, self.elementwise, name="mlp")(y)
         return x, None
 
 

@@ -134,6 +134,19 @@ class _NormParameters(nn.Module):
         )
 
 
+class ProductAndBias(nn.Module):
+    """A dense layer that leaves the addition of its bias to others."""
+
+    features: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B N K"]) -> tuple[Float[Array, "B N C"], Float[Array | np.ndarray, "C"]]:
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return jnp.matmul(x.astype(self.dtype), kernel.astype(self.dtype)), bias
+
+
 class Attention(nn.Module):
     """Multi-head attention of `queries` over `context`.
 
@@ -199,6 +212,37 @@ def cast_kernels(params: dict, names: Sequence[str], dtype: DTypeLike, *, but_la
     return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in names}
 
 
+def take_apart(params: dict, names: Sequence[str], dtype: DTypeLike) -> dict:
+    """`params` with one tree for each block of some modules, in place of stacks: what `scan_blocks` calls `apart`.
+
+    A program whose layers are compiled one by one then finds each array where it is, and need not copy it out of its
+    stack, or cast its bias, whenever it runs. For parameters that stay the same: of gradients it saves nothing.
+
+    Args:
+      params: of a model.
+      names: of the modules.
+      dtype: of the computation.
+    """
+
+    def blocks(stack):
+        paths, tree = jax.tree_util.tree_flatten_with_path(stack)
+        leaves = [x.astype(dtype) if _is_added_in_dtype(path) else x for path, x in paths]
+        of_blocks = zip(*(jax.lax.split(leaf, (1,) * len(leaf)) for leaf in leaves), strict=True)
+        return {str(i): jax.tree.unflatten(tree, [leaf[0] for leaf in own]) for i, own in enumerate(of_blocks)}
+
+    return params | {name: params[name] | {"layers": blocks(params[name]["layers"])} for name in names}
+
+
+def _is_added_in_dtype(path: Sequence[Any]) -> bool:
+    """Whether a parameter is the bias of one of the dense layers that add it in the model's dtype."""
+    return path[-1].key == "bias" and path[-2].key in ("query", "key", "value", "out", "down")
+
+
+def are_apart(module: nn.Module) -> bool:
+    """Whether the blocks of a module have trees of parameters of their own (`take_apart`)."""
+    return "0" in module.variables.get("params", {}).get("layers", {})
+
+
 def _unkept(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: checkpoint_name(leaf, _UNKEPT), tree)
 
@@ -209,9 +253,10 @@ def scan_blocks(
     remat: str,
     unroll: int,
     weights: Callable[[dict], dict] | None = None,
+    apart: bool = False,
     **settings: Any,
 ) -> nn.Module:
-    """`layers` copies of `block` in sequence; their parameters are stacked on axis 0.
+    """`layers` copies of `block` in sequence; their parameters are stacked on axis 0, or `apart`.
 
     Args:
       block: a module with `__call__(x, *context) -> (x, None)`.
@@ -220,6 +265,7 @@ def scan_blocks(
       unroll: copies compiled one after another in the body of the loop over the rest; 0 compiles all of them.
       weights: makes the parameters that a copy works with from those that it has, whenever it needs them: for the
         backward pass again.
+      apart: takes the parameters that `take_apart` makes, and compiles all copies.
       **settings: the block's attributes, `name` included.
     """
     if weights is not None:
@@ -229,6 +275,8 @@ def scan_blocks(
             raise UserError(f"config.compute.remat has no policy '{remat}': {did_you_mean(remat, _REMAT_POLICIES)}")
         # Inside a loop the compiler cannot merge the second computation with the first; without one it would.
         block = nn.remat(block, policy=_REMAT_POLICIES[remat], prevent_cse=unroll not in range(1, layers))
+    if apart:
+        return _InTurn(block, layers, {key: value for key, value in settings.items() if key != "name"}, name="layers")
     every_layer: Any = nn.broadcast  # the context is the same for all
     scanned = nn.scan(
         block,
@@ -239,3 +287,17 @@ def scan_blocks(
         unroll=unroll or layers,
     )
     return scanned(**settings)
+
+
+class _InTurn(nn.Module):
+    """Copies of a block, one after another, each with parameters under its number."""
+
+    block: type[nn.Module]
+    layers: int
+    settings: dict[str, Any]
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B N C"], *context: Array) -> tuple[Float[Array, "B N C"], None]:
+        for number in range(self.layers):
+            x, _ = self.block(**self.settings, name=str(number))(x, *context)
+        return x, None

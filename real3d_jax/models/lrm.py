@@ -14,13 +14,14 @@ from jaxtyping import Array, Float
 from real3d_jax.config.model import ComputeConfig, ModelConfig
 from real3d_jax.errors import UserError
 from real3d_jax.models.decoder import Decoder
-from real3d_jax.models.layers import cast_kernels, choose_attention, choose_elementwise
+from real3d_jax.models.layers import cast_kernels, choose_attention, choose_elementwise, take_apart
 from real3d_jax.models.transformer import TriplaneTransformer
 from real3d_jax.models.triplane import TriplaneTokens, Upsampler
 from real3d_jax.models.vit import ViT
 
 IMAGE_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGE_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_TRANSFORMERS = ("image_tokenizer", "backbone")
 
 
 class LRM(nn.Module):
@@ -72,7 +73,12 @@ class LRM(nn.Module):
 
     def cast_weights(self, params: dict) -> dict:
         """`params` with the transformers' matrices in the model's dtype (`layers.cast_kernels`)."""
-        return cast_kernels(params, ("image_tokenizer", "backbone"), self.dtype, but_layers=bool(self.weights))
+        return cast_kernels(params, _TRANSFORMERS, self.dtype, but_layers=bool(self.weights))
+
+    def inference_weights(self, params: dict) -> dict:
+        """`params` for programs without gradients: cast, and apart where all layers are compiled (`layers.take_apart`)."""
+        cast = self.cast_weights(params)
+        return take_apart(cast, _TRANSFORMERS, self.dtype) if self.unroll == 0 else cast
 
     def tokenize(self, images: Float[Array, "B S S 3"]) -> Float[Array, "B M C"]:
         """The image tokens: the class token, then the patches row by row."""

@@ -6,12 +6,19 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.kernels.fused_elementwise import fits, value_times_gelu_fused
-from real3d_jax.models.layers import Attention, interpreted, pad_tokens, residual_norm, scan_blocks
+from real3d_jax.models.layers import (
+    Attention,
+    ProductAndBias,
+    are_apart,
+    interpreted,
+    pad_tokens,
+    residual_norm,
+    scan_blocks,
+)
 
 _NORM_GROUPS = 32
 _GROUP_NORM_EPS = 1e-6
@@ -42,6 +49,7 @@ class TriplaneTransformer(nn.Module):
             self.remat,
             self.unroll,
             self.weights,
+            are_apart(self),
             heads=self.heads,
             dtype=self.dtype,
             attention=self.attention,
@@ -84,25 +92,12 @@ class _Geglu(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B N C"]) -> Float[Array, "B N C"]:
         width = x.shape[-1]
-        product, bias = _ProductAndBias(2 * _FEED_FORWARD_EXPANSION * width, self.dtype, name="up")(x)
-        if self.elementwise == "pallas" and fits(product):
+        product, bias = ProductAndBias(2 * _FEED_FORWARD_EXPANSION * width, self.dtype, name="up")(x)
+        if self.elementwise == "pallas" and fits(product.shape[-1] // 2):
             hidden = value_times_gelu_fused(product, bias, interpret=interpreted())
         else:
             hidden = _value_times_gelu(product + bias.astype(self.dtype))
         return nn.Dense(width, dtype=self.dtype, name="down")(hidden)
-
-
-class _ProductAndBias(nn.Module):
-    """A dense layer that leaves the addition of its bias to others."""
-
-    features: int
-    dtype: DTypeLike
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "B N K"]) -> tuple[Float[Array, "B N C"], Float[Array | np.ndarray, "C"]]:
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return jnp.matmul(x.astype(self.dtype), kernel.astype(self.dtype)), bias
 
 
 @jax.custom_vjp

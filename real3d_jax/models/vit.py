@@ -12,7 +12,17 @@ from jaxtyping import Array, Float
 
 from real3d_jax.config.model import VitConfig
 from real3d_jax.errors import UserError, did_you_mean
-from real3d_jax.models.layers import Attention, layer_norm, pad_tokens, residual_norm, scan_blocks
+from real3d_jax.kernels.fused_elementwise import fits, gelu_fused
+from real3d_jax.models.layers import (
+    Attention,
+    ProductAndBias,
+    are_apart,
+    interpreted,
+    layer_norm,
+    pad_tokens,
+    residual_norm,
+    scan_blocks,
+)
 
 _TOKEN_INIT = nn.initializers.normal(0.02)
 
@@ -66,6 +76,7 @@ class ViT(nn.Module):
             self.remat,
             self.unroll,
             self.weights,
+            are_apart(self),
             config=config,
             dtype=self.dtype,
             attention=self.attention,
@@ -127,7 +138,7 @@ class _Block(nn.Module):
             name="attention",
         )
         x, y = norm("norm2", x, attention(y, y))
-        x += Mlp(config.mlp_width, config.activation, self.dtype, name="mlp")(y)
+        x += Mlp(config.mlp_width, config.activation, self.dtype, self.elementwise, name="mlp")(y)
         return x, None
 
 
@@ -137,11 +148,16 @@ class Mlp(nn.Module):
     hidden: int
     activation: str
     dtype: DTypeLike
+    elementwise: str = "xla"
 
     @nn.compact
     def __call__(self, x: Float[Array, "B N C"]) -> Float[Array, "B N C"]:
-        hidden = nn.Dense(self.hidden, dtype=self.dtype, name="up")(x)
-        return nn.Dense(x.shape[-1], dtype=self.dtype, name="down")(_ACTIVATIONS[self.activation](hidden))
+        product, bias = ProductAndBias(self.hidden, self.dtype, name="up")(x)
+        if self.elementwise == "pallas" and self.activation == "gelu" and fits(self.hidden):
+            hidden = gelu_fused(product, bias, interpret=interpreted())
+        else:
+            hidden = _ACTIVATIONS[self.activation](product + bias.astype(self.dtype))
+        return nn.Dense(x.shape[-1], dtype=self.dtype, name="down")(hidden)
 
 
 def interpolate_positions(

@@ -9,7 +9,7 @@ from real3d_jax.errors import UserError
 _NARROW = 384  # channels of a token up to which XLA's own matrix products were found faster
 
 
-def for_gradients(width: int) -> dict[str, bool] | None:
+def for_gradients(width: int) -> dict[str, bool | str] | None:
     """Options for programs with gradients of the whole model; None where the defaults are right.
 
     On NVIDIA GPUs XLA would try many kernels of its own for each matrix product. For wide tokens cuBLAS's are as fast,
@@ -22,6 +22,19 @@ def for_gradients(width: int) -> dict[str, bool] | None:
     if jax.default_backend() != "gpu" or width <= _NARROW:
         return None
     return {"xla_gpu_enable_triton_gemm": False}
+
+
+def for_inference(width: int) -> dict[str, bool | str] | None:
+    """Options for programs that encode and have no gradients; None where the defaults are right.
+
+    cuBLAS's products come with their biases, and are compiled in a third of the time. XLA would merge those of queries,
+    keys and values, and then copy the weights together and the results apart (docs/performance_log.md).
+
+    Args:
+      width: channels of a token.
+    """
+    options = for_gradients(width)
+    return None if options is None else {**options, "xla_gpu_dot_merger_threshold_mb": "0"}
 
 
 def matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:

@@ -44,6 +44,7 @@ def test_measurement_of_a_known_program():
     broken = dataclasses.replace(case, name="too large", make_arguments=lambda: (jnp.ones(1024), 2))
     [(_, good)] = measuring.measure([case], runs=3, jobs=1, matrix_tflops=2.0)
     assert good.runs == 3
+    assert 0 < good.queued_ms < 1e3
     assert good.peak_gib >= 4096 / 2**30
     assert good.tflops == pytest.approx(1e3 / good.median_ms)
     assert good.peak_share == pytest.approx(good.tflops / 2)
@@ -82,6 +83,7 @@ def test_program_writes_its_file(written):
     assert mesh["sizes"] == {"grid": 32}
     assert mesh["backend"] == "xla"
     assert mesh["median_ms"] > 0
+    assert mesh["queued_ms"] > 0
 
 
 def test_drawing_is_measured_by_the_view(written):

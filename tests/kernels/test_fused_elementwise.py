@@ -1,4 +1,4 @@
-"""Norms and GEGLU in one pass against the plain ones, in float32, the kernels interpreted."""
+"""Norms, GELU and GEGLU in one pass against the plain ones, in float32, the kernels interpreted."""
 
 import dataclasses
 
@@ -104,6 +104,29 @@ def test_geglu(shape):
     assert worst(_value_and_gradients(fused, product, bias), _value_and_gradients(plain, product, bias)) < TOLERANCE
 
 
+@pytest.mark.parametrize(
+    "shape", [(2, 12, 256), (1, 3, 512), (1, 2056, 256)]
+)  # of the last, programs take several tiles
+def test_gelu(shape):
+    product = 3 * jax.random.normal(jax.random.key(1), shape)
+    bias = jax.random.normal(jax.random.key(2), shape[-1:])
+
+    def fused(product, bias):
+        return fused_elementwise.gelu_fused(product, bias, interpret=True)
+
+    def plain(product, bias):
+        return jax.nn.gelu(product + bias, approximate=False)
+
+    assert worst(_value_and_gradients(fused, product, bias), _value_and_gradients(plain, product, bias)) < TOLERANCE
+
+
+def test_gelu_of_bfloat16_has_bfloat16_gradients():
+    product, bias = jnp.ones((1, 8, 256), jnp.bfloat16), jnp.zeros(256)
+    result, pull_back = jax.vjp(lambda *x: fused_elementwise.gelu_fused(*x, interpret=True), product, bias)
+    d_product, d_bias = pull_back(result)
+    assert (result.dtype, d_product.dtype, d_bias.dtype) == (jnp.bfloat16, jnp.bfloat16, jnp.float32)
+
+
 def test_gelu_is_as_near_as_bfloat16_can_tell_also_below_zero():
     gate = jnp.linspace(-5.0, 8.0, 256)
     product = jnp.concatenate([jnp.ones(256), gate])[None, None]
@@ -113,7 +136,8 @@ def test_gelu_is_as_near_as_bfloat16_can_tell_also_below_zero():
 
 
 def test_the_whole_model_and_its_gradients():
-    sizes = dataclasses.replace(SMALL, token_width=64, heads=2)
+    vit = dataclasses.replace(SMALL.vit, mlp_width=256)
+    sizes = dataclasses.replace(SMALL, vit=vit, token_width=64, heads=2)
     params = initialized(sizes)
     images = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3))
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from real3d_jax.config import files
@@ -19,6 +20,15 @@ from real3d_jax.training.optimizer import make_optimizer
 def test_only_wide_models_on_gpus_go_without_the_search(backend, width, searches, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     assert compiler_options.for_gradients(width) == (None if searches else {"xla_gpu_enable_triton_gemm": False})
+
+
+def test_inference_of_wide_models_merges_no_products(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    expected = {"xla_gpu_enable_triton_gemm": False, "xla_gpu_dot_merger_threshold_mb": "0"}
+    assert compiler_options.for_inference(1024) == expected
+    assert compiler_options.for_inference(384) is None
+    options = compiler_options.for_inference(1024)
+    jax.jit(jnp.sin).lower(1.0).compile(compiler_options=options)  # XLA knows them, and takes such values
 
 
 def test_the_step_asks_for_its_own_model(monkeypatch):
