@@ -52,6 +52,20 @@ def test_measurement_of_a_known_program():
         list(measuring.measure([broken], runs=3, jobs=1, matrix_tflops=2.0))
 
 
+@pytest.mark.parametrize("feeds_back", [False, True])
+def test_queued_runs_are_timed_together(feeds_back, monkeypatch):
+    clock = iter([3.0, 11.0])
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
+    asked = []
+
+    def count(number, other):
+        asked.append((number, other))
+        return number + 1, "unused"
+
+    assert measuring._time_queued(count, (0, "same"), 4, feeds_back=feeds_back) == 2.0
+    assert asked == [(number if feeds_back else 0, "same") for number in range(6)]  # two warm up
+
+
 def test_summary_is_a_median_and_an_interquartile_range():
     case = measuring.Case("encode", "x", {}, "xla", lambda: None, tuple, tflop=0.006)
     result = measuring.summarize(case, [0.001, 0.002, 0.003, 0.004, 9.0], peak_gib=1.0, matrix_tflops=4.0)

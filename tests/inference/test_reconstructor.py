@@ -84,6 +84,13 @@ def test_the_surface_is_the_fields(tiny, reconstructor, field):
     np.testing.assert_allclose(mesh.vertices, expected.vertices, atol=1e-5)
 
 
+def test_layers_that_are_compiled_one_by_one_give_the_same_field(tiny, params, reconstructor, image):
+    """From weights that need not be copied out of their stacks."""
+    apart = Reconstructor(dataclasses.replace(tiny, compute=dataclasses.replace(tiny.compute, unroll=0)), params)
+    assert list(apart._params["backbone"]["layers"]) == [str(i) for i in range(tiny.model.layers)]
+    np.testing.assert_allclose(apart.field(image).planes, reconstructor.field(image).planes, rtol=1e-4, atol=1e-5)
+
+
 def test_broken_weights_are_told(tiny, params, image):
     broken = jax.tree.map(lambda x: x * np.float32("nan"), params)
     with pytest.raises(UserError, match="planes are not finite"):

@@ -155,6 +155,25 @@ def test_the_whole_model_and_its_gradients():
         np.testing.assert_allclose(a, b, atol=TOLERANCE * largest)
 
 
+@pytest.mark.parametrize(
+    ("mlp_width", "token_width", "activation", "kernels"),
+    [(256, 64, "gelu", 2 + 1 + 3 + 1), (256, 64, "quick_gelu", 2 + 3 + 1), (48, 32, "gelu", 2 + 3)],
+)
+def test_kernels_take_what_fits_their_tiles(mlp_width, token_width, activation, kernels):
+    """Norms always; GELU and GEGLU of whole tiles. What a kernel cannot do is done plainly."""
+    vit = dataclasses.replace(SMALL.vit, mlp_width=mlp_width, activation=activation)
+    sizes = dataclasses.replace(SMALL, vit=vit, token_width=token_width, heads=2)
+    params, images = initialized(sizes), jax.random.uniform(jax.random.key(1), (1, 32, 32, 3))
+
+    def run(elementwise):
+        model = make_model(sizes, dataclasses.replace(FLOAT32, elementwise=elementwise))
+        return jax.jit(lambda params, images: model.apply({"params": params}, images))
+
+    np.testing.assert_allclose(run("pallas")(params, images), run("xla")(params, images), rtol=1e-4, atol=TOLERANCE)
+    assert str(jax.make_jaxpr(run("pallas"))(params, images)).count("pallas_call") == kernels
+    assert "pallas_call" not in str(jax.make_jaxpr(run("xla"))(params, images))
+
+
 def test_auto_is_plain_without_an_nvidia_gpu_and_typos_are_refused():
     assert choose_elementwise("auto", jnp.bfloat16) == "xla"
     with pytest.raises(UserError, match="did you mean 'pallas'"):

@@ -5,8 +5,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
+from small_model import SMALL, initialized
 
 from real3d_jax.config import files
+from real3d_jax.config.evaluation import EvaluationConfig
+from real3d_jax.config.reconstruction import ReconstructionConfig
+from real3d_jax.evaluation.scorer import _compiled
+from real3d_jax.inference.reconstructor import Reconstructor
 from real3d_jax.models.choice import make_any_model
 from real3d_jax.runtime import compiler_options
 from real3d_jax.runtime.sharding import make_mesh
@@ -29,6 +34,16 @@ def test_inference_of_wide_models_merges_no_products(monkeypatch):
     assert compiler_options.for_inference(384) is None
     options = compiler_options.for_inference(1024)
     jax.jit(jnp.sin).lower(1.0).compile(compiler_options=options)  # XLA knows them, and takes such values
+
+
+def test_whoever_encodes_asks_for_its_own_model(monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiler_options, "for_inference", asked.append)
+    config = dataclasses.replace(files.load_as(ReconstructionConfig, "reconstruct"), model=SMALL)
+    Reconstructor(config, initialized(SMALL))
+    evaluation = dataclasses.replace(files.load_as(EvaluationConfig, "eval/smoke"), model=SMALL)
+    _compiled.__wrapped__(make_mesh(evaluation.mesh), SMALL, evaluation.compute, evaluation.render, evaluation.protocol)
+    assert asked == [SMALL.token_width] * 2
 
 
 def test_the_step_asks_for_its_own_model(monkeypatch):
