@@ -37,13 +37,21 @@ def test_inference_of_wide_models_merges_no_products(monkeypatch):
 
 
 def test_whoever_encodes_asks_for_its_own_model(monkeypatch):
-    asked = []
-    monkeypatch.setattr(compiler_options, "for_inference", asked.append)
+    used, jit = [], jax.jit
+
+    def noting(function, **settings):
+        used.append(settings.get("compiler_options"))
+        return jit(function, **settings)
+
+    monkeypatch.setattr(compiler_options, "for_inference", lambda width: {"of_width": width})
+    monkeypatch.setattr(jax, "jit", noting)
     config = dataclasses.replace(files.load_as(ReconstructionConfig, "reconstruct"), model=SMALL)
-    Reconstructor(config, initialized(SMALL))
+    params = initialized(SMALL)
+    Reconstructor(config, params)
+    assert [options for options in used if options] == [{"of_width": SMALL.token_width}]
     evaluation = dataclasses.replace(files.load_as(EvaluationConfig, "eval/smoke"), model=SMALL)
     _compiled.__wrapped__(make_mesh(evaluation.mesh), SMALL, evaluation.compute, evaluation.render, evaluation.protocol)
-    assert asked == [SMALL.token_width] * 2
+    assert [options for options in used if options][1:] == [{"of_width": SMALL.token_width}] * 2  # encoding, the cycle
 
 
 def test_the_step_asks_for_its_own_model(monkeypatch):
