@@ -5,19 +5,19 @@
     python launch/train.py --config configs/mini.py:furniture,fine,further                  # from what is in the box
     python launch/train.py --config configs/mini.py:house,stretched,fine,further --config.schedule.steps=5600
     python launch/train.py --config configs/mini.py:house,stretched,augmented,outlines,fine,further  # 4,200 steps
-    python launch/train.py --config configs/mini.py:...,photographs,wheelbarrows  # the same words and two more, 220 steps
+    python launch/train.py --config configs/mini.py:...,photographs,wheelbarrows  # these words and two more, 220 steps
 
 Needs GPUs; two H100s took 18 minutes for the first two, four took 16 for the third, two H200s 17 for the fourth, four 8
 for the fifth, and two took 2 for the last, which docs/mini.md tells more of. Every step draws new objects of the named
 families (docs/images/families.png) and of the abstract ones; none is seen twice in a run. With 'furniture' every eighth
 object (of 'further' three in sixteen) is one of the models in data/furniture, which docs/own_data.md makes; leave the
 word out to do without. With 'stretched' five in sixteen are, and most of those have other proportions or colours
-(data/furniture_stretched). 'augmented' shows parts of furniture's views, mirrors every other model, and makes half of the
-examples furniture where it comes stretched; 'outlines' adds a loss on how far outlines overlap. With 'house' three in ten
-of the drawn objects are things in and around a house (docs/images/families_house.png). 'photographs' and 'wheelbarrows'
-give an eighth of a batch to single views that the model is self-trained on: the photographs in data/photographs
-(docs/own_data.md), and drawings of a family that is in no stream. Other objects of the named families are scored on the
-way.
+(data/furniture_stretched). 'augmented' shows parts of furniture's views, mirrors every other model, and makes half of
+the examples furniture where it comes stretched; 'outlines' adds a loss on how far outlines overlap. With 'house' three
+in ten of the drawn objects are things in and around a house (docs/images/families_house.png). 'photographs' and
+'wheelbarrows' give an eighth of a batch to single views that the model is self-trained on: the photographs in
+data/photographs (docs/own_data.md), and drawings of a family that is in no stream. Other objects of the named families
+are scored on the way.
 """
 
 from ml_collections import ConfigDict

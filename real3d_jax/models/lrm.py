@@ -76,7 +76,7 @@ class LRM(nn.Module):
         return cast_kernels(params, _TRANSFORMERS, self.dtype, but_layers=bool(self.weights))
 
     def inference_weights(self, params: dict) -> dict:
-        """`params` for programs without gradients: cast, and apart where all layers are compiled (`layers.take_apart`)."""
+        """`params` for programs without gradients: cast, and where all layers are compiled, apart (`take_apart`)."""
         cast = self.cast_weights(params)
         return take_apart(cast, _TRANSFORMERS, self.dtype) if self.unroll == 0 else cast
 
