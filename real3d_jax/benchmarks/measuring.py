@@ -3,20 +3,25 @@
 import dataclasses
 import importlib.metadata
 import platform
+import re
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from real3d_jax.benchmarks import kernel_times
 from real3d_jax.errors import UserError
 from real3d_jax.runtime.console import timed
 from real3d_jax.training.step_memory import taken_gib
 
 _WARM_UP = 2
+_TRACED = 3  # runs
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
 
 
@@ -81,11 +86,23 @@ class Measurement:
     queued_ms: float | None = None
 
 
-def measure(cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float) -> Iterator[tuple[Case, Any]]:
+def measure(
+    cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float, traces: Path | None = None
+) -> Iterator[tuple[Case, Any]]:
     """Compiles the cases, `jobs` at a time, and times them one after another.
+
+    Args:
+      cases: what is measured.
+      runs: timed of each.
+      jobs: compiled at a time.
+      matrix_tflops: of a large matrix product.
+      traces: a folder for tables of what each case's time goes into, by kernels of a GPU; None makes none.
 
     Yields:
       Each case with its `Measurement`, or with the error of one that cannot run here, such as too little memory.
+
+    Raises:
+      UserError: a table cannot be written.
     """
     if not cases:
         return
@@ -97,6 +114,8 @@ def measure(cases: Sequence[Case], *, runs: int, jobs: int, matrix_tflops: float
     for case, future in zip(cases, compiled, strict=True):
         try:
             yield case, _measure(case, future.result(), runs, matrix_tflops)
+            if traces is not None:
+                _trace(case, future.result(), traces)
         except (jax.errors.JaxRuntimeError, NotImplementedError) as error:
             yield case, error
     pool.shutdown()
@@ -156,13 +175,36 @@ def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Meas
     return summarize(case, seconds, peak_gib=peak_gib, matrix_tflops=matrix_tflops, queued=queued)
 
 
-def time_calls(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool = False) -> list[float]:
+def _trace(case: Case, compiled: Any, folder: Path) -> None:
+    """Writes `kernel_times.table` of a few runs into a file of the case's name.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    arguments = case.make_arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        with jax.profiler.trace(scratch):  # it was timed before, so that nothing need warm up
+            time_calls(compiled, arguments, _TRACED, warm_up=0, feeds_back=case.feeds_back)
+        kernels = kernel_times.of_devices(Path(scratch))
+    name = re.sub(r"[^\w=.-]+", "_", case.title()).strip("_")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.txt").write_text(
+            "\n".join([case.title(), *(kernel_times.table(of, _TRACED) for of in kernels)])
+        )
+    except OSError as error:
+        raise UserError(f"--traces {folder} cannot be written ({error.strerror}): name another folder.") from error
+
+
+def time_calls(
+    function: Callable, arguments: tuple, runs: int, *, feeds_back: bool = False, warm_up: int = _WARM_UP
+) -> list[float]:
     """Seconds of each of several calls after the first ones, which warm up; `feeds_back` as of `Case`."""
     seconds = []
-    for run in range(_WARM_UP + runs):
+    for run in range(warm_up + runs):
         start = time.perf_counter()
         result = jax.block_until_ready(function(*arguments))
-        if run >= _WARM_UP:
+        if run >= warm_up:
             seconds.append(time.perf_counter() - start)
         if feeds_back:
             arguments = (result[0], *arguments[1:])

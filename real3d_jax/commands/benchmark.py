@@ -52,6 +52,9 @@ def main() -> None:
         help="cases compiled at a time, each with a GiB or two of memory (default: one for four cores, 8 at most)",
     )
     parser.add_argument("--json", type=Path, help="file to write; suites of this machine that it has already are kept")
+    parser.add_argument(
+        "--traces", type=Path, help="folder for a table of each case: which kernels its time goes into (NVIDIA GPUs)"
+    )
     alone = parser.add_argument_group("scaling and lrm_step")
     alone.add_argument("--only", default="", help="rows, separated by commas (default: those that --json has not)")
     alone.add_argument("--minutes", type=float, default=60.0, help="after which all ends; rows may be left out")
@@ -59,6 +62,7 @@ def main() -> None:
     alone.add_argument("--workdir", type=Path, default=Path("runs/scaling"), help="data, checkpoints and logs")
     options = parser.parse_args()
     chosen = options.suites.split(",")
+    _check_traces(options.traces, chosen)
     if chosen == ["scaling"]:
         _measure_scaling(options)
         return
@@ -104,6 +108,15 @@ def main() -> None:
             _write(options.json, report)
 
 
+def _check_traces(folder: Path | None, chosen: Sequence[str]) -> None:
+    if folder is None:
+        return
+    if chosen in (["scaling"], [lrm_step.SUITE]):
+        raise UserError(f"--traces is of other suites than {chosen[0]}: leave it out.")
+    if jax.default_backend() != "gpu":
+        raise UserError("--traces tells of kernels on NVIDIA GPUs, and this machine has none: leave it out.")
+
+
 def _jobs(cores: int) -> int:
     """XLA compiles most of a program on one core; nothing is timed meanwhile."""
     return min(max(cores // 4, 1), 8)
@@ -134,7 +147,9 @@ def _programs(
 ) -> Iterator[tuple[measuring.Case, Any]]:
     """All but reading: each case with its measurement, or its error."""
     cases = [case for suite in suites.SUITES if suite in chosen for case in suites.make_cases(suite, config, sizes)]
-    yield from measuring.measure(cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops)
+    yield from measuring.measure(
+        cases, runs=options.runs, jobs=options.jobs, matrix_tflops=matrix_tflops, traces=options.traces
+    )
     if "evaluate" in chosen:
         evaluation = config_files.load_as(EvaluationConfig, sizes.evaluation)
         yield from scoring.measure_scorer(

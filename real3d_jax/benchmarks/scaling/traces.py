@@ -4,9 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jax.profiler import ProfileData
-
-_DEVICE, _STREAM = "/device:GPU:", "Stream"
+from real3d_jax.benchmarks import kernel_times
 
 Interval = tuple[float, float]  # nanoseconds
 
@@ -27,7 +25,7 @@ class DeviceTime(NamedTuple):
 
 def read(folder: Path) -> DeviceTime | None:
     """The times of the trace below `folder`; None without kernels of GPUs, as on CPUs."""
-    found = [summarize(_kernels(plane)) for path in folder.rglob("*.xplane.pb") for plane in _gpus(path)]
+    found = [summarize(kernels) for kernels in kernel_times.of_devices(folder)]
     found = [times for times in found if times.kernels]
     if not found:
         return None
@@ -50,14 +48,3 @@ def _length(intervals: Sequence[Interval]) -> float:
         total += max(end - max(start, reached), 0.0)
         reached = max(reached, end)
     return total
-
-
-def _gpus(path: Path):
-    return [plane for plane in ProfileData.from_file(str(path)).planes if plane.name.startswith(_DEVICE)]
-
-
-def _kernels(plane) -> Iterable[tuple[str, float, float]]:
-    for line in plane.lines:
-        if line.name.startswith(_STREAM):
-            for event in line.events:
-                yield event.name, event.start_ns, event.start_ns + event.duration_ns
