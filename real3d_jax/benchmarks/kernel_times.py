@@ -35,12 +35,12 @@ def table(kernels: Iterable[Kernel], runs: int) -> str:
     """
     kernels = sorted(kernels, key=lambda kernel: kernel.start)
     of_name: dict[str, list[float]] = defaultdict(list)
-    between, reached = 0.0, float("inf")
+    between, reached = 0.0, kernels[0].start if kernels else 0.0
     for name, start, end in kernels:
         of_name[name].append(end - start)
         gap = start - reached
         between += gap if 0 < gap < _PAUSE else 0.0
-        reached = end if reached == float("inf") else max(reached, end)
+        reached = max(reached, end)
 
     def milliseconds(durations: Sequence[float]) -> float:
         return sum(durations) / 1e6 / runs

@@ -170,8 +170,11 @@ def _compile(case: Case):
 
 def _measure(case: Case, compiled: Any, runs: int, matrix_tflops: float) -> Measurement:
     peak_gib = taken_gib(compiled.memory_analysis())
-    seconds = time_calls(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
-    queued = _time_queued(compiled, case.make_arguments(), runs, feeds_back=case.feeds_back)
+    arguments = case.make_arguments()
+    seconds = time_calls(compiled, arguments, runs, feeds_back=case.feeds_back)
+    if case.feeds_back:  # which has used them up
+        arguments = case.make_arguments()
+    queued = _time_queued(compiled, arguments, runs, feeds_back=case.feeds_back)
     return summarize(case, seconds, peak_gib=peak_gib, matrix_tflops=matrix_tflops, queued=queued)
 
 
@@ -200,29 +203,35 @@ def time_calls(
     function: Callable, arguments: tuple, runs: int, *, feeds_back: bool = False, warm_up: int = _WARM_UP
 ) -> list[float]:
     """Seconds of each of several calls after the first ones, which warm up; `feeds_back` as of `Case`."""
+    results = _results(function, arguments, feeds_back)
     seconds = []
     for run in range(warm_up + runs):
         start = time.perf_counter()
-        result = jax.block_until_ready(function(*arguments))
+        jax.block_until_ready(next(results))
         if run >= warm_up:
             seconds.append(time.perf_counter() - start)
-        if feeds_back:
-            arguments = (result[0], *arguments[1:])
     return seconds
 
 
 def _time_queued(function: Callable, arguments: tuple, runs: int, *, feeds_back: bool) -> float:
     """Seconds of a call in the mean over several, none of which is waited for before the next."""
-    start = 0.0
-    for run in range(_WARM_UP + runs):
-        if run == _WARM_UP:
-            jax.block_until_ready(arguments if feeds_back else result)
-            start = time.perf_counter()
-        result = function(*arguments)
-        if feeds_back:
-            arguments = (result[0], *arguments[1:])
+    results = _results(function, arguments, feeds_back)
+    for _ in range(_WARM_UP):
+        jax.block_until_ready(next(results))
+    start = time.perf_counter()
+    for _ in range(runs):
+        result = next(results)
     jax.block_until_ready(result)
     return (time.perf_counter() - start) / runs
+
+
+def _results(function: Callable, arguments: tuple, feeds_back: bool) -> Iterator[Any]:
+    """Of one call after another, each made when it is asked for; `feeds_back` as of `Case`."""
+    while True:
+        result = function(*arguments)
+        yield result
+        if feeds_back:
+            arguments = (result[0], *arguments[1:])
 
 
 def _processor() -> str:

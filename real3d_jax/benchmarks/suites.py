@@ -151,12 +151,13 @@ def _encode(config: Config, sizes: Sizes) -> list[Case]:
     def params():
         return init_params(model, jax.random.key(0))
 
+    inference_weights = jax.jit(model.inference_weights)
     forward = [
         case(
             "forward",
             batch,
             encode,
-            lambda: jax.jit(model.inference_weights)(params()),
+            lambda: inference_weights(params()),
             1,
             compiler_options.for_inference(config.model.token_width),
         )

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from real3d_jax.kernels import pallas
 
 _NORM_ROWS = 2  # a tile: so many rows of all channels
-_GEGLU_TILE = (8, 256)
+_ACTIVATION_TILE = (8, 256)
 _PROGRAMS = 256  # at most so many walk through the rows, each with sums of its own
 
 # erf by formula 7.1.26 of Abramowitz and Stegun; its error is below 1.5e-7.
@@ -52,7 +52,7 @@ def value_times_gelu_fused(
     product: Float[Array, "B N C"], bias: Float[Array | np.ndarray, "C"], *, interpret: bool = False
 ) -> Float[Array, "B N C//2"]:
     """value * gelu(gate) of `product + bias`, the first half of which is the value and the second the gate."""
-    function = functools.partial(_value_times_gelu, interpret)
+    function = functools.partial(_activated, True, interpret)
     return pallas.over_devices(function, batch=product.shape[0], batched=(True, False))(product, bias)
 
 
@@ -60,13 +60,13 @@ def gelu_fused(
     product: Float[Array, "B N C"], bias: Float[Array | np.ndarray, "C"], *, interpret: bool = False
 ) -> Float[Array, "B N C"]:
     """gelu(product + bias)."""
-    function = functools.partial(_gelu, interpret)
+    function = functools.partial(_activated, False, interpret)
     return pallas.over_devices(function, batch=product.shape[0], batched=(True, False))(product, bias)
 
 
 def fits(channels: int) -> bool:
     """Whether GELU of so many channels, or GEGLU that makes so many, divides into tiles."""
-    return channels % _GEGLU_TILE[1] == 0
+    return channels % _ACTIVATION_TILE[1] == 0
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
@@ -205,49 +205,50 @@ def _centred(values, inside, channels: int, epsilon: float):
     return centred, jax.lax.rsqrt(variance + epsilon)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _value_times_gelu(interpret, product, bias):
-    batch, tokens, channels = product.shape
-    rows = _flat(product)
-    tile = (math.gcd(rows.shape[0], _GEGLU_TILE[0]), _GEGLU_TILE[1])
-    half = channels // 2
-    result = pallas.launch(
-        functools.partial(_geglu_forward_kernel, tile=tile),
-        jax.ShapeDtypeStruct((rows.shape[0], half), product.dtype),
-        rows,
-        bias,
-        grid=(half // tile[1], rows.shape[0] // tile[0]),
-        interpret=interpret,
-    )
-    return result.reshape(batch, tokens, half)
-
-
-def _value_times_gelu_fwd(interpret, product, bias):
-    return _value_times_gelu(interpret, product, bias), (product, bias)
-
-
-def _value_times_gelu_bwd(interpret, saved, gradient):
-    product, bias = saved
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _activated(gated, interpret, product, bias):
+    """GEGLU if `gated`, otherwise GELU."""
     rows = _flat(product)
     count, channels = rows.shape
-    tile = (math.gcd(count, _GEGLU_TILE[0]), _GEGLU_TILE[1])
+    width = channels // 2 if gated else channels
+    tile = (math.gcd(count, _ACTIVATION_TILE[0]), _ACTIVATION_TILE[1])
+    result = pallas.launch(
+        functools.partial(_geglu_forward_kernel if gated else _gelu_forward_kernel, tile=tile),
+        jax.ShapeDtypeStruct((count, width), product.dtype),
+        rows,
+        bias,
+        grid=(width // tile[1], count // tile[0]),
+        interpret=interpret,
+    )
+    return result.reshape(*product.shape[:-1], width)
+
+
+def _activated_fwd(gated, interpret, product, bias):
+    return _activated(gated, interpret, product, bias), (product, bias)
+
+
+def _activated_bwd(gated, interpret, saved, gradient):
+    product, bias = saved
+    rows, gradient = _flat(product), _flat(gradient)
+    count, channels = rows.shape
+    tile = (math.gcd(count, _ACTIVATION_TILE[0]), _ACTIVATION_TILE[1])
     programs = _programs(count // tile[0])
     d_product, d_bias = pallas.launch(
-        functools.partial(_geglu_backward_kernel, tile=tile),
+        functools.partial(_geglu_backward_kernel if gated else _gelu_backward_kernel, tile=tile),
         [
             jax.ShapeDtypeStruct(rows.shape, product.dtype),
             jax.ShapeDtypeStruct((programs, channels), jnp.float32),
         ],
         rows,
         bias,
-        _flat(gradient),
-        grid=(channels // 2 // tile[1], programs),
+        gradient,
+        grid=(gradient.shape[1] // tile[1], programs),
         interpret=interpret,
     )
     return d_product.reshape(product.shape), d_bias.sum(axis=0)
 
 
-_value_times_gelu.defvjp(_value_times_gelu_fwd, _value_times_gelu_bwd)
+_activated.defvjp(_activated_fwd, _activated_bwd)
 
 
 def _geglu_forward_kernel(product, bias, out, *, tile):
@@ -276,49 +277,6 @@ def _geglu_backward_kernel(product, bias, gradient, d_product, d_bias, *, tile):
     of_value, of_gate = jax.lax.fori_loop(0, steps, one_tile, (zeros, zeros))
     d_bias[program, values] = jnp.sum(of_value, axis=0)
     d_bias[program, gates] = jnp.sum(of_gate, axis=0)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gelu(interpret, product, bias):
-    rows = _flat(product)
-    tile = (math.gcd(rows.shape[0], _GEGLU_TILE[0]), _GEGLU_TILE[1])
-    result = pallas.launch(
-        functools.partial(_gelu_forward_kernel, tile=tile),
-        jax.ShapeDtypeStruct(rows.shape, product.dtype),
-        rows,
-        bias,
-        grid=(rows.shape[1] // tile[1], rows.shape[0] // tile[0]),
-        interpret=interpret,
-    )
-    return result.reshape(product.shape)
-
-
-def _gelu_fwd(interpret, product, bias):
-    return _gelu(interpret, product, bias), (product, bias)
-
-
-def _gelu_bwd(interpret, saved, gradient):
-    product, bias = saved
-    rows = _flat(product)
-    count, channels = rows.shape
-    tile = (math.gcd(count, _GEGLU_TILE[0]), _GEGLU_TILE[1])
-    programs = _programs(count // tile[0])
-    d_product, d_bias = pallas.launch(
-        functools.partial(_gelu_backward_kernel, tile=tile),
-        [
-            jax.ShapeDtypeStruct(rows.shape, product.dtype),
-            jax.ShapeDtypeStruct((programs, channels), jnp.float32),
-        ],
-        rows,
-        bias,
-        _flat(gradient),
-        grid=(channels // tile[1], programs),
-        interpret=interpret,
-    )
-    return d_product.reshape(product.shape), d_bias.sum(axis=0)
-
-
-_gelu.defvjp(_gelu_fwd, _gelu_bwd)
 
 
 def _gelu_forward_kernel(product, bias, out, *, tile):

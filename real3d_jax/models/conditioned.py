@@ -24,7 +24,6 @@ from real3d_jax.models.vit import Mlp
 _EPSILON = 1e-6
 _EXPANSION = 4
 CAMERA_NUMBERS = 16
-_TRANSFORMERS = ("image_tokenizer", "backbone")
 
 
 class ConditionedLRM(nn.Module):
@@ -73,12 +72,12 @@ class ConditionedLRM(nn.Module):
 
     def cast_weights(self, params: dict) -> dict:
         """`params` with the transformers' matrices in the model's dtype (`layers.cast_kernels`)."""
-        return cast_kernels(params, _TRANSFORMERS, self.dtype, but_layers=bool(self.weights))
+        return cast_kernels(params, self.dtype, but_layers=bool(self.weights))
 
     def inference_weights(self, params: dict) -> dict:
         """As `LRM.inference_weights`."""
         cast = self.cast_weights(params)
-        return take_apart(cast, _TRANSFORMERS, self.dtype) if self.unroll == 0 else cast
+        return take_apart(cast, self.dtype) if self.unroll == 0 else cast
 
 
 class _CameraEmbedder(nn.Module):

@@ -16,6 +16,7 @@ from real3d_jax.errors import UserError, did_you_mean
 from real3d_jax.kernels.fused_elementwise import add_and_norm_fused
 from real3d_jax.kernels.pallas import over_devices
 
+TRANSFORMERS = ("image_tokenizer", "backbone")  # the modules of a model that hold blocks, stacked in "layers"
 ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 ELEMENTWISE_IMPLEMENTATIONS = ("auto", "xla", "pallas")
 _CUDNN_KEYS = 128  # its kernels take odd numbers of keys slowly or not at all
@@ -191,15 +192,14 @@ def _attend(
     )
 
 
-def cast_kernels(params: dict, names: Sequence[str], dtype: DTypeLike, *, but_layers: bool = False) -> dict:
-    """`params` with the matrices of some modules in another type.
+def cast_kernels(params: dict, dtype: DTypeLike, *, but_layers: bool = False) -> dict:
+    """`params` with the transformers' matrices in another type.
 
     Each use would cast them anyway; several uses in a step then share one cast, and the sum of their gradients is cast
     back.
 
     Args:
       params: of a model.
-      names: of the modules.
       dtype: of the computation.
       but_layers: leaves the stacks of blocks as they are.
     """
@@ -209,18 +209,17 @@ def cast_kernels(params: dict, names: Sequence[str], dtype: DTypeLike, *, but_la
             return leaf
         return leaf.astype(dtype) if path[-1].key == "kernel" else leaf
 
-    return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in names}
+    return params | {name: jax.tree_util.tree_map_with_path(cast, params[name]) for name in TRANSFORMERS}
 
 
-def take_apart(params: dict, names: Sequence[str], dtype: DTypeLike) -> dict:
-    """`params` with one tree for each block of some modules, in place of stacks: what `scan_blocks` calls `apart`.
+def take_apart(params: dict, dtype: DTypeLike) -> dict:
+    """`params` with a tree for each of the transformers' blocks, in place of stacks: what `scan_blocks` calls `apart`.
 
     A program whose layers are compiled one by one then finds each array where it is, and need not copy it out of its
     stack, or cast its bias, whenever it runs. For parameters that stay the same: of gradients it saves nothing.
 
     Args:
       params: of a model.
-      names: of the modules.
       dtype: of the computation.
     """
 
@@ -230,7 +229,7 @@ def take_apart(params: dict, names: Sequence[str], dtype: DTypeLike) -> dict:
         of_blocks = zip(*(jax.lax.split(leaf, (1,) * len(leaf)) for leaf in leaves), strict=True)
         return {str(i): jax.tree.unflatten(tree, [leaf[0] for leaf in own]) for i, own in enumerate(of_blocks)}
 
-    return params | {name: params[name] | {"layers": blocks(params[name]["layers"])} for name in names}
+    return params | {name: params[name] | {"layers": blocks(params[name]["layers"])} for name in TRANSFORMERS}
 
 
 def _is_added_in_dtype(path: Sequence[Any]) -> bool:
@@ -254,6 +253,8 @@ def scan_blocks(
     unroll: int,
     weights: Callable[[dict], dict] | None = None,
     apart: bool = False,
+    *,
+    name: str,
     **settings: Any,
 ) -> nn.Module:
     """`layers` copies of `block` in sequence; their parameters are stacked on axis 0, or `apart`.
@@ -266,7 +267,8 @@ def scan_blocks(
       weights: makes the parameters that a copy works with from those that it has, whenever it needs them: for the
         backward pass again.
       apart: takes the parameters that `take_apart` makes, and compiles all copies.
-      **settings: the block's attributes, `name` included.
+      name: of the module.
+      **settings: the block's attributes.
     """
     if weights is not None:
         block = nn.map_variables(block, "params", lambda have: {"params": _unkept(weights(have["params"]))})
@@ -276,7 +278,7 @@ def scan_blocks(
         # Inside a loop the compiler cannot merge the second computation with the first; without one it would.
         block = nn.remat(block, policy=_REMAT_POLICIES[remat], prevent_cse=unroll not in range(1, layers))
     if apart:
-        return _InTurn(block, layers, {key: value for key, value in settings.items() if key != "name"}, name="layers")
+        return _InTurn(block, layers, settings, name=name)
     every_layer: Any = nn.broadcast  # the context is the same for all
     scanned = nn.scan(
         block,
@@ -286,7 +288,7 @@ def scan_blocks(
         length=layers,
         unroll=unroll or layers,
     )
-    return scanned(**settings)
+    return scanned(**settings, name=name)
 
 
 class _InTurn(nn.Module):

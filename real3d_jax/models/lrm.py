@@ -21,7 +21,6 @@ from real3d_jax.models.vit import ViT
 
 IMAGE_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGE_STD = np.array([0.229, 0.224, 0.225], np.float32)
-_TRANSFORMERS = ("image_tokenizer", "backbone")
 
 
 class LRM(nn.Module):
@@ -73,12 +72,12 @@ class LRM(nn.Module):
 
     def cast_weights(self, params: dict) -> dict:
         """`params` with the transformers' matrices in the model's dtype (`layers.cast_kernels`)."""
-        return cast_kernels(params, _TRANSFORMERS, self.dtype, but_layers=bool(self.weights))
+        return cast_kernels(params, self.dtype, but_layers=bool(self.weights))
 
     def inference_weights(self, params: dict) -> dict:
         """`params` for programs without gradients: cast, and where all layers are compiled, apart (`take_apart`)."""
         cast = self.cast_weights(params)
-        return take_apart(cast, _TRANSFORMERS, self.dtype) if self.unroll == 0 else cast
+        return take_apart(cast, self.dtype) if self.unroll == 0 else cast
 
     def tokenize(self, images: Float[Array, "B S S 3"]) -> Float[Array, "B M C"]:
         """The image tokens: the class token, then the patches row by row."""

@@ -18,11 +18,10 @@ from real3d_jax.config.conditioned import MetricRenderConfig
 from real3d_jax.config.training import Config
 from real3d_jax.losses.novel_poses import NovelPoses, sample_novel_poses
 from real3d_jax.models.choice import AnyModel
+from real3d_jax.models.layers import TRANSFORMERS
 from real3d_jax.perceptual.frozen import FrozenNetworks
 from real3d_jax.runtime.sharding import gather, leaf_spec, split_axis
 from real3d_jax.training.objective import batch_loss
-
-_STACKS = ("image_tokenizer", "backbone")  # what holds blocks, stacked in "layers"
 
 
 def mean_gradients(
@@ -134,13 +133,13 @@ def _loss_of_parts(
     params, batch: TrainBatch, poses, *, splits: dict, frozen, model: AnyModel, config: Config, keys: Array | None
 ):
     """`batch_loss` of parameters that are split over 'fsdp': a block's are gathered when it is computed."""
-    blocks = {name: splits[name]["layers"] for name in _STACKS}
+    blocks = {name: splits[name]["layers"] for name in TRANSFORMERS}
     model = model.clone(
         weights={name: functools.partial(_block, splits=of, dtype=model.dtype) for name, of in blocks.items()}
     )
     # Blocks are stacked along the first axis, which is taken apart before they are gathered.
     in_blocks = {name: jax.tree.map(lambda split: 0 if split == 0 else -1, of) for name, of in blocks.items()}
-    rest = splits | {name: splits[name] | {"layers": in_blocks[name]} for name in _STACKS}
+    rest = splits | {name: splits[name] | {"layers": in_blocks[name]} for name in TRANSFORMERS}
     whole = jax.tree.map(functools.partial(_whole, dtype=jnp.float32), params, rest)
     return batch_loss(whole, batch, poses, frozen=frozen, model=model, config=config, keys=keys)
 

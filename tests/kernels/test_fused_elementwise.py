@@ -1,6 +1,7 @@
 """Norms, GELU and GEGLU in one pass against the plain ones, in float32, the kernels interpreted."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -90,34 +91,26 @@ def test_bfloat16_addends_and_norms_have_bfloat16_gradients():
     np.testing.assert_allclose(d_added.astype(jnp.float32), d_x, rtol=1e-2)
 
 
-@pytest.mark.parametrize("shape", [(2, 12, 512), (1, 3, 1024)])
-def test_geglu(shape):
-    product = 3 * jax.random.normal(jax.random.key(1), shape)
-    bias = jax.random.normal(jax.random.key(2), shape[-1:])
-
-    def fused(product, bias):
-        return fused_elementwise.value_times_gelu_fused(product, bias, interpret=True)
-
-    def plain(product, bias):
-        return _value_times_gelu(product + bias)
-
-    assert worst(_value_and_gradients(fused, product, bias), _value_and_gradients(plain, product, bias)) < TOLERANCE
-
-
 @pytest.mark.parametrize(
-    "shape", [(2, 12, 256), (1, 3, 512), (1, 2056, 256)]
-)  # of the last, programs take several tiles
-def test_gelu(shape):
-    product = 3 * jax.random.normal(jax.random.key(1), shape)
-    bias = jax.random.normal(jax.random.key(2), shape[-1:])
-
-    def fused(product, bias):
-        return fused_elementwise.gelu_fused(product, bias, interpret=True)
-
-    def plain(product, bias):
-        return jax.nn.gelu(product + bias, approximate=False)
-
-    assert worst(_value_and_gradients(fused, product, bias), _value_and_gradients(plain, product, bias)) < TOLERANCE
+    ("fused", "plain", "shapes"),
+    [
+        (fused_elementwise.value_times_gelu_fused, _value_times_gelu, [(2, 12, 512), (1, 3, 1024)]),
+        # Of the last shape, programs take several tiles.
+        (
+            fused_elementwise.gelu_fused,
+            functools.partial(jax.nn.gelu, approximate=False),
+            [(2, 12, 256), (1, 3, 512), (1, 2056, 256)],
+        ),
+    ],
+    ids=["geglu", "gelu"],
+)
+def test_activations(fused, plain, shapes):
+    for shape in shapes:
+        product = 3 * jax.random.normal(jax.random.key(1), shape)
+        bias = jax.random.normal(jax.random.key(2), shape[-1:])
+        actual = _value_and_gradients(functools.partial(fused, interpret=True), product, bias)
+        expected = _value_and_gradients(lambda product, bias: plain(product + bias), product, bias)
+        assert worst(actual, expected) < TOLERANCE
 
 
 def test_gelu_of_bfloat16_has_bfloat16_gradients():
