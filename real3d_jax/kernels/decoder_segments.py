@@ -1,7 +1,8 @@
 """The decoder in kernels: a tile's outputs, and the backward pass a few layers, a segment, at a time.
 
 A segment starts from the pre-activations that were stored before it, and computes its layers again. Its weights'
-gradients stay in registers while a program walks through its tiles.
+gradients stay in registers while a program walks through its tiles. On Hopper GPUs a kernel of their own does it, which
+is `decoder_hopper`; here is the one for others.
 """
 
 import functools
@@ -14,9 +15,10 @@ from jax.experimental import pallas as pl
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from real3d_jax.kernels import fused_silu
+from real3d_jax.kernels import decoder_hopper, fused_silu, warpgroups
 from real3d_jax.kernels.pallas import launch, load
 from real3d_jax.kernels.plane_windows import dot
+from real3d_jax.kernels.warpgroups import SIDE
 
 OUTPUTS = 4  # raw density and colour
 PADDED_OUTPUTS = 16  # the least that a matrix product takes
@@ -26,9 +28,15 @@ _WARPS = 8
 _PROGRAMS = 132
 
 
-def starts(layers: int) -> tuple[int, ...]:
-    """The hidden layers before which pre-activations are to be stored."""
-    return tuple(range(0, layers, _LAYERS)) or (0,)
+def starts(hidden: Float[Array, "layers C C"], interpret: bool) -> tuple[int, ...]:
+    """The hidden layers before which pre-activations are to be stored, for weights in the dtype of the computation."""
+    most = decoder_hopper.LAYERS if _on_hopper(hidden, interpret) else _LAYERS
+    return tuple(range(0, len(hidden), most)) or (0,)
+
+
+def _on_hopper(hidden: Float[Array, "layers C C"], interpret: bool) -> bool:
+    fits = hidden.shape[1] == SIDE and hidden.dtype == jnp.bfloat16
+    return fits and not interpret and warpgroups.available()
 
 
 def padded(out: Float[Array, "C 4"]) -> Float[Array, "C 16"]:
@@ -62,9 +70,10 @@ def decode(z: Any, hidden: Any, biases: Any, output: Sequence[Any], dtype: DType
     return outputs
 
 
-def store_starts(z: Any, hidden: Any, biases: Any, stored: Sequence[Any], rows: Any, interpret: bool) -> None:
-    """Inside a kernel: stores a tile's pre-activations before each segment, from the first ones in the dtype."""
-    before = starts(hidden.shape[0])
+def store_starts(
+    z: Any, hidden: Any, biases: Any, before: Sequence[int], stored: Sequence[Any], rows: Any, interpret: bool
+) -> None:
+    """Inside a kernel: stores a tile's pre-activations before some layers, from the first ones in the dtype."""
     for layer in range(before[-1] + 1):
         if layer in before:
             stored[before.index(layer)][rows, :] = z
@@ -97,11 +106,13 @@ def backward(
       pairs: keeps the slopes of a segment's activations in registers from the way up to the way down. Was measured for
         segments of three layers alone.
     """
-    layers = len(hidden)
+    layers, before = len(hidden), starts(hidden, interpret)
+    segments = reversed(list(zip(before, (*before[1:], layers), stored, strict=True)))
+    if _on_hopper(hidden, interpret):
+        return _backward_on_hopper(segments, incoming, hidden, biases, out, tiles)
     out = padded(out).astype(hidden.dtype)
     d_hidden, d_biases, d_out = [], [], None
-    for start, z in reversed(list(zip(starts(layers), stored, strict=True))):
-        end = min(start + _LAYERS, layers)
+    for start, end, z in segments:
         # What lies behind the tiles that count is no gradient, and is in no sum.
         first = start == 0 and tiles is not None
         kernel = functools.partial(_segment_kernel, first=first, last=end == layers, pairs=pairs, interpret=interpret)
@@ -113,6 +124,30 @@ def backward(
     assert d_out is not None
     if tiles is None:
         d_biases = [jnp.sum(incoming, axis=0, dtype=jnp.float32)[None], *d_biases]
+    return incoming, jnp.concatenate(d_hidden), jnp.concatenate(d_biases), d_out
+
+
+def _backward_on_hopper(segments, incoming, hidden, biases, out, tiles):
+    if tiles is None:
+        tiles = jnp.array([incoming.shape[1] // decoder_hopper.TILE], jnp.int32)
+    d_hidden, d_biases, d_out = [], [], None
+    for start, end, z in segments:
+        last = end == len(hidden)
+        incoming, d_kernels, d_bias, d_last = decoder_hopper.segment(
+            z,
+            incoming,
+            hidden[start:end],
+            biases[start + 1 : end + 1],
+            out,
+            tiles,
+            first=start == 0,
+            last=last,
+            programs=jax.devices()[0].core_count,
+            interpret=False,
+        )
+        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
+        d_out = d_last if last else d_out
+    assert d_out is not None
     return incoming, jnp.concatenate(d_hidden), jnp.concatenate(d_biases), d_out
 
 

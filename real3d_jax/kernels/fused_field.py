@@ -136,10 +136,10 @@ def _query_backward(dtype, interpret, saved, gradient):
     hidden = hidden.astype(dtype)
     touched = _touched_texels(points, side)
 
-    rows = jax.ShapeDtypeStruct((batch * count, channels), dtype)
+    rows, before = jax.ShapeDtypeStruct((batch * count, channels), dtype), starts(hidden, interpret)
     stored = launch(
-        functools.partial(_store_kernel, side=side, interpret=interpret),
-        [rows] * len(starts(len(hidden))),
+        functools.partial(_store_kernel, side=side, before=before, interpret=interpret),
+        [rows] * len(before),
         points,
         touched,
         planes.reshape(-1, channels).astype(dtype),
@@ -188,11 +188,11 @@ def _forward_kernel(
     store(raw.at[field, channel, rows], outputs, (channel < OUTPUTS) & (rows >= 0))
 
 
-def _store_kernel(points, touched, planes, hidden, biases, *stored, side, interpret):
+def _store_kernel(points, touched, planes, hidden, biases, *stored, side, before, interpret):
     """Stores the pre-activations before each segment."""
     rows = pl.ds((pl.program_id(0) * pl.num_programs(1) + pl.program_id(1)) * _TILE, _TILE)
     z = interpolate(_place(points, touched, side), planes, side) + biases[0, :][None, :]
-    store_starts(z.astype(hidden.dtype), hidden, biases, stored, rows, interpret)
+    store_starts(z.astype(hidden.dtype), hidden, biases, before, stored, rows, interpret)
 
 
 def _scatter_kernel(points, touched, dz, _, d_planes, *, side, interpret):

@@ -61,8 +61,8 @@ def march_fused(
     Raises:
       UserError: the rays are to be differentiated, which only the plain path does.
     """
-    hidden = decoder[0]
-    march = March(samples, density_bias, jnp.dtype(dtype), keep and len(starts(len(hidden))) == 1, interpret)
+    one_segment = len(starts(decoder[0].astype(dtype), interpret)) == 1
+    march = March(samples, density_bias, jnp.dtype(dtype), keep and one_segment, interpret)
     function = over_devices(functools.partial(_grouped, march), batch=folded.shape[0], batched=(True, False, True))
     count = rays.shape[1]
     if missing := -count % GROUP:
@@ -156,9 +156,10 @@ def _march_bwd(march, saved, d_sums):
     at, ends = _samples(rays, march, side)
     hidden = hidden.astype(march.dtype)
     if not stored:
+        before = starts(hidden, interpret)
         stored = launch(
-            functools.partial(_store_kernel, march=march, side=side),
-            [jax.ShapeDtypeStruct((raw.shape[1], channels), march.dtype)] * len(starts(len(hidden))),
+            functools.partial(_store_kernel, march=march, side=side, before=before),
+            [jax.ShapeDtypeStruct((raw.shape[1], channels), march.dtype)] * len(before),
             at,
             ends,
             fields,
@@ -229,7 +230,7 @@ def _query_kernel(
         store(raw.at[channel, rows], outputs, (channel < OUTPUTS) & (rows >= 0))
 
 
-def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march: March, side: int):
+def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march: March, side: int, before):
     """Stores the pre-activations before each segment."""
     tile = pl.program_id(0)
 
@@ -238,7 +239,7 @@ def _store_kernel(at, ends, fields, live, planes, hidden, biases, *stored, march
         rows = pl.ds(tile * TILE, TILE)
         place = _place(at, ends, fields, tile, march)
         z = interpolate(place, planes, side) + biases[0, :][None, :]
-        store_starts(z.astype(march.dtype), hidden, biases, stored, rows, march.interpret)
+        store_starts(z.astype(march.dtype), hidden, biases, before, stored, rows, march.interpret)
 
 
 def _scatter_kernel(at, ends, fields, live, dz, _, d_planes, *, march: March, side: int):
