@@ -55,7 +55,7 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
     from real3d_jax.training.first_step import seconds_of_process
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
-    keep_programs()
+    keep_programs(steps=True)
     try:
         workdir = stores.place(arguments.workdir or f"runs/{config.name}")
         return train(config, workdir, profile=arguments.profile, before=seconds_of_process())

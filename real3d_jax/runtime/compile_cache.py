@@ -34,9 +34,12 @@ _UNUSED_DAYS = 30  # after which programs for other kinds of processors are dele
 _LOCK_SECONDS = 10.0
 _ENTRY, _USED = "-cache", "-atime"  # endings of JAX's files: a program, and when it was used last
 _HIT = "/jax/compilation_cache/cache_hits"
+_STEPS = "steps"
+
+_steps: Path | None = None
 
 
-def keep_programs(*, tell: bool = True) -> None:
+def keep_programs(*, tell: bool = True, steps: bool = False) -> None:
     """Turns the cache on, below the user's cache folder; to be called by all processes.
 
     A folder that JAX was given already (JAX_COMPILATION_CACHE_DIR) stays, and JAX_ENABLE_COMPILATION_CACHE=false turns
@@ -44,7 +47,10 @@ def keep_programs(*, tell: bool = True) -> None:
 
     Args:
       tell: says how many programs are kept, and where.
+      steps: keeps whole training steps, too (`steps_folder`). For programs that run what their files say: a step that
+        was kept knows nothing of functions that a process has replaced.
     """
+    global _steps
     config: Any = jax.config
     if not config.jax_enable_compilation_cache or config.jax_compilation_cache_dir is not None:
         return
@@ -59,8 +65,17 @@ def keep_programs(*, tell: bool = True) -> None:
         if name.upper() not in os.environ:
             jax.config.update(name, value)
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    _steps = folder / _STEPS if steps and hosts.is_alone() else None
     if tell:
         say(f"programs   {_describe(folder)}")
+
+
+def steps_folder() -> Path | None:
+    """Where whole training steps are kept, which need not be there yet; None where they are not, as by many processes.
+
+    Like the programs, they are run: it lies in the user's own folder, never in one that JAX was given.
+    """
+    return _steps
 
 
 class Found:

@@ -1,5 +1,7 @@
 """The training step is compiled by a thread, while the run does what else comes before it."""
 
+import functools
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -7,6 +9,7 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.runtime import compile_cache, watch
 from real3d_jax.runtime.console import timed
 from real3d_jax.training.beside import begun
+from real3d_jax.training.kept_step import describe
 from real3d_jax.training.startup import Run
 from real3d_jax.training.step_memory import check_fits
 
@@ -19,28 +22,41 @@ def begin_compiling(run: Run, batch: TrainBatch) -> None:
     step: Any = run.step_fn
     if run.compiling is None and hasattr(step, "lower"):
         watch.current().beat("compiling", patient=True)
-        run.compiling = _compiled(step.lower(run.state, batch, run.frozen, run.key))
+        arguments = run.state, batch, run.frozen, run.key
+        keep = None if run.kept is None else functools.partial(run.kept.write, arguments=describe(arguments))
+        run.compiling = _compiled(step.lower(*arguments), keep)
         run.first.mark("tracing")
 
 
 def compile_step(run: Run, batch: TrainBatch) -> None:
-    """Waits for the compiled training step, which `begin_compiling` may have begun.
+    """Waits for the compiled training step, which an earlier start has kept or `begin_compiling` may have begun.
 
     Raises:
       UserError: it needs more memory than the devices have.
     """
-    begin_compiling(run, batch)
-    if run.compiling is not None:
+    step = None
+    if run.kept is not None and run.kept.is_there:
+        watch.current().beat("reading the step", patient=True)
+        step = run.kept.take(describe((run.state, batch, run.frozen, run.key)))
+    if step is None:
+        begin_compiling(run, batch)
+        if run.compiling is None:
+            return
         watch.current().beat("compiling", patient=True)
-        run.step_fn, run.compiling = run.compiling.result(), None
-        check_fits(run.step_fn)
+        step, run.compiling = run.compiling.result(), None
+    run.step_fn = step
+    check_fits(step)
 
 
-def _compiled(lowered: Any) -> Future[Any]:
+def _compiled(lowered: Any, keep: Callable[[Any], None] | None) -> Future[Any]:
     """Compiles a lowered training step and says how long that took.
 
     XLA takes minutes, and does not hold Python's lock. A program that ends before waits for it, as it would if its main
     thread compiled.
+
+    Args:
+      lowered: the step.
+      keep: called with the compiled step by another thread, for later starts.
     """
 
     def compile_it() -> Any:
@@ -48,6 +64,8 @@ def _compiled(lowered: Any) -> Future[Any]:
             step = lowered.compile()
             if found.count:
                 notes.append("compiled before")
+        if keep is not None:
+            begun("keeping", functools.partial(keep, step))
         return step
 
     return begun("compiling", compile_it)

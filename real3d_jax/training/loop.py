@@ -153,10 +153,15 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
 
 
 def _compile_meanwhile(run: Run) -> None:
-    """Begins to compile the step with its first batch, which stays to be read, if there is a step to take."""
+    """Begins to compile the step with its first batch, which stays to be read, if there is a step to take.
+
+    Nothing is to be done here where an earlier start has kept it: the batch is read while the run is made ready.
+    """
     step = run.start + 1
-    if step > run.config.schedule.steps:
+    if step > run.config.schedule.steps or (run.kept is not None and run.kept.is_there):
         return
+    run.networks.result()  # those that are read can be refused
+    run.first.mark("networks")
     batch = _read(run, step)
     run.batches = itertools.chain([batch], run.batches)
     run.first.mark("reading")

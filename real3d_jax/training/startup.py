@@ -30,12 +30,14 @@ from real3d_jax.runtime.console import say
 from real3d_jax.runtime.mirror import Mirror
 from real3d_jax.runtime.sharding import batch_sharding, make_mesh, put_batch, put_same, replicated, rows_here
 from real3d_jax.runtime.stores import Folder
+from real3d_jax.training import kept_step
 from real3d_jax.training.beside import ReadAhead, begun
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.compiled_step import jit_step
 from real3d_jax.training.first_step import FirstStep
 from real3d_jax.training.growth import check_same_growth, grow, growth
 from real3d_jax.training.initialization import abstract_state, find_start, initial_state, root_key
+from real3d_jax.training.kept_step import KeptStep
 from real3d_jax.training.optimizer import make_optimizer
 from real3d_jax.training.preview import preview, render_objects
 from real3d_jax.training.reporting import Reporter, describe_devices, describe_parameters
@@ -62,7 +64,7 @@ class Run:
       shapes_fn: what the step can be lowered with in place of what `put_fn` gives; nothing is drawn for it.
       step_fn: `(state, batch, frozen, key) -> (state, metrics)`, compiled; it takes the state's memory over.
       preview_fn: `(params, batch, key, step) -> pictures by label`.
-      frozen: CLIP and LPIPS.
+      networks: CLIP and LPIPS, while a thread loads them.
       key: the run's random key.
       batches: reader of this host's rows, at the state's step.
       validator: of held-out objects, or None where the config asks for none.
@@ -76,6 +78,7 @@ class Run:
       best_psnr: of the best checkpoint.
       started: clock at which `results["seconds"]` ended.
       first: what the time until the first step is over goes into.
+      kept: where the compiled step is kept for later starts, and one of an earlier start is read from.
       compiling: the step, while a thread compiles it.
       last_saved: clock of the last checkpoint, or of the start.
     """
@@ -90,7 +93,7 @@ class Run:
     shapes_fn: Callable[[TrainBatch], TrainBatch]
     step_fn: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     preview_fn: Callable[..., dict[str, jax.Array]]
-    frozen: Any
+    networks: Future[Any]
     key: jax.Array
     batches: Iterator[TrainBatch]
     validator: Validator | None
@@ -103,9 +106,15 @@ class Run:
     best_psnr: float
     started: float
     first: FirstStep
+    kept: KeptStep | None = None
     compiling: Future[Any] | None = None
     slowest: Slowest = dataclasses.field(default_factory=Slowest)
     last_saved: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def frozen(self) -> Any:
+        """CLIP and LPIPS; whoever asks first waits for them, and is told what is wrong with them."""
+        return self.networks.result()
 
     def saved(self) -> None:
         """Notes that a checkpoint is being written."""
@@ -186,6 +195,8 @@ def prepared(
 
         stack.enter_context(jax.set_mesh(mesh))
         validator = begun("held-out", lambda: _make_validator(config, model, mesh))  # which reads its objects
+        networks = begun("networks", lambda: _load_frozen(config, mesh))
+        kept = kept_step.find(config, mesh)
         shapes = abstract_state(config, model, optimizer, mesh)
         restored = checkpoints.restore_latest(shapes)
         if restored is not None:
@@ -220,8 +231,6 @@ def prepared(
             say(f"start      resumed after step {start}, in {workdir}")
         say(describe_parameters(state))
         first.mark("state")
-        frozen = _load_frozen(config, mesh)
-        first.mark("networks")
         reporter = Reporter(folder, steps=config.schedule.steps, start=start, log_every=config.schedule.log_every)
         stack.callback(reporter.close)
         put, shapes_of = _make_put(config, mesh)
@@ -238,7 +247,7 @@ def prepared(
                 config, shapes, model=model, optimizer=optimizer, micro_batches=layout.micro_batches, mesh=mesh
             ),
             preview_fn=jax.jit(functools.partial(preview, model=model, config=config), out_shardings=replicated(mesh)),
-            frozen=frozen,
+            networks=networks,
             key=root_key(config.seed, mesh),
             batches=batches,
             validator=validator.result(),
@@ -251,11 +260,14 @@ def prepared(
             best_psnr=checkpoints.best_psnr(),
             started=started,
             first=first,
+            kept=kept,
         )
         meanwhile(run)
         if run.state is shapes:
             run.state = initial_state(config, model, optimizer, mesh, folder, start=None)
             first.mark("state")
+        networks.result()
+        first.mark("networks")
         yield run
 
 

@@ -73,7 +73,7 @@ def test_compiling_refuses_it(monkeypatch):
     give(monkeypatch, {"bytes_limit": 60 * GIB})
     lowered = types.SimpleNamespace(compile=lambda: step(55))
     run = mock.Mock(spec=startup.Run)
-    run.step_fn, run.state, run.frozen, run.key, run.compiling = mock.Mock(), None, None, None, None
+    run.step_fn, run.state, run.frozen, run.key, run.kept, run.compiling = mock.Mock(), None, None, None, None, None
     run.first = FirstStep()
     run.step_fn.lower.return_value = lowered
     with pytest.raises(UserError, match=r"61\.0 GiB"):
