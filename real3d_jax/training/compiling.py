@@ -23,8 +23,10 @@ def begin_compiling(run: Run, batch: TrainBatch) -> None:
     if run.compiling is None and hasattr(step, "lower"):
         watch.current().beat("compiling", patient=True)
         arguments = run.state, batch, run.frozen, run.key
-        keep = None if run.kept is None else functools.partial(run.kept.write, arguments=describe(arguments))
-        run.compiling = _compiled(step.lower(*arguments), keep)
+        lowered, keep = step.lower(*arguments), None
+        if run.kept is not None:
+            keep = functools.partial(run.kept.write, lowered=lowered, arguments=describe(arguments))
+        run.compiling = _compiled(lowered, keep)
         run.first.mark("tracing")
 
 
@@ -48,7 +50,7 @@ def compile_step(run: Run, batch: TrainBatch) -> None:
     check_fits(step)
 
 
-def _compiled(lowered: Any, keep: Callable[[Any], None] | None) -> Future[Any]:
+def _compiled(lowered: Any, keep: Callable[..., None] | None) -> Future[Any]:
     """Compiles a lowered training step and says how long that took.
 
     XLA takes minutes, and does not hold Python's lock. A program that ends before waits for it, as it would if its main
@@ -56,7 +58,7 @@ def _compiled(lowered: Any, keep: Callable[[Any], None] | None) -> Future[Any]:
 
     Args:
       lowered: the step.
-      keep: called with the compiled step by another thread, for later starts.
+      keep: called by another thread with the compiled step, and whether it was found in JAX's cache (`from_cache`).
     """
 
     def compile_it() -> Any:
@@ -65,7 +67,7 @@ def _compiled(lowered: Any, keep: Callable[[Any], None] | None) -> Future[Any]:
             if found.count:
                 notes.append("compiled before")
         if keep is not None:
-            begun("keeping", functools.partial(keep, step))
+            begun("keeping", functools.partial(keep, step, from_cache=bool(found.count)))
         return step
 
     return begun("compiling", compile_it)

@@ -4,9 +4,14 @@ JAX's cache finds a program by its text, which takes Python many seconds to make
 that its text is made from, and XLA's part of JAX's own key: the run's config, the devices, the sources of this package
 and of the libraries that trace, the versions of all that is installed, JAX's settings, and the environment. Of the
 arguments, shapes and types are compared before the step is used.
+
+A hash of all this names a link to the file of the step, so that sources that make the same text have the same file. It
+is written when it was compiled: a step that JAX's cache gives cannot be written again (on a CPU, it would fail to run).
 """
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -31,8 +36,9 @@ from real3d_jax.runtime.console import say, timed
 from real3d_jax.training.beside import begun
 from real3d_jax.training.first_step import seconds_of_process
 
-_MOST = 8  # steps that are kept; what was used least recently is deleted
-_ENDING = ".step"
+_MOST = 16  # steps that are kept; what was used least recently is deleted
+_MOST_LINKS = 256
+_STEP, _LINK = ".step", ".link"  # endings of files
 _DIGEST = hashlib.sha256().digest_size
 _LIBRARIES = ("jax", "flax", "optax")  # whose Python is run while the step is traced
 _VARIABLES = ("CUBLAS_", "CUDNN_", "JAX_", "LIBTPU_", "TF_", "TRITON_", "XLA_")  # beginnings of their names
@@ -52,15 +58,20 @@ class KeptStep:
     """The place of a run's compiled step. If one is there, a thread reads it from the beginning.
 
     Args:
-      path: of the file.
+      folder: of steps; it need not be there.
+      traced_from: what makes the step's text.
+      compiled_with: what makes a program of the text.
       mesh: the devices that it runs on.
     """
 
-    def __init__(self, path: Path, mesh: Mesh):
-        self._path, self._mesh = path, mesh
+    def __init__(self, folder: Path, *, traced_from: str, compiled_with: str, mesh: Mesh):
+        self._folder, self._compiled_with, self._mesh = folder, compiled_with, mesh
+        self._link = folder / f"{_hash(traced_from, compiled_with)}{_LINK}"
         self._reading: Future[tuple[Any, list[str]] | None] | None = None
-        if path.exists():
-            self._reading = begun("reading the step", self._read)
+        with contextlib.suppress(OSError):  # it is not there
+            file = folder / self._link.read_text()
+            if file.exists():
+                self._reading = begun("reading the step", functools.partial(self._read, file))
 
     @property
     def is_there(self) -> bool:
@@ -76,33 +87,44 @@ class KeptStep:
         step, taken = found
         return step if taken == arguments else None
 
-    def write(self, step: Any, arguments: list[str]) -> None:
-        """Keeps a compiled step; what goes wrong is told, and the program goes on without."""
+    def write(self, step: Any, lowered: Any, arguments: list[str], *, from_cache: bool) -> None:
+        """Keeps a compiled step; what goes wrong is told, and the program goes on without.
+
+        Args:
+          step: of `lowered`.
+          lowered: has its text.
+          arguments: of the step, as `describe` has them.
+          from_cache: whether JAX's cache gave it; it is then linked if it was written when it was compiled.
+        """
         try:
-            program, in_tree, out_tree = serialize_executable.serialize(step)
-            data = pickle.dumps(_Contents(arguments, program, in_tree, out_tree))
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            part = self._path.with_suffix(f".{os.getpid()}")
-            part.write_bytes(hashlib.sha256(data).digest() + data)
-            part.replace(self._path)
-            for old in sorted(self._path.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_MOST]:
-                old.unlink(missing_ok=True)
+            file = self._folder / f"{_hash(lowered.as_text(), self._compiled_with)}{_STEP}"
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            if not from_cache:
+                program, in_tree, out_tree = serialize_executable.serialize(step)
+                data = pickle.dumps(_Contents(arguments, program, in_tree, out_tree))
+                _replace(file, hashlib.sha256(data).digest() + data)
+            if file.exists():
+                _replace(self._link, file.name.encode())
+            _delete_oldest(self._folder, _STEP, _MOST)
+            _delete_oldest(self._folder, _LINK, _MOST_LINKS)
         except Exception as error:  # whatever JAX cannot write, or the disk
             say(f"note       the compiled training step is not kept ({_in_a_line(error)})")
 
-    def _read(self) -> tuple[Any, list[str]] | None:
+    def _read(self, file: Path) -> tuple[Any, list[str]] | None:
         try:
             with timed("reading the compiled training step"):
-                data = self._path.read_bytes()
+                data = file.read_bytes()
                 if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
                     raise ValueError("its checksum is wrong")
                 contents: _Contents = pickle.loads(data[_DIGEST:])
                 trees, devices = (contents.in_tree, contents.out_tree), list(self._mesh.devices.flat)
                 step = serialize_executable.deserialize_and_load(contents.program, *trees, execution_devices=devices)
-                os.utime(self._path)
+                for used in (file, self._link):
+                    os.utime(used)
         except Exception as error:  # whatever JAX or its devices cannot read
             say(f"note       the kept training step is compiled anew: it cannot be read ({_in_a_line(error)})")
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                file.unlink()
             return None
         return step, contents.arguments
 
@@ -121,18 +143,20 @@ def find(config: Config, mesh: Mesh) -> KeptStep | None:
     newest = max(file.stat().st_mtime for files in (own, *libraries) for file in files.values())
     if not age or newest > time.time() - age:
         return None
-    told = {
+    traced_from = {
         "config": repr(config),
-        "mesh": [repr(mesh.shape), [_device(device) for device in mesh.devices.flat]],
         "own": {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in own.items()},
         "libraries": [{name: _stamp(file) for name, file in files.items()} for files in libraries],
+    }
+    compiled_with = {
+        "mesh": [repr(mesh.shape), [_device(device) for device in mesh.devices.flat]],
         "installed": sorted(f"{found.name} {found.version}" for found in importlib.metadata.distributions()),
         "python": sys.version,
         "settings": {name: repr(getattr(jax.config, name, value)) for name, value in jax.config.values.items()},
         "environment": {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)},
     }
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return KeptStep(folder / f"{digest}{_ENDING}", mesh)
+    text, program = (json.dumps(told, sort_keys=True) for told in (traced_from, compiled_with))
+    return KeptStep(folder, traced_from=text, compiled_with=program, mesh=mesh)
 
 
 def describe(arguments: PyTree) -> list[str]:
@@ -157,6 +181,23 @@ def _stamp(file: Path) -> tuple[int, int]:
 def _device(device: Any) -> list[str]:
     """Which device it is, of what kind, and the versions of its compiler and runtime."""
     return [str(device), device.device_kind, device.client.platform_version]
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Writes a file whole: others read what was there before, or all of it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def _delete_oldest(folder: Path, ending: str, most: int) -> None:
+    """Of the files with an ending, leaves the `most` that were used last."""
+    for old in sorted(folder.glob(f"*{ending}"), key=lambda path: path.stat().st_mtime)[:-most]:
+        old.unlink(missing_ok=True)
 
 
 def _in_a_line(error: Exception) -> str:

@@ -4,11 +4,13 @@ import dataclasses
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 from tiny_run import make_tiny_config
 
 from real3d_jax.checkpoints.run_folder import load_params
@@ -34,67 +36,107 @@ def mesh():
     return make_mesh(MeshConfig(fsdp=1), 1)
 
 
+@pytest.fixture(autouse=True)
+def _compiled_anew():
+    """JAX's own cache has nothing."""
+    config: Any = jax.config
+    before = config.jax_enable_compilation_cache
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_enable_compilation_cache", before)
+    compilation_cache.reset_cache()
+
+
 def pairs(count, dtype=jnp.float32):
     return {"x": jnp.arange(count, dtype=dtype)}, np.float32(3)
 
 
-def compiled(arguments):
-    return jax.jit(lambda pair, scale: {"y": jnp.sin(pair["x"]) * scale}).lower(*arguments).compile()
+ARGUMENTS = pairs(5)
 
 
-def test_a_step_that_was_kept_computes_the_same(tmp_path, mesh):
-    arguments, path = pairs(5), tmp_path / "steps" / "a.step"
-    written = KeptStep(path, mesh)
-    assert not written.is_there and written.take(describe(arguments)) is None
-    step = compiled(arguments)
-    written.write(step, describe(arguments))
-    found = KeptStep(path, mesh)
+def lower(scale=1.0):
+    """A step that multiplies by `scale`."""
+    return jax.jit(lambda pair, factor: {"y": jnp.sin(pair["x"]) * factor * scale}).lower(*ARGUMENTS)
+
+
+@pytest.fixture
+def keep(tmp_path, mesh):
+    """Of the step of given sources, as each start does anew."""
+    return lambda sources="a": KeptStep(tmp_path / "steps", traced_from=sources, compiled_with="", mesh=mesh)
+
+
+def write(kept, lowered, *, from_cache=False):
+    kept.write(lowered.compile(), lowered, describe(ARGUMENTS), from_cache=from_cache)
+
+
+def files(folder, ending):
+    return sorted((folder / "steps").glob(f"*{ending}"))
+
+
+def test_a_step_that_was_kept_computes_the_same(tmp_path, keep):
+    written = keep()
+    assert not written.is_there and written.take(describe(ARGUMENTS)) is None
+    write(written, lower())
+    found = keep()
     assert found.is_there
-    again = found.take(describe(jax.eval_shape(lambda: arguments)))  # shapes do, too
-    np.testing.assert_array_equal(again(*arguments)["y"], step(*arguments)["y"])
-    assert not found.is_there and found.take(describe(arguments)) is None  # it is given once
-    assert path.parent.stat().st_mode & 0o777 == 0o700
+    again = found.take(describe(jax.eval_shape(lambda: ARGUMENTS)))  # shapes do, too
+    np.testing.assert_array_equal(again(*ARGUMENTS)["y"], lower().compile()(*ARGUMENTS)["y"])
+    assert not found.is_there and found.take(describe(ARGUMENTS)) is None  # it is given once
+    assert (tmp_path / "steps").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("others", [pairs(6), pairs(5, jnp.int32), ({"z": jnp.arange(5.0)}, np.float32(3))])
-def test_other_arguments_do_not_get_it(tmp_path, mesh, others):
-    arguments, path = pairs(5), tmp_path / "steps" / "a.step"
-    KeptStep(path, mesh).write(compiled(arguments), describe(arguments))
-    assert KeptStep(path, mesh).take(describe(others)) is None
+def test_other_arguments_do_not_get_it(keep, others):
+    write(keep(), lower())
+    assert keep().is_there and keep().take(describe(others)) is None
 
 
-def test_a_broken_file_is_told_and_deleted(tmp_path, mesh, capsys):
-    arguments, path = pairs(5), tmp_path / "steps" / "a.step"
-    KeptStep(path, mesh).write(compiled(arguments), describe(arguments))
+def test_other_sources_do_not_get_it_until_they_have_made_the_same_text(tmp_path, keep):
+    write(keep("a"), lower())
+    assert not keep("b").is_there
+    write(keep("b"), lower(2.0), from_cache=True)
+    assert not keep("b").is_there  # a program from JAX's cache cannot be written
+    write(keep("b"), lower(), from_cache=True)
+    assert keep("b").is_there and len(files(tmp_path, ".step")) == 1 and len(files(tmp_path, ".link")) == 2
+    write(keep("b"), lower(2.0))
+    np.testing.assert_array_equal(
+        keep("b").take(describe(ARGUMENTS))(*ARGUMENTS)["y"], 2 * keep("a").take(describe(ARGUMENTS))(*ARGUMENTS)["y"]
+    )
+
+
+def test_a_broken_file_is_told_and_deleted(tmp_path, keep, capsys):
+    write(keep(), lower())
+    (path,) = files(tmp_path, ".step")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert KeptStep(path, mesh).take(describe(arguments)) is None
+    assert keep().take(describe(ARGUMENTS)) is None
     assert "compiled anew: it cannot be read (ValueError: its checksum is wrong)" in capsys.readouterr().out
-    assert not path.exists()
+    assert not path.exists() and not keep().is_there
 
 
-def test_what_cannot_be_written_is_told(tmp_path, mesh, capsys):
+def test_what_cannot_be_written_is_told(tmp_path, keep, capsys):
     (tmp_path / "steps").write_text("a file")
-    arguments = pairs(5)
-    KeptStep(tmp_path / "steps" / "a.step", mesh).write(compiled(arguments), describe(arguments))
+    write(keep(), lower())
     assert "note       the compiled training step is not kept (FileExistsError: " in capsys.readouterr().out
 
 
-def test_the_latest_steps_are_kept(tmp_path, mesh):
-    arguments = pairs(5)
-    step = compiled(arguments)
-    for number in range(kept_step._MOST + 2):
-        path = tmp_path / "steps" / f"{number}.step"
-        KeptStep(path, mesh).write(step, describe(arguments))
+def test_the_latest_steps_are_kept(tmp_path, keep, monkeypatch):
+    monkeypatch.setattr(kept_step, "_MOST", 2)
+    paths = []
+    for number in range(3):
+        write(keep(), lower(number))
+        (path,) = set(files(tmp_path, ".step")) - set(paths)
         os.utime(path, (number, number))
-    left = {int(path.stem) for path in (tmp_path / "steps").iterdir()}
-    assert left == set(range(2, kept_step._MOST + 2))
+        paths.append(path)
+    write(keep(), lower(2.0))
+    assert set(files(tmp_path, ".step")) == set(paths[1:])
 
 
 def _name(found: KeptStep | None) -> Path:
     assert found is not None
-    return found._path
+    return found._link
 
 
 def test_whatever_the_program_is_made_from_is_in_its_name(tmp_path, mesh, steps, monkeypatch):
