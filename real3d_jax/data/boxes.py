@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from jaxtyping import UInt8
-from scipy import ndimage
 
 from real3d_jax.errors import UserError
 
@@ -37,6 +36,8 @@ def main_box(alpha: UInt8[np.ndarray, "H W"], *, threshold: int) -> tuple[Box, i
     Raises:
       UserError: nothing is there.
     """
+    from scipy import ndimage  # it takes 0.1 s to import, and training on records needs none of it
+
     whole = object_box(alpha, threshold=threshold)
     parts = np.zeros(alpha.shape, np.int32)
     if ndimage.label(alpha > threshold, structure=np.ones((3, 3)), output=parts) == 1:

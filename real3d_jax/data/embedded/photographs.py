@@ -12,7 +12,6 @@ import numpy as np
 import skimage
 from jaxtyping import Bool, UInt8
 from PIL import Image
-from skimage import color, draw, filters, measure, morphology, segmentation
 
 from real3d_jax.data.embedded.photograph_outlines import OUTLINES, Outline
 from real3d_jax.data.records import SINGLE_VIEW, Item, Photograph, Source
@@ -53,7 +52,7 @@ def cut_out(outline: Outline) -> UInt8[np.ndarray, "H W 4"]:
     with Image.open(path) as file:
         rgb = np.asarray(file.convert("RGB"))
     mask = _object(rgb, outline)
-    alpha = filters.gaussian(mask.astype(np.float32), 0.7)
+    alpha = skimage.filters.gaussian(mask.astype(np.float32), 0.7)
     rgba = np.concatenate([rgb, np.round(255 * alpha)[..., None].astype(np.uint8)], -1)
     rows, columns = np.nonzero(mask)
     top, left = max(rows.min() - _MARGIN, 0), max(columns.min() - _MARGIN, 0)
@@ -62,14 +61,16 @@ def cut_out(outline: Outline) -> UInt8[np.ndarray, "H W 4"]:
 
 def _object(rgb: UInt8[np.ndarray, "H W 3"], outline: Outline) -> Bool[np.ndarray, "H W"]:
     x, y = np.array(outline.corners).T
-    inside = draw.polygon2mask(rgb.shape[:2], np.stack([y, x], -1))
+    inside = skimage.draw.polygon2mask(rgb.shape[:2], np.stack([y, x], -1))
     # Outside the picture counts as the object where the outline touches the border: it goes on there.
     padded = np.pad(inside, _BAND, mode="edge")
-    disk = morphology.disk(_BAND)
-    inner = morphology.erosion(padded, disk)[_BAND:-_BAND, _BAND:-_BAND]
-    outer = morphology.dilation(inside, disk)
-    edges = filters.sobel(color.rgb2lab(rgb)[..., 0]) + filters.sobel(color.rgb2lab(rgb)[..., 1])
+    disk = skimage.morphology.disk(_BAND)
+    inner = skimage.morphology.erosion(padded, disk)[_BAND:-_BAND, _BAND:-_BAND]
+    outer = skimage.morphology.dilation(inside, disk)
+    edges = skimage.filters.sobel(skimage.color.rgb2lab(rgb)[..., 0]) + skimage.filters.sobel(
+        skimage.color.rgb2lab(rgb)[..., 1]
+    )
     markers = inner.astype(np.int32) + 2 * ~outer.astype(bool)
-    parts = np.asarray(measure.label(segmentation.watershed(edges, markers) == 1))
+    parts = np.asarray(skimage.measure.label(skimage.segmentation.watershed(edges, markers) == 1))
     largest = 1 + np.argmax(np.bincount(parts.ravel())[1:])  # chips come off at thin places
     return np.equal(parts, largest)

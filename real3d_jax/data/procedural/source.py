@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from real3d_jax.cameras import Cameras, spherical_c2w
 from real3d_jax.data.procedural import numbering
@@ -111,6 +110,8 @@ class Captured(NamedTuple):
 
 def captured_cameras(family: str, seed: int, number: int, views: int) -> Captured:
     """The cameras of `procedural_views`, held by hand: they roll, look past the object, off the middle."""
+    from scipy.spatial.transform import Rotation  # it takes 0.1 s to import, and is needed here alone
+
     rng = np.random.default_rng([*numbering.stream(family, seed, number), _CAPTURE_STREAM])
     turned = Rotation.random(rng=rng).as_matrix()
     unit = np.exp(rng.uniform(*np.log(CAPTURE_UNIT)))
