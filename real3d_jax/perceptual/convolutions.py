@@ -40,5 +40,5 @@ def random_convolutions(shapes: Mapping[str, tuple[int, int, int, int]], seed: i
     params = {}
     for name, shape in shapes.items():
         kernel = rng.standard_normal(shape, dtype=np.float32) * np.float32((2 / np.prod(shape[:3])) ** 0.5)
-        params[name] = {"kernel": jnp.asarray(kernel), "bias": jnp.zeros(shape[3])}
+        params[name] = {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(np.zeros(shape[3], np.float32))}
     return params

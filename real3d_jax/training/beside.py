@@ -1,20 +1,10 @@
 """What threads do while a run is made ready."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator
+from concurrent.futures import Future
 
 from real3d_jax.batches import TrainBatch
-
-_Result = TypeVar("_Result")
-
-
-def begun(name: str, work: Callable[[], _Result]) -> Future[_Result]:
-    """The result of `work`, which a thread of that name begins with at once."""
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-    future = pool.submit(work)
-    pool.shutdown(wait=False)
-    return future
+from real3d_jax.runtime.threads import begun
 
 
 class ReadAhead:

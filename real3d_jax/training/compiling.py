@@ -8,7 +8,7 @@ from typing import Any
 from real3d_jax.batches import TrainBatch
 from real3d_jax.runtime import compile_cache, watch
 from real3d_jax.runtime.console import timed
-from real3d_jax.training.beside import begun
+from real3d_jax.runtime.threads import begun
 from real3d_jax.training.kept_step import describe
 from real3d_jax.training.startup import Run
 from real3d_jax.training.step_memory import check_fits

@@ -33,7 +33,7 @@ import real3d_jax
 from real3d_jax.config.training import Config
 from real3d_jax.runtime import compile_cache
 from real3d_jax.runtime.console import say, timed
-from real3d_jax.training.beside import begun
+from real3d_jax.runtime.threads import begun
 from real3d_jax.training.first_step import seconds_of_process
 
 _MOST = 16  # steps that are kept; what was used least recently is deleted

@@ -30,8 +30,9 @@ from real3d_jax.runtime.console import say
 from real3d_jax.runtime.mirror import Mirror
 from real3d_jax.runtime.sharding import batch_sharding, make_mesh, put_batch, put_same, replicated, rows_here
 from real3d_jax.runtime.stores import Folder
+from real3d_jax.runtime.threads import begun
 from real3d_jax.training import kept_step
-from real3d_jax.training.beside import ReadAhead, begun
+from real3d_jax.training.beside import ReadAhead
 from real3d_jax.training.checkpoints import Checkpoints
 from real3d_jax.training.compiled_step import jit_step
 from real3d_jax.training.first_step import FirstStep

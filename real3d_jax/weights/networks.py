@@ -170,7 +170,7 @@ def _random_params(tower: clip.ClipVision, size: int, seed: int) -> dict:
 
     def leaf(path, shape):
         if path[-1].key in ("scale", "bias"):
-            return jnp.full(shape.shape, float(path[-1].key == "scale"))
+            return jnp.asarray(np.full(shape.shape, path[-1].key == "scale", np.float32))  # no program to compile
         return jnp.asarray(rng.standard_normal(shape.shape, np.float32) * np.float32(0.02))
 
     return jax.tree_util.tree_map_with_path(leaf, shapes)
