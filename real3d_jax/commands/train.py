@@ -12,7 +12,7 @@ import jax
 from real3d_jax.config import files as config_files
 from real3d_jax.config.printing import as_file
 from real3d_jax.errors import MissingDataError, UserError
-from real3d_jax.runtime import stores, watch
+from real3d_jax.runtime import garbage, stores, watch
 from real3d_jax.runtime.compile_cache import keep_programs
 from real3d_jax.runtime.threads import begun
 
@@ -55,10 +55,12 @@ def _train(arguments: argparse.Namespace, changes: list[str]) -> int:
         print(as_file(config, source=" ".join([arguments.config, *changes])), end="")
         return 0
 
+    garbage.collect_rarely()
     begun("devices", jax.devices)  # a GPU takes seconds to start, in which Python imports
     from real3d_jax.training.first_step import seconds_of_process
     from real3d_jax.training.loop import train  # takes seconds to import: a mistyped config is told before
 
+    garbage.collect_rarely()
     keep_programs(steps=True)
     try:
         workdir = stores.place(arguments.workdir or f"runs/{config.name}")

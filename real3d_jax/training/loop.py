@@ -20,7 +20,7 @@ from real3d_jax.batches import TrainBatch
 from real3d_jax.config.training import Config, OptimizerConfig
 from real3d_jax.errors import UserError
 from real3d_jax.metrics.images import describe_score
-from real3d_jax.runtime import compiler_options, folders, hosts, watch
+from real3d_jax.runtime import compiler_options, folders, garbage, hosts, watch
 from real3d_jax.runtime.console import say
 from real3d_jax.runtime.device_errors import DeviceErrors
 from real3d_jax.runtime.sharding import put_same, replicated
@@ -97,6 +97,7 @@ def take_steps(run: Run, start: int, stop: StopRequest, profile: range = range(0
         with run.times.spending("compile"):
             compile_step(run, on_devices)
     run.first.mark("compiling")
+    garbage.collect_as_usual()
     run.reporter.begin()
     stop.begin()
     waiting: _Waiting = []
