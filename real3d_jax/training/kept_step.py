@@ -29,7 +29,6 @@ from jax.experimental import serialize_executable
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-import real3d_jax
 from real3d_jax.config.training import Config
 from real3d_jax.runtime import compile_cache
 from real3d_jax.runtime.console import say, timed
@@ -40,6 +39,7 @@ _MOST = 16  # steps that are kept; what was used least recently is deleted
 _MOST_LINKS = 256
 _STEP, _LINK = ".step", ".link"  # endings of files
 _DIGEST = hashlib.sha256().digest_size
+_PACKAGE = __name__.partition(".")[0]
 _LIBRARIES = ("jax", "flax", "optax")  # whose Python is run while the step is traced
 _VARIABLES = ("CUBLAS_", "CUDNN_", "JAX_", "LIBTPU_", "TF_", "TRITON_", "XLA_")  # beginnings of their names
 
@@ -139,7 +139,7 @@ def find(config: Config, mesh: Mesh) -> KeptStep | None:
     if folder is None:
         return None
     age = seconds_of_process()
-    own, *libraries = (_sources(name) for name in (real3d_jax.__name__, *_LIBRARIES))
+    own, *libraries = (_sources(name) for name in (_PACKAGE, *_LIBRARIES))
     newest = max(file.stat().st_mtime for files in (own, *libraries) for file in files.values())
     if not age or newest > time.time() - age:
         return None

@@ -4,11 +4,14 @@ import gc
 
 import pytest
 
+from real3d_jax.runtime import garbage
 from real3d_jax.runtime.garbage import collect_as_usual, collect_rarely
 
 
 @pytest.fixture(autouse=True)
-def _as_before():
+def _as_before(monkeypatch):
+    """A program that has not started yet, and the thresholds of the tests after it."""
+    monkeypatch.setattr(garbage, "_usual", None)
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
