@@ -142,7 +142,7 @@ def _backward_on_hopper(segments, incoming, hidden, biases, out, tiles):
             tiles,
             first=start == 0,
             last=last,
-            programs=jax.devices()[0].core_count,
+            programs=warpgroups.multiprocessors(),
             interpret=False,
         )
         d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]

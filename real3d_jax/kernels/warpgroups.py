@@ -76,6 +76,12 @@ def available() -> bool:
     return insides_known()
 
 
+def multiprocessors() -> int:
+    """Of the GPU."""
+    device: Any = jax.devices()[0]
+    return device.core_count
+
+
 def insides_known() -> bool:
     """Whether Pallas has the private parts that this file takes."""
     try:
@@ -107,7 +113,7 @@ def _transforms(swizzle: int = 128) -> tuple[Any, ...]:
 def product(a: Any, b: Any, interpret: bool) -> Float[Array, "64 64"]:
     """a b, summed in float32: `a` in registers or shared memory, `b` in shared memory."""
     if interpret:
-        return jnp.dot(_value(a), _value(b), preferred_element_type=jnp.float32)
+        return _plain_product(a, b)
     from jax.experimental.pallas import mosaic_gpu
 
     def multiply(sums):
@@ -122,7 +128,7 @@ def added(
 ) -> list[Float[Array, "64 columns"]]:
     """Each of `sums` plus the product of two matrices in shared memory, which `factors` takes out of it."""
     if interpret:
-        return [total + product(a, b, interpret) for total, (a, b) in zip(sums, factors(), strict=True)]
+        return [total + _plain_product(a, b) for total, (a, b) in zip(sums, factors(), strict=True)]
     from jax.experimental.pallas import mosaic_gpu
 
     def multiply(refs):
@@ -246,8 +252,9 @@ def load(matrix: Any, interpret: bool) -> Float[Array, "64 64"]:
     return mosaic_gpu.inline_mgpu(arg_types=kinds, return_type=_registers_of(jnp.bfloat16))(compute)(matrix)
 
 
-def _value(matrix: Any) -> Any:
-    return matrix if isinstance(matrix, jax.Array) else matrix[...]
+def _plain_product(a: Any, b: Any) -> Array:
+    left, right = (x if isinstance(x, jax.Array) else x[...] for x in (a, b))
+    return jnp.dot(left, right, preferred_element_type=jnp.float32)
 
 
 def _registers_of(dtype: DTypeLike) -> Any:

@@ -1,0 +1,116 @@
+"""The decoder's backward pass on Hopper GPUs against automatic differentiation, its kernel interpreted."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from real3d_jax.kernels import decoder_hopper, decoder_segments, warpgroups
+from real3d_jax.kernels.decoder_hopper import TILE, segment
+from tests.kernels.agreement import worst
+
+TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
+WIDTH = warpgroups.SIDE
+
+
+def _example(layers, tiles, last, seed=0):
+    """Pre-activations, what comes from behind, hidden weights, biases behind them, and the output layer's weights."""
+    keys = jax.random.split(jax.random.key(seed), 5)
+    z = jax.random.normal(keys[0], (tiles * TILE, WIDTH), jnp.bfloat16)
+    incoming = jax.random.normal(keys[1], (4, len(z))) if last else jax.random.normal(keys[1], z.shape, z.dtype)
+    hidden = (jax.random.normal(keys[2], (layers, WIDTH, WIDTH)) / 8).astype(jnp.bfloat16)
+    return z, incoming, hidden, jax.random.normal(keys[3], (layers, WIDTH)), jax.random.normal(keys[4], (WIDTH, 4)) / 8
+
+
+def _plain(z, incoming, hidden, biases, out, last):
+    """Gradients of the pre-activations, the hidden weights, all biases and the output layer, in float32."""
+
+    def run(z, hidden, first_bias, biases, out):
+        z = z + first_bias
+        for weights, bias in zip(hidden, biases, strict=True):
+            z = jax.nn.silu(z) @ weights + bias
+        return jax.nn.silu(z) @ out if last else z
+
+    z, incoming, hidden = (x.astype(jnp.float32) for x in (z, incoming, hidden))
+    with jax.default_matmul_precision("highest"):
+        _, pull_back = jax.vjp(run, z, hidden, jnp.zeros(WIDTH), biases, out)
+        dz, d_hidden, d_first, d_biases, d_out = pull_back(incoming.T if last else incoming)
+    return dz, d_hidden, jnp.concatenate([d_first[None], d_biases]), d_out
+
+
+# Of three tiles and two programs one has two tiles; of one tile and two programs one has none.
+@pytest.mark.parametrize(
+    ("layers", "first", "last", "tiles"),
+    [(3, True, False, 3), (3, False, False, 2), (2, False, True, 3), (1, True, True, 1), (3, True, True, 2)],
+)
+def test_segments(layers, first, last, tiles):
+    example = _example(layers, tiles, last)
+    found = segment(*example, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True)
+    dz, d_hidden, d_biases, d_out = _plain(*example, last)
+    wanted = (dz, d_hidden, d_biases if first else d_biases[1:])
+    assert worst((found[0].astype(jnp.float32), *found[1:3]), wanted) < TOLERANCE
+    if last:
+        assert worst(found[3], d_out) < TOLERANCE
+
+
+def test_tiles_that_do_not_count():
+    """What lies behind them is in no sum."""
+    z, incoming, hidden, biases, out = _example(2, 3, True)
+    counted = 2 * TILE
+    found = segment(
+        z.at[counted:].set(jnp.nan), incoming, hidden, biases, out, jnp.array([2], jnp.int32),
+        first=True, last=True, programs=2, interpret=True,
+    )  # fmt: skip
+    wanted = _plain(z[:counted], incoming[:, :counted], hidden, biases, out, True)
+    assert worst((found[0][:counted].astype(jnp.float32), *found[1:]), wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize("tiles", [None, 2])
+def test_whole_decoder(monkeypatch, tiles):
+    """Four layers in segments of three and one, joined as the others are."""
+    monkeypatch.setattr(warpgroups, "available", lambda: True)
+    monkeypatch.setattr(warpgroups, "multiprocessors", lambda: 2)
+    interpreted = functools.partial(segment)
+    monkeypatch.setattr(
+        decoder_hopper, "segment", lambda *args, **kind: interpreted(*args, **kind | {"interpret": True})
+    )
+    z, incoming, hidden, biases, out = _example(4, 2, True)
+    before = decoder_segments.starts(hidden, interpret=False)
+    assert before == (0, 3)
+    stored, at = [z], z.astype(jnp.float32)
+    for weights, bias in zip(hidden[:3], biases, strict=False):
+        at = jax.nn.silu(at) @ weights.astype(jnp.float32) + bias
+    stored.append(at.astype(z.dtype))
+    found = decoder_segments.backward(
+        stored, incoming, hidden, jnp.concatenate([jnp.zeros((1, WIDTH)), biases]), out,
+        None if tiles is None else jnp.array([tiles], jnp.int32), interpret=False,
+    )  # fmt: skip
+    wanted = _plain(z, incoming, hidden, biases, out, True)
+    assert worst((found[0].astype(jnp.float32), *found[1:]), wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("width", "dtype", "most"), [(64, jnp.bfloat16, 3), (32, jnp.bfloat16, 4), (64, jnp.float32, 4)]
+)
+def test_what_it_takes(monkeypatch, width, dtype, most):
+    """Decoders of 64 channels in bfloat16; no interpreted ones, which the other kernels' tests are for."""
+    monkeypatch.setattr(warpgroups, "available", lambda: True)
+    hidden = jnp.zeros((8, width, width), dtype)
+    assert decoder_segments.starts(hidden, interpret=False)[1] == most
+    assert decoder_segments.starts(hidden, interpret=True)[1] == 4
+
+
+def test_lowers_for_nvidia_gpus(monkeypatch):
+    """Pallas' insides are as `warpgroups` expects them, and the kernel becomes a program; else it is not taken."""
+    assert not warpgroups.available(), "there is no GPU here"
+    assert warpgroups.insides_known()
+    run = jax.jit(functools.partial(segment, first=True, last=True, programs=132, interpret=False))
+    shapes = jax.eval_shape(lambda: (*_example(3, 4, True), jnp.array([4], jnp.int32)))
+    assert "mosaic_gpu" in run.trace(*shapes).lower(lowering_platforms=("cuda",)).as_text()
+    with monkeypatch.context() as patch:
+        patch.setattr("jax.experimental.mosaic.gpu.utils.memref_ptr", lambda: None)
+        assert not warpgroups.insides_known(), "it takes no argument"
+    with monkeypatch.context() as patch:
+        patch.delattr("jax.experimental.pallas.mosaic_gpu.inline_mgpu")
+        assert not warpgroups.insides_known(), "it is not there"
