@@ -35,6 +35,9 @@ _LOCK_SECONDS = 10.0
 _ENTRY, _USED = "-cache", "-atime"  # endings of JAX's files: a program, and when it was used last
 _HIT = "/jax/compilation_cache/cache_hits"
 _STEPS = "steps"
+# Kernels would carry where they were called from into the programs, and so into what these are found by: then one that
+# is traced after others, or from elsewhere, is not found.
+_NO_LOCATIONS = {"jax_traceback_in_locations_limit": 0}
 
 _steps: Path | None = None
 
@@ -52,6 +55,7 @@ def keep_programs(*, tell: bool = True, steps: bool = False) -> None:
     """
     global _steps
     config: Any = jax.config
+    _set(_NO_LOCATIONS)
     if not config.jax_enable_compilation_cache or config.jax_compilation_cache_dir is not None:
         return
     folder = cache_folder() / _FOLDER / _processor()
@@ -61,13 +65,18 @@ def keep_programs(*, tell: bool = True, steps: bool = False) -> None:
         return
     if hosts.is_first():
         _delete_unused(folder)
-    for name, value in _SETTINGS.items():
-        if name.upper() not in os.environ:
-            jax.config.update(name, value)
+    _set(_SETTINGS)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     _steps = folder / _STEPS if steps and hosts.is_alone() else None
     if tell:
         say(f"programs   {_describe(folder)}")
+
+
+def _set(settings: dict[str, Any]) -> None:
+    """JAX's settings, but those that the environment has."""
+    for name, value in settings.items():
+        if name.upper() not in os.environ:
+            jax.config.update(name, value)
 
 
 def steps_folder() -> Path | None:

@@ -30,6 +30,7 @@ from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from real3d_jax.config.training import Config
+from real3d_jax.kernels import warpgroups
 from real3d_jax.runtime import compile_cache
 from real3d_jax.runtime.console import say, timed
 from real3d_jax.runtime.threads import begun
@@ -117,6 +118,7 @@ class KeptStep:
                 if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
                     raise ValueError("its checksum is wrong")
                 contents: _Contents = pickle.loads(data[_DIGEST:])
+                warpgroups.available()  # imports what tells the process where its kernels' runtime is
                 trees, devices = (contents.in_tree, contents.out_tree), list(self._mesh.devices.flat)
                 step = serialize_executable.deserialize_and_load(contents.program, *trees, execution_devices=devices)
                 for used in (file, self._link):

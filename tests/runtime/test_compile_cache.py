@@ -14,7 +14,12 @@ from real3d_jax.runtime import compile_cache, hosts
 from real3d_jax.runtime.compile_cache import counting_found, keep_programs
 from real3d_jax.runtime.console import timed
 
-SETTINGS = ("jax_compilation_cache_dir", "jax_enable_compilation_cache", *compile_cache._SETTINGS)
+SETTINGS = (
+    "jax_compilation_cache_dir",
+    "jax_enable_compilation_cache",
+    *compile_cache._SETTINGS,
+    *compile_cache._NO_LOCATIONS,
+)
 
 
 @pytest.fixture
@@ -134,6 +139,23 @@ def test_settings_of_the_environment_stay(cache, monkeypatch):
     jax.config.update("jax_compilation_cache_max_size", 1000)
     keep_programs(tell=False)
     assert jax.config.jax_compilation_cache_max_size == 1000
+
+
+def test_programs_do_not_tell_where_they_were_called_from(cache):
+    """Kernels' texts hold it, and programs are found by them."""
+
+    def from_here(function):
+        return jax.jit(function).lower(1.0).as_text(debug_info=True)
+
+    def from_there(function):
+        return from_here(function)
+
+    def texts():
+        return [call(lambda x: x + 1) for call in (from_here, from_there)]
+
+    assert len(set(texts())) == 2
+    keep_programs(tell=False)
+    assert len(set(texts())) == 1
 
 
 def test_other_processors_have_other_folders(cache, monkeypatch):
