@@ -15,7 +15,7 @@ from jax.experimental import pallas as pl
 from jaxtyping import Array, Float, Int
 
 from real3d_jax.kernels import warpgroups
-from real3d_jax.kernels.warpgroups import SIDE
+from real3d_jax.kernels.warpgroups import SIDE, mosaic_gpu
 
 TILE = 2 * SIDE  # points of a program's step
 LAYERS = 3  # of a segment: registers spill with more
@@ -113,7 +113,7 @@ def segment(
       programs: that share the tiles: as many as the GPU has multiprocessors.
       interpret: runs the kernel as plain JAX.
     """
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     layers, dtype = len(hidden), z.dtype
     if last:
@@ -126,11 +126,11 @@ def segment(
         return warpgroups.matrices(*leading, rows=rows, dtype=dtype, interpret=interpret, swizzle=swizzle)
 
     def barrier(count: int, arrivals: int = 1) -> Any:
-        return mosaic_gpu.Barrier(num_barriers=count, num_arrivals=arrivals)
+        return gpu.Barrier(num_barriers=count, num_arrivals=arrivals)
 
     memory = _Shared(
         weights=matrices(layers),
-        rows=mosaic_gpu.SMEM((layers, SIDE), jnp.float32),
+        rows=gpu.SMEM((layers, SIDE), jnp.float32),
         activations=matrices(2, layers),
         gradients=matrices(2, layers),
         arriving=matrices(2),
@@ -154,7 +154,7 @@ def segment(
         pl.when(group < 2)(lambda: _compute(kind, arrays, shared, group))
         pl.when(group == 2)(lambda: _sum(kind, arrays, shared))
 
-    dz, d_hidden, d_biases, d_out = mosaic_gpu.kernel(
+    dz, d_hidden, d_biases, d_out = gpu.kernel(
         decoder_segment,
         out_type=(
             jax.ShapeDtypeStruct(z.shape, dtype),
@@ -167,7 +167,7 @@ def segment(
         grid_names=("program",),
         num_threads=3,
         thread_name="group",
-        compiler_params=mosaic_gpu.CompilerParams(lowering_semantics=mosaic_gpu.LoweringSemantics.Warpgroup),
+        compiler_params=gpu.CompilerParams(lowering_semantics=gpu.LoweringSemantics.Warpgroup),
         interpret=_interpreter() if interpret else None,
     )(
         z,
@@ -183,7 +183,7 @@ def segment(
 
 def _compute(kind: _Kind, arrays: _Arrays, shared: _Shared, group: Any) -> None:
     """One of the two warpgroups that compute."""
-    from jax.experimental.pallas import mosaic_gpu as gpu
+    gpu = mosaic_gpu()
 
     layers, first, last, interpret = kind
     transposed = functools.partial(warpgroups.transposed, interpret=interpret)
@@ -266,7 +266,7 @@ def _compute(kind: _Kind, arrays: _Arrays, shared: _Shared, group: Any) -> None:
 
 def _sum(kind: _Kind, arrays: _Arrays, shared: _Shared) -> None:
     """The warpgroup that sums the weights' gradients over points."""
-    from jax.experimental.pallas import mosaic_gpu as gpu
+    gpu = mosaic_gpu()
 
     layers, first, last, interpret = kind
     transposed = functools.partial(warpgroups.transposed, interpret=interpret)

@@ -86,41 +86,48 @@ def insides_known() -> bool:
     """Whether Pallas has the private parts that this file takes."""
     try:
         from jax.experimental.mosaic.gpu import fragmented_array, utils
-        from jax.experimental.pallas import mosaic_gpu
 
+        gpu = mosaic_gpu()
         inspect.signature(fragmented_array.FragmentedArray).bind(_registers=None, _layout=None, _is_signed=None)
         inspect.signature(utils.memref_ptr).bind(None)
         shape = fragmented_array.WGMMA_LAYOUT.registers_shape((SIDE, SIDE))
-        parts = (mosaic_gpu.inline_mgpu, mosaic_gpu.RefType, mosaic_gpu.LoweringSemantics.Warpgroup)
+        parts = (gpu.inline_mgpu, gpu.RefType, gpu.LoweringSemantics.Warpgroup)
         return all(parts) and (shape[1], shape[4], int(np.prod(shape))) == (8, 2, 16)
     except (ImportError, AttributeError, TypeError, IndexError):
         return False
 
 
+def mosaic_gpu() -> Any:
+    """Pallas' Mosaic GPU backend, which only NVIDIA GPUs need."""
+    from jax.experimental.pallas import mosaic_gpu as backend
+
+    return backend
+
+
 def matrices(*leading: int, rows: int = SIDE, dtype: DTypeLike, interpret: bool, swizzle: int = 128) -> Any:
     """Shared memory for matrices of `rows` x 64, in rows of `swizzle` bytes; without the layout when interpreted."""
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
-    return mosaic_gpu.SMEM((*leading, rows, SIDE), dtype, transforms=() if interpret else _transforms(swizzle))
+    return gpu.SMEM((*leading, rows, SIDE), dtype, transforms=() if interpret else _transforms(swizzle))
 
 
 def _transforms(swizzle: int = 128) -> tuple[Any, ...]:
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
-    return (mosaic_gpu.TilingTransform((8, swizzle // 2)), mosaic_gpu.SwizzleTransform(swizzle))
+    return (gpu.TilingTransform((8, swizzle // 2)), gpu.SwizzleTransform(swizzle))
 
 
 def product(a: Any, b: Any, interpret: bool) -> Float[Array, "64 64"]:
     """a b, summed in float32: `a` in registers or shared memory, `b` in shared memory."""
     if interpret:
         return _plain_product(a, b)
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     def multiply(sums):
-        mosaic_gpu.wgmma(sums, a, b)
+        gpu.wgmma(sums, a, b)
         return sums[...]
 
-    return pl.run_scoped(multiply, mosaic_gpu.ACC((SIDE, SIDE), jnp.float32))
+    return pl.run_scoped(multiply, gpu.ACC((SIDE, SIDE), jnp.float32))
 
 
 def added(
@@ -129,13 +136,13 @@ def added(
     """Each of `sums` plus the product of two matrices in shared memory, which `factors` takes out of it."""
     if interpret:
         return [total + _plain_product(a, b) for total, (a, b) in zip(sums, factors(), strict=True)]
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     def multiply(refs):
         for ref, (a, b) in zip(refs, factors(), strict=True):
-            mosaic_gpu.wgmma(ref, a, b)
+            gpu.wgmma(ref, a, b)
 
-    return list(pl.run_state(multiply)([mosaic_gpu.ACC.init(total) for total in sums]))
+    return list(pl.run_state(multiply)([gpu.ACC.init(total) for total in sums]))
 
 
 def zeros(columns: int, interpret: bool) -> Float[Array, "64 columns"]:
@@ -143,9 +150,9 @@ def zeros(columns: int, interpret: bool) -> Float[Array, "64 columns"]:
     start = jnp.zeros((SIDE, columns), jnp.float32)
     if interpret:
         return start
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
-    return mosaic_gpu.layout_cast(start, mosaic_gpu.Layout.WGMMA)
+    return gpu.layout_cast(start, gpu.Layout.WGMMA)
 
 
 def transposed(matrix: Any, interpret: bool) -> Any:
@@ -166,7 +173,7 @@ def silu_and_slope(z: Float[Array, "64 64"], interpret: bool) -> tuple[Float[Arr
     if interpret:
         s = jax.nn.sigmoid(z)
         return (z * s).astype(jnp.bfloat16), (s + z * s * (1 - s)).astype(jnp.bfloat16)
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     def compute(_, z):
         llvm, vector, types = _dialects()
@@ -178,14 +185,14 @@ def silu_and_slope(z: Float[Array, "64 64"], interpret: bool) -> tuple[Float[Arr
         return _array(h), _array(slope)
 
     kind = _registers_of(jnp.bfloat16)
-    return mosaic_gpu.inline_mgpu(arg_types=(mosaic_gpu.Layout.WGMMA,), return_type=(kind, kind))(compute)(z)
+    return gpu.inline_mgpu(arg_types=(gpu.Layout.WGMMA,), return_type=(kind, kind))(compute)(z)
 
 
 def add_row(z: Float[Array, "64 64"], row: Any, interpret: bool) -> Float[Array, "64 64"]:
     """z plus a row of 64 float32 numbers in shared memory."""
     if interpret:
         return z + row[...][None, :]
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     def compute(_, z, row):
         _, vector, types = _dialects()
@@ -205,10 +212,8 @@ def add_row(z: Float[Array, "64 64"], row: Any, interpret: bool) -> Float[Array,
                 after[block, half] = register
         return _array(after.reshape(z.registers.shape))
 
-    layout = mosaic_gpu.Layout.WGMMA
-    return mosaic_gpu.inline_mgpu(arg_types=(layout, mosaic_gpu.RefType()), return_type=_registers_of(jnp.float32))(
-        compute
-    )(z, row)
+    layout = gpu.Layout.WGMMA
+    return gpu.inline_mgpu(arg_types=(layout, gpu.RefType()), return_type=_registers_of(jnp.float32))(compute)(z, row)
 
 
 def store(matrix: Any, values: Float[Array, "64 64"], interpret: bool) -> None:
@@ -216,7 +221,7 @@ def store(matrix: Any, values: Float[Array, "64 64"], interpret: bool) -> None:
     if interpret:
         matrix[...] = values
         return
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     def compute(_, matrix, values):
         llvm, _, types = _dialects()
@@ -226,15 +231,15 @@ def store(matrix: Any, values: Float[Array, "64 64"], interpret: bool) -> None:
             code = _STORE.format(base="$0", row="$1", offset=32 * j)
             _asm(types["void"], [base, row, *registers[4 * j : 4 * j + 4]], code, "r,r,r,r,r,r")
 
-    kinds = (mosaic_gpu.RefType(_transforms()), mosaic_gpu.Layout.WGMMA)
-    mosaic_gpu.inline_mgpu(arg_types=kinds)(compute)(matrix, values)
+    kinds = (gpu.RefType(_transforms()), gpu.Layout.WGMMA)
+    gpu.inline_mgpu(arg_types=kinds)(compute)(matrix, values)
 
 
 def load(matrix: Any, interpret: bool) -> Float[Array, "64 64"]:
     """Reads bfloat16 numbers from a matrix in shared memory."""
     if interpret:
         return matrix[...]
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
     def compute(_, matrix):
         llvm, _, types = _dialects()
@@ -248,8 +253,8 @@ def load(matrix: Any, interpret: bool) -> Float[Array, "64 64"]:
         result[:] = registers
         return _array(result.reshape(_layout().registers_shape((SIDE, SIDE))))
 
-    kinds = (mosaic_gpu.RefType(_transforms()),)
-    return mosaic_gpu.inline_mgpu(arg_types=kinds, return_type=_registers_of(jnp.bfloat16))(compute)(matrix)
+    kinds = (gpu.RefType(_transforms()),)
+    return gpu.inline_mgpu(arg_types=kinds, return_type=_registers_of(jnp.bfloat16))(compute)(matrix)
 
 
 def _plain_product(a: Any, b: Any) -> Array:
@@ -258,9 +263,9 @@ def _plain_product(a: Any, b: Any) -> Array:
 
 
 def _registers_of(dtype: DTypeLike) -> Any:
-    from jax.experimental.pallas import mosaic_gpu
+    gpu = mosaic_gpu()
 
-    return mosaic_gpu.ShapeDtypeStruct((SIDE, SIDE), dtype, layout=mosaic_gpu.Layout.WGMMA)
+    return gpu.ShapeDtypeStruct((SIDE, SIDE), dtype, layout=gpu.Layout.WGMMA)
 
 
 def _layout() -> Any:
@@ -277,9 +282,11 @@ def _array(registers: np.ndarray) -> Any:
 
 def _dialects() -> tuple[Any, Any, dict[str, Any]]:
     """LLVM's and the vector dialect of MLIR, and types; inside a kernel's lowering."""
-    from jax._src.lib.mlir import ir
+    from jax._src.lib import mlir
     from jax._src.lib.mlir.dialects import llvm, vector
 
+    private: Any = mlir
+    ir = private.ir
     types = {name: ir.Type.parse(f"!llvm.struct<({', '.join([name[2:]] * int(name[0]))})>") for name in _STRUCTS}
     types |= {"i32": ir.IntegerType.get_signless(32), "f32": ir.F32Type.get(), "void": ir.Type.parse("!llvm.void")}
     return llvm, vector, types | {"bf16x2": ir.VectorType.get((2,), ir.BF16Type.get())}
@@ -302,8 +309,8 @@ def _part(kind: Any, struct: Any, number: int) -> Any:
 
 def _address(ref: Any) -> Any:
     """Of shared memory, in 32 bits."""
-    from jax._src.lib.mlir import ir
     from jax._src.lib.mlir.dialects import llvm
     from jax.experimental.mosaic.gpu import utils
 
-    return llvm.ptrtoint(ir.IntegerType.get_signless(32), utils.memref_ptr(ref))
+    _, _, types = _dialects()
+    return llvm.ptrtoint(types["i32"], utils.memref_ptr(ref))
