@@ -1,6 +1,7 @@
 """The decoder's backward pass on Hopper GPUs against automatic differentiation, its kernel interpreted."""
 
 import functools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -99,6 +100,16 @@ def test_what_it_takes(monkeypatch, width, dtype, most):
     hidden = jnp.zeros((8, width, width), dtype)
     assert decoder_segments.starts(hidden, interpret=False)[1] == most
     assert decoder_segments.starts(hidden, interpret=True)[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("backend", "capability", "taken"), [("gpu", "9.0", True), ("gpu", "10.0", False), ("cpu", "9.0", False)]
+)
+def test_it_is_for_hopper(monkeypatch, backend, capability, taken):
+    """GPUs of compute capability 9: the products that it is made of are theirs alone."""
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(jax, "devices", lambda: [types.SimpleNamespace(compute_capability=capability)])
+    assert warpgroups.available.__wrapped__() == taken
 
 
 def test_lowers_for_nvidia_gpus(monkeypatch):
