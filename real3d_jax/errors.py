@@ -23,6 +23,11 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     return f"did you mean '{nearest[0]}'?" if nearest else f"valid names are {', '.join(valid)}."
 
 
+def one_line(error: Exception) -> str:
+    """An error that is not ours, for a sentence that goes on."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
+
+
 def check_installed(package: str, *, what: str, extra: str) -> None:
     """Refuses to go on without a package of an extra.
 

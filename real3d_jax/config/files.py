@@ -24,7 +24,7 @@ import ml_collections
 from real3d_jax.config import places, ranges
 from real3d_jax.config.data import ADDED_SETS
 from real3d_jax.config.training import Config
-from real3d_jax.errors import UserError, did_you_mean
+from real3d_jax.errors import UserError, did_you_mean, one_line
 
 NO_SET = "none"  # in place of a data set on the command line
 EMBEDDED = "embedded"  # the argument of a config file for the data that the package makes itself
@@ -66,7 +66,7 @@ def load_tree(source: str) -> ml_collections.ConfigDict:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"--config {source}: its get_config failed with {_one_line(error)}.") from error
+        raise UserError(f"--config {source}: its get_config failed with {one_line(error)}.") from error
     if not isinstance(tree, ml_collections.ConfigDict):
         raise UserError(f"--config {source}: its get_config must return a ConfigDict, but gave {type(tree).__name__}.")
     tree.unlock()
@@ -244,14 +244,10 @@ def _import(path: Path) -> types.ModuleType:
     except SyntaxError as error:
         raise UserError(f"--config {path}: line {error.lineno} is not valid Python ({error.msg}).") from error
     except Exception as error:
-        raise UserError(f"--config {path}: cannot be imported, {_one_line(error)}.") from error
+        raise UserError(f"--config {path}: cannot be imported, {one_line(error)}.") from error
     if not callable(getattr(module, "get_config", None)):
         raise UserError(f"--config {path}: the file must define a function get_config() that returns a ConfigDict.")
     return module
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
 
 
 def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:

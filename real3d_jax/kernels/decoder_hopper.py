@@ -114,7 +114,6 @@ def segment(
       interpret: runs the kernel as plain JAX.
     """
     gpu = mosaic_gpu()
-
     layers, dtype = len(hidden), z.dtype
     if last:
         incoming = jnp.pad(incoming.astype(dtype), ((0, _OUTPUTS - len(incoming)), (0, 0)))
@@ -184,7 +183,6 @@ def segment(
 def _compute(kind: _Kind, arrays: _Arrays, shared: _Shared, group: Any) -> None:
     """One of the two warpgroups that compute."""
     gpu = mosaic_gpu()
-
     layers, first, last, interpret = kind
     transposed = functools.partial(warpgroups.transposed, interpret=interpret)
     start, end = _tiles(arrays)
@@ -267,7 +265,6 @@ def _compute(kind: _Kind, arrays: _Arrays, shared: _Shared, group: Any) -> None:
 def _sum(kind: _Kind, arrays: _Arrays, shared: _Shared) -> None:
     """The warpgroup that sums the weights' gradients over points."""
     gpu = mosaic_gpu()
-
     layers, first, last, interpret = kind
     transposed = functools.partial(warpgroups.transposed, interpret=interpret)
     start, end = _tiles(arrays)

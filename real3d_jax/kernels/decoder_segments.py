@@ -16,13 +16,13 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
 from real3d_jax.kernels import decoder_hopper, fused_silu, warpgroups
+from real3d_jax.kernels.decoder_hopper import TILE
 from real3d_jax.kernels.pallas import launch, load
 from real3d_jax.kernels.plane_windows import dot
 from real3d_jax.kernels.warpgroups import SIDE
 
 OUTPUTS = 4  # raw density and colour
 PADDED_OUTPUTS = 16  # the least that a matrix product takes
-TILE = 128
 _LAYERS = 4
 _WARPS = 8
 _PROGRAMS = 132
@@ -107,55 +107,40 @@ def backward(
         segments of three layers alone.
     """
     layers, before = len(hidden), starts(hidden, interpret)
-    segments = reversed(list(zip(before, (*before[1:], layers), stored, strict=True)))
     if _on_hopper(hidden, interpret):
-        return _backward_on_hopper(segments, incoming, hidden, biases, out, tiles)
-    out = padded(out).astype(hidden.dtype)
-    d_hidden, d_biases, d_out = [], [], None
-    for start, end, z in segments:
+        sums_first = True
+        tiles = jnp.array([incoming.shape[1] // TILE], jnp.int32) if tiles is None else tiles
+        programs = warpgroups.multiprocessors()
+        segment = functools.partial(decoder_hopper.segment, tiles=tiles, programs=programs, interpret=interpret)
+    else:
         # What lies behind the tiles that count is no gradient, and is in no sum.
-        first = start == 0 and tiles is not None
-        kernel = functools.partial(_segment_kernel, first=first, last=end == layers, pairs=pairs, interpret=interpret)
-        incoming, d_kernels, d_bias, d_last = _segment(
-            kernel, z, incoming, hidden[start:end], biases[start + 1 : end + 1], out, tiles, first, interpret
-        )
-        d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
-        d_out = d_last if end == layers else d_out
-    assert d_out is not None
-    if tiles is None:
-        d_biases = [jnp.sum(incoming, axis=0, dtype=jnp.float32)[None], *d_biases]
-    return incoming, jnp.concatenate(d_hidden), jnp.concatenate(d_biases), d_out
-
-
-def _backward_on_hopper(segments, incoming, hidden, biases, out, tiles):
-    if tiles is None:
-        tiles = jnp.array([incoming.shape[1] // decoder_hopper.TILE], jnp.int32)
+        sums_first = tiles is not None
+        out = padded(out).astype(hidden.dtype)
+        segment = functools.partial(_segment, tiles=tiles, pairs=pairs, interpret=interpret)
     d_hidden, d_biases, d_out = [], [], None
-    for start, end, z in segments:
-        last = end == len(hidden)
-        incoming, d_kernels, d_bias, d_last = decoder_hopper.segment(
+    for start, end, z in reversed(list(zip(before, (*before[1:], layers), stored, strict=True))):
+        incoming, d_kernels, d_bias, d_last = segment(
             z,
             incoming,
             hidden[start:end],
             biases[start + 1 : end + 1],
             out,
-            tiles,
-            first=start == 0,
-            last=last,
-            programs=warpgroups.multiprocessors(),
-            interpret=False,
+            first=start == 0 and sums_first,
+            last=end == layers,
         )
         d_hidden, d_biases = [d_kernels, *d_hidden], [d_bias, *d_biases]
-        d_out = d_last if last else d_out
+        d_out = d_last if end == layers else d_out
     assert d_out is not None
+    if not sums_first:
+        d_biases = [jnp.sum(incoming, axis=0, dtype=jnp.float32)[None], *d_biases]
     return incoming, jnp.concatenate(d_hidden), jnp.concatenate(d_biases), d_out
 
 
-def _segment(kernel, z, incoming, hidden, biases, out, tiles, first: bool, interpret: bool):
-    """Backward pass of a few layers, from the stored `z` before them and what comes from behind.
+def _segment(z, incoming, hidden, biases, out, *, tiles, first: bool, last: bool, pairs: bool, interpret: bool):
+    """`decoder_hopper.segment` for other GPUs, widths and dtypes; the gradient of `z` takes its place.
 
-    Returns the gradient of `z` (in its place), of the weights, of the biases, with that in `z` before them if `first`,
-    and of `out`.
+    Args as there, but `out` is padded in the dtype of the computation, and `tiles` may be None: all. `pairs` is of
+    `backward`.
     """
     count, channels = z.shape
     layers = hidden.shape[0]
@@ -166,7 +151,15 @@ def _segment(kernel, z, incoming, hidden, biases, out, tiles, first: bool, inter
         return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
 
     dz, d_hidden, d_biases, d_out = launch(
-        functools.partial(kernel, layers=layers, programs=programs),
+        functools.partial(
+            _segment_kernel,
+            layers=layers,
+            first=first,
+            last=last,
+            pairs=pairs,
+            programs=programs,
+            interpret=interpret,
+        ),
         (
             jax.ShapeDtypeStruct(z.shape, z.dtype),
             summed(layers, channels, channels),

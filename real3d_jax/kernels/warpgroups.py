@@ -107,13 +107,11 @@ def mosaic_gpu() -> Any:
 def matrices(*leading: int, rows: int = SIDE, dtype: DTypeLike, interpret: bool, swizzle: int = 128) -> Any:
     """Shared memory for matrices of `rows` x 64, in rows of `swizzle` bytes; without the layout when interpreted."""
     gpu = mosaic_gpu()
-
     return gpu.SMEM((*leading, rows, SIDE), dtype, transforms=() if interpret else _transforms(swizzle))
 
 
 def _transforms(swizzle: int = 128) -> tuple[Any, ...]:
     gpu = mosaic_gpu()
-
     return (gpu.TilingTransform((8, swizzle // 2)), gpu.SwizzleTransform(swizzle))
 
 
@@ -151,7 +149,6 @@ def zeros(columns: int, interpret: bool) -> Float[Array, "64 columns"]:
     if interpret:
         return start
     gpu = mosaic_gpu()
-
     return gpu.layout_cast(start, gpu.Layout.WGMMA)
 
 
@@ -264,7 +261,6 @@ def _plain_product(a: Any, b: Any) -> Array:
 
 def _registers_of(dtype: DTypeLike) -> Any:
     gpu = mosaic_gpu()
-
     return gpu.ShapeDtypeStruct((SIDE, SIDE), dtype, layout=gpu.Layout.WGMMA)
 
 

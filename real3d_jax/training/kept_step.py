@@ -30,14 +30,17 @@ from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from real3d_jax.config.training import Config
+from real3d_jax.errors import one_line
 from real3d_jax.kernels import warpgroups
 from real3d_jax.runtime import compile_cache
 from real3d_jax.runtime.console import say, timed
+from real3d_jax.runtime.folders import replace_text, replacing
 from real3d_jax.runtime.threads import begun
 from real3d_jax.training.first_step import seconds_of_process
 
 _MOST = 16  # steps that are kept; what was used least recently is deleted
 _MOST_LINKS = 256
+_MOST_SAID = 200  # characters of an error
 _STEP, _LINK = ".step", ".link"  # endings of files
 _DIGEST = hashlib.sha256().digest_size
 _PACKAGE = __name__.partition(".")[0]
@@ -103,13 +106,14 @@ class KeptStep:
             if not from_cache:
                 program, in_tree, out_tree = serialize_executable.serialize(step)
                 data = pickle.dumps(_Contents(arguments, program, in_tree, out_tree))
-                _replace(file, hashlib.sha256(data).digest() + data)
+                with replacing(file, several_writers=True) as partial:
+                    partial.write_bytes(hashlib.sha256(data).digest() + data)
             if file.exists():
-                _replace(self._link, file.name.encode())
+                replace_text(self._link, file.name, several_writers=True)
             _delete_oldest(self._folder, _STEP, _MOST)
             _delete_oldest(self._folder, _LINK, _MOST_LINKS)
         except Exception as error:  # whatever JAX cannot write, or the disk
-            say(f"note       the compiled training step is not kept ({_in_a_line(error)})")
+            say(f"note       the compiled training step is not kept ({one_line(error)[:_MOST_SAID]})")
 
     def _read(self, file: Path) -> tuple[Any, list[str]] | None:
         try:
@@ -124,7 +128,8 @@ class KeptStep:
                 for used in (file, self._link):
                     os.utime(used)
         except Exception as error:  # whatever JAX or its devices cannot read
-            say(f"note       the kept training step is compiled anew: it cannot be read ({_in_a_line(error)})")
+            reason = one_line(error)[:_MOST_SAID]
+            say(f"note       the kept training step is compiled anew: it cannot be read ({reason})")
             with contextlib.suppress(OSError):
                 file.unlink()
             return None
@@ -189,18 +194,7 @@ def _hash(*texts: str) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Writes a file whole: others read what was there before, or all of it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_bytes(data)
-    part.replace(path)
-
-
 def _delete_oldest(folder: Path, ending: str, most: int) -> None:
     """Of the files with an ending, leaves the `most` that were used last."""
     for old in sorted(folder.glob(f"*{ending}"), key=lambda path: path.stat().st_mtime)[:-most]:
         old.unlink(missing_ok=True)
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
