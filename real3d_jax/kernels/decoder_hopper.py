@@ -15,11 +15,12 @@ from jax.experimental import pallas as pl
 from jaxtyping import Array, Float, Int
 
 from real3d_jax.kernels import warpgroups
-from real3d_jax.kernels.warpgroups import SIDE, mosaic_gpu
+from real3d_jax.kernels.inline_ptx import SIDE, mosaic_gpu
 
 TILE = 2 * SIDE  # points of a program's step
-LAYERS = 3  # of a segment: registers spill with more
-_OUTPUTS = 16  # the least rows that a matrix product takes in a transposed matrix
+LAYERS = 4  # of a segment: shared memory and registers hold no more
+ROWS = 8  # of the outputs' gradient: as many as the copy engine takes
+_OUTPUTS = 16  # the least rows that a matrix product takes in a transposed matrix; the others are zeros
 _COLUMNS = 8  # the fewest columns of a product
 _COMPUTING, _SUMMING = 160, 184  # registers of a thread
 
@@ -40,12 +41,13 @@ class _Arrays(NamedTuple):
       starts: the first tile of each program, and the end.
     """
 
-    z: Any
+    halves: Any
     incoming: Any
     hidden: Any
     biases: Any
     out: Any
     ones: Any
+    zeros: Any
     starts: Any
     dz: Any
     d_hidden: Any
@@ -59,11 +61,11 @@ class _Shared(NamedTuple):
     Attributes:
       weights, rows, output_layer, ones: constants; rows are biases.
       activations: before each layer.
-      gradients: behind it.
-      arriving, leaving: pre-activations before the segment, and their gradient (until then, the first slope).
+      gradients: behind it; until then, the slope of the next layer's activations.
+      arriving, leaving: half the pre-activations before the segment, and their gradient (until then, the first slope).
       last_activations: before the output layer.
       of_outputs, of_outputs_too: the gradient of the outputs, as the two products that it is in want it.
-      constants_there, z_there, incoming_there: what was asked for has arrived.
+      constants_there, halves_there, incoming_there: what was asked for has arrived.
       ready: a layer's activations and gradients can be summed; then, the gradient that leaves.
       done: all of a tile's are summed.
     """
@@ -80,15 +82,15 @@ class _Shared(NamedTuple):
     output_layer: Any
     ones: Any
     constants_there: Any
-    z_there: Any
+    halves_there: Any
     incoming_there: Any
     ready: Any
     done: Any
 
 
 def segment(
-    z: Float[Array, "N 64"],
-    incoming: Float[Array, "N 64"] | Float[Array, "4 N"],
+    halves: Float[Array, "N 64"],
+    incoming: Float[Array, "N 64"] | Float[Array, "4 N"] | Float[Array, "8 N"],
     hidden: Float[Array, "layers 64 64"],
     biases: Float[Array, "layers 64"],
     out: Float[Array, "64 4"],
@@ -101,9 +103,13 @@ def segment(
 ) -> tuple[Float[Array, "N 64"], Float[Array, "layers 64 64"], Float[Array, "biases 64"], Float[Array, "64 4"]]:
     """Gradients of the pre-activations before the segment, of its weights, its biases, and the output layer's weights.
 
+    Inside, weights, biases and pre-activations are half of what they are, which is exact: the hyperbolic tangent in
+    SiLU is of half its argument, and with the same weights on the way back slopes are twice as large.
+
     Args:
-      z: the pre-activations, bfloat16; N is a multiple of `TILE`.
-      incoming: the gradient of those behind it, bfloat16; if `last`, of the decoder's outputs.
+      halves: half the pre-activations, bfloat16; N is a multiple of `TILE`.
+      incoming: the gradient of those behind it, bfloat16; if `last`, of the decoder's outputs (with rows of zeros it is
+        taken as it is).
       hidden: its weights, bfloat16.
       biases: of the layers behind these weights, float32.
       out: the output layer's weights.
@@ -114,9 +120,9 @@ def segment(
       interpret: runs the kernel as plain JAX.
     """
     gpu = mosaic_gpu()
-    layers, dtype = len(hidden), z.dtype
+    layers, dtype = len(hidden), halves.dtype
     if last:
-        incoming = jnp.pad(incoming.astype(dtype), ((0, _OUTPUTS - len(incoming)), (0, 0)))
+        incoming = jnp.pad(incoming.astype(dtype), ((0, ROWS - len(incoming)), (0, 0)))
 
     def summed(*shape: int) -> Any:
         return jax.ShapeDtypeStruct((programs, *shape), jnp.float32)
@@ -139,8 +145,8 @@ def segment(
         of_outputs_too=matrices(2, rows=_OUTPUTS, swizzle=32),
         output_layer=matrices(rows=_OUTPUTS, swizzle=32),
         ones=matrices(rows=_COLUMNS),
-        constants_there=barrier(1, 4 if last else 3),
-        z_there=barrier(2),
+        constants_there=barrier(1, 8 if last else 3),
+        halves_there=barrier(2),
         incoming_there=barrier(2, 2 if last else 1),
         ready=barrier(2 * (layers + 1)),
         done=barrier(2),
@@ -156,7 +162,7 @@ def segment(
     dz, d_hidden, d_biases, d_out = gpu.kernel(
         decoder_segment,
         out_type=(
-            jax.ShapeDtypeStruct(z.shape, dtype),
+            jax.ShapeDtypeStruct(halves.shape, dtype),
             summed(layers, SIDE, SIDE),
             summed(layers + first, SIDE, _COLUMNS),
             summed(SIDE, _OUTPUTS),
@@ -167,14 +173,15 @@ def segment(
         num_threads=3,
         thread_name="group",
         compiler_params=gpu.CompilerParams(lowering_semantics=gpu.LoweringSemantics.Warpgroup),
-        interpret=_interpreter() if interpret else None,
+        interpret=warpgroups.interpreter() if interpret else None,
     )(
-        z,
+        halves,
         incoming,
-        hidden,
-        biases,
-        jnp.pad(out.T, ((0, _OUTPUTS - out.shape[1]), (0, 0))).astype(dtype),
+        0.5 * hidden,
+        0.5 * biases,
+        jnp.pad(0.5 * out.T, ((0, _OUTPUTS - out.shape[1]), (0, 0))).astype(dtype),
         jnp.ones((_COLUMNS, SIDE), dtype),
+        jnp.zeros((_OUTPUTS - ROWS, SIDE), dtype),
         tiles * jnp.arange(programs + 1) // programs,
     )
     return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[..., 0], d_out.sum(axis=0)[:, : out.shape[1]]
@@ -190,52 +197,52 @@ def _compute(kind: _Kind, arrays: _Arrays, shared: _Shared, group: Any) -> None:
 
     @pl.when(group == 0)
     def _():
-        for source, target in (
-            (arrays.hidden, shared.weights),
-            (arrays.biases, shared.rows),
-            (arrays.ones, shared.ones),
-            *([(arrays.out, shared.output_layer)] if last else []),
-        ):
+        constants = [(arrays.hidden, shared.weights), (arrays.biases, shared.rows), (arrays.ones, shared.ones)]
+        if last:
+            constants += [(arrays.out, shared.output_layer)]
+            of_outputs = [part.at[i] for part in (shared.of_outputs, shared.of_outputs_too) for i in range(2)]
+            constants += [(arrays.zeros, part.at[ROWS:]) for part in of_outputs]
+        for source, target in constants:
             gpu.copy_gmem_to_smem(source, target, shared.constants_there)
 
-    def ask_for_z(tile):
+    def behind_slope(layer):
+        return shared.gradients.at[group, layer - 1] if layer else shared.leaving.at[group]
+
+    def ask_for_halves(tile):
         points = pl.ds(tile * TILE + group * SIDE, SIDE)
-        gpu.copy_gmem_to_smem(arrays.z.at[points], shared.arriving.at[group], shared.z_there.at[group])
+        gpu.copy_gmem_to_smem(arrays.halves.at[points], shared.arriving.at[group], shared.halves_there.at[group])
 
     def ask_for_incoming(tile):
         points, there = pl.ds(tile * TILE + group * SIDE, SIDE), shared.incoming_there.at[group]
         if last:
-            gpu.copy_gmem_to_smem(arrays.incoming.at[:, points], shared.of_outputs.at[group], there)
-            gpu.copy_gmem_to_smem(arrays.incoming.at[:, points], shared.of_outputs_too.at[group], there)
+            for target in (shared.of_outputs, shared.of_outputs_too):
+                gpu.copy_gmem_to_smem(arrays.incoming.at[:, points], target.at[group, :ROWS], there)
         else:
             gpu.copy_gmem_to_smem(arrays.incoming.at[points], shared.gradients.at[group, layers - 1], there)
 
-    pl.when(start < end)(lambda: ask_for_z(start))
+    pl.when(start < end)(lambda: ask_for_halves(start))
     gpu.barrier_wait(shared.constants_there)
 
     def one_tile(tile, _):
-        gpu.barrier_wait(shared.z_there.at[group])
-        z = warpgroups.load(shared.arriving.at[group], interpret).astype(jnp.float32)
-        pl.when(tile + 1 < end)(lambda: ask_for_z(tile + 1))
-        pl.when(tile > start)(lambda: gpu.barrier_wait(shared.done.at[group]))
-        ask_for_incoming(tile)
-
-        # The first slope waits where its gradient will be, which spares registers.
-        gpu.wait_smem_to_gmem(0, wait_read_only=True)
-        slopes = []
+        gpu.barrier_wait(shared.halves_there.at[group])
+        half = warpgroups.load(shared.arriving.at[group], interpret).astype(jnp.float32)
+        pl.when(tile + 1 < end)(lambda: ask_for_halves(tile + 1))
         for layer in range(layers):
-            h, slope = warpgroups.silu_and_slope(z, interpret)
-            slopes.append(slope)
+            h, slope = warpgroups.silu_and_slope(half, interpret)
             if layer == 0:
-                warpgroups.store(shared.leaving.at[group], slope, interpret)
+                pl.when(tile > start)(lambda: gpu.barrier_wait(shared.done.at[group]))
+                ask_for_incoming(tile)
+                gpu.wait_smem_to_gmem(0, wait_read_only=True)
+            # A slope waits where the gradient will be that it makes, which spares registers.
+            warpgroups.store(behind_slope(layer), slope, interpret)
             warpgroups.store(shared.activations.at[group, layer], h, interpret)
             if last or layer < layers - 1:
-                z = warpgroups.product(h, shared.weights.at[layer], interpret)
-                z = warpgroups.add_row(z, shared.rows.at[layer], interpret)
+                bias = warpgroups.equal_rows(shared.rows.at[layer], interpret)
+                (half,) = warpgroups.added([bias], lambda h=h, layer=layer: [(h, shared.weights.at[layer])], interpret)
 
         gpu.barrier_wait(shared.incoming_there.at[group])
         if last:
-            h, slope = warpgroups.silu_and_slope(z, interpret)
+            h, slope = warpgroups.silu_and_slope(half, interpret)
             warpgroups.store(shared.last_activations.at[group], h, interpret)
             of_outputs = transposed(shared.of_outputs_too.at[group])
             gradient = _times(warpgroups.product(of_outputs, shared.output_layer, interpret), slope)
@@ -246,12 +253,9 @@ def _compute(kind: _Kind, arrays: _Arrays, shared: _Shared, group: Any) -> None:
             gpu.commit_smem()
             gpu.barrier_arrive(shared.ready.at[group * (layers + 1) + layer])
             gradient = warpgroups.product(gradient, transposed(shared.weights.at[layer]), interpret)
-            slope = slopes[layer] if layer else warpgroups.load(shared.leaving.at[group], interpret)
-            gradient = _times(gradient, slope)
-            if layer:
-                warpgroups.store(shared.gradients.at[group, layer - 1], gradient, interpret)
+            gradient = _times(gradient, warpgroups.load(behind_slope(layer), interpret))
+            warpgroups.store(behind_slope(layer), gradient, interpret)
 
-        warpgroups.store(shared.leaving.at[group], gradient, interpret)
         gpu.commit_smem()
         if first:
             gpu.barrier_arrive(shared.ready.at[group * (layers + 1) + layers])
@@ -327,9 +331,3 @@ def _tiles(arrays: _Arrays) -> tuple[Any, Any]:
 
 def _times(gradient: Array, slope: Array) -> Array:
     return (gradient * slope.astype(jnp.float32)).astype(slope.dtype)
-
-
-def _interpreter() -> Any:
-    from jax._src.pallas.mosaic_gpu.interpret.params import InterpretGPUParams
-
-    return InterpretGPUParams()

@@ -1,8 +1,8 @@
 """The decoder in kernels: a tile's outputs, and the backward pass a few layers, a segment, at a time.
 
 A segment starts from the pre-activations that were stored before it, and computes its layers again. Its weights'
-gradients stay in registers while a program walks through its tiles. On Hopper GPUs a kernel of their own does it, which
-is `decoder_hopper`; here is the one for others.
+gradients stay in registers while a program walks through its tiles. Hopper GPUs have kernels of their own for this,
+`decoder_hopper`, and for what comes before, `query_hopper`; here are those for others.
 """
 
 import functools
@@ -19,7 +19,6 @@ from real3d_jax.kernels import decoder_hopper, fused_silu, warpgroups
 from real3d_jax.kernels.decoder_hopper import TILE
 from real3d_jax.kernels.pallas import launch, load
 from real3d_jax.kernels.plane_windows import dot
-from real3d_jax.kernels.warpgroups import SIDE
 
 OUTPUTS = 4  # raw density and colour
 PADDED_OUTPUTS = 16  # the least that a matrix product takes
@@ -30,13 +29,8 @@ _PROGRAMS = 132
 
 def starts(hidden: Float[Array, "layers C C"], interpret: bool) -> tuple[int, ...]:
     """The hidden layers before which pre-activations are to be stored, for weights in the dtype of the computation."""
-    most = decoder_hopper.LAYERS if _on_hopper(hidden, interpret) else _LAYERS
+    most = decoder_hopper.LAYERS if warpgroups.fit(hidden.shape[1], hidden.dtype, interpret) else _LAYERS
     return tuple(range(0, len(hidden), most)) or (0,)
-
-
-def _on_hopper(hidden: Float[Array, "layers C C"], interpret: bool) -> bool:
-    fits = hidden.shape[1] == SIDE and hidden.dtype == jnp.bfloat16
-    return fits and not interpret and warpgroups.available()
 
 
 def padded(out: Float[Array, "C 4"]) -> Float[Array, "C 16"]:
@@ -84,7 +78,7 @@ def store_starts(
 
 def backward(
     stored: Sequence[Float[Array, "N C"]],
-    incoming: Float[Array, "4 N"],
+    incoming: Float[Array, "4 N"] | Float[Array, "8 N"],
     hidden: Float[Array, "layers C C"],
     biases: Float[Array, "layers+1 C"],
     out: Float[Array, "C 4"],
@@ -96,8 +90,8 @@ def backward(
     """Gradients of the first pre-activations (in their memory), and of the weights but the output's bias.
 
     Args:
-      stored: pre-activations before each of `starts`, in the dtype of the computation.
-      incoming: the gradient of the decoder's outputs.
+      stored: pre-activations before each of `starts`, in the dtype of the computation; halves of them on Hopper.
+      incoming: the gradient of the decoder's outputs; with rows of zeros as `decoder_hopper.segment` takes it.
       hidden: weights between hidden layers, in that dtype.
       biases: of the hidden layers, the first one's too.
       out: the output layer's weights.
@@ -107,7 +101,7 @@ def backward(
         segments of three layers alone.
     """
     layers, before = len(hidden), starts(hidden, interpret)
-    if _on_hopper(hidden, interpret):
+    if warpgroups.fit(hidden.shape[1], hidden.dtype, interpret):
         sums_first = True
         tiles = jnp.array([incoming.shape[1] // TILE], jnp.int32) if tiles is None else tiles
         programs = warpgroups.multiprocessors()

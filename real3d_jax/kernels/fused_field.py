@@ -22,6 +22,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
+from real3d_jax.kernels import query_hopper, warpgroups
 from real3d_jax.kernels.decoder_segments import (
     OUTPUTS,
     PADDED_OUTPUTS,
@@ -103,6 +104,10 @@ def _query(
     hidden, biases, out, out_bias = decoder
     batch, _, side, _, channels = planes.shape
     count = points.shape[-1]
+    if warpgroups.fit(channels, dtype, interpret):
+        output = output_layer(out, out_bias, dtype)
+        (raw,) = query_hopper.query(*_in_a_row(points, side), planes, hidden, biases, output, interpret=interpret)
+        return jnp.swapaxes(raw.reshape(OUTPUTS, batch, count), 0, 1)
     kernel = functools.partial(_forward_kernel, side=side, dtype=dtype, interpret=interpret)
     return launch(
         kernel,
@@ -133,22 +138,26 @@ def _query_backward(dtype, interpret, saved, gradient):
     hidden, biases, out, _ = decoder
     batch, _, side, _, channels = planes.shape
     count = points.shape[-1]
-    hidden = hidden.astype(dtype)
-    touched = _touched_texels(points, side)
-
-    rows, before = jax.ShapeDtypeStruct((batch * count, channels), dtype), starts(hidden, interpret)
-    stored = launch(
-        functools.partial(_store_kernel, side=side, before=before, interpret=interpret),
-        [rows] * len(before),
-        points,
-        touched,
-        planes.reshape(-1, channels).astype(dtype),
-        hidden,
-        biases,
-        grid=(batch, count // _TILE),
-        interpret=interpret,
-    )
     incoming = jnp.swapaxes(gradient, 0, 1).reshape(OUTPUTS, -1)
+    d_out_bias = gradient.sum(axis=(0, 2))
+    touched = _touched_texels(points, side)
+    before = starts(hidden.astype(dtype), interpret)
+    if warpgroups.fit(channels, dtype, interpret):
+        place = _in_a_row(points, side)
+        stored = query_hopper.query(*place, planes, hidden, biases, None, before=before, interpret=interpret)
+    else:
+        stored = launch(
+            functools.partial(_store_kernel, side=side, before=before, interpret=interpret),
+            [jax.ShapeDtypeStruct((batch * count, channels), dtype)] * len(before),
+            points,
+            touched,
+            planes.reshape(-1, channels).astype(dtype),
+            hidden.astype(dtype),
+            biases,
+            grid=(batch, count // _TILE),
+            interpret=interpret,
+        )
+    hidden = hidden.astype(dtype)
     dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, interpret=interpret)
 
     zeros = jnp.zeros((batch * 3 * side * side, channels), jnp.float32)
@@ -163,11 +172,18 @@ def _query_backward(dtype, interpret, saved, gradient):
         aliases={3: 0},
         interpret=interpret,
     )
-    d_decoder = (d_hidden, d_biases, d_out, gradient.sum(axis=(0, 2)))
+    d_decoder = (d_hidden, d_biases, d_out, d_out_bias)
     return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(points)
 
 
 _query.defvjp(_query_forward, _query_backward, symbolic_zeros=True)
+
+
+def _in_a_row(points: Float[Array, "B 3 N"], side: int) -> tuple[Array, Array, Array]:
+    """The points of all fields as `query_hopper.query` takes them."""
+    batch, _, count = points.shape
+    at = jnp.swapaxes(texel_coordinates(points, side), 0, 1).reshape(3, -1)
+    return at, jnp.arange(batch, dtype=jnp.int32), jnp.array([batch * count // query_hopper.TILE], jnp.int32)
 
 
 def _touched_texels(points: Float[Array, "B 3 N"], side: int) -> Array:

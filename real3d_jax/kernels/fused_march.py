@@ -15,6 +15,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from real3d_jax.errors import UserError
+from real3d_jax.kernels import query_hopper, warpgroups
+from real3d_jax.kernels.decoder_hopper import ROWS
 from real3d_jax.kernels.decoder_segments import (
     OUTPUTS,
     PADDED_OUTPUTS,
@@ -99,22 +101,30 @@ def _forward(march: March, planes, decoder, rays, fields, live):
     side, channels = planes.shape[2], planes.shape[-1]
     groups, dtype = fields.shape[0], march.dtype
     count = groups * GROUP * march.samples
-    shapes = [jax.ShapeDtypeStruct((OUTPUTS, count), jnp.float32)]
-    if march.keep:
-        shapes.append(jax.ShapeDtypeStruct((count, channels), dtype))
-    raw, *kept = launch(
-        functools.partial(_query_kernel, march=march, side=side),
-        shapes,
-        *_samples(rays, march, side),
-        fields,
-        live,
-        planes.reshape(-1, channels).astype(dtype),
-        hidden.astype(dtype),
-        biases,
-        *output_layer(out, out_bias, dtype),
-        grid=(groups * march.runs,),
-        interpret=march.interpret,
-    )
+    output = output_layer(out, out_bias, dtype)
+    if warpgroups.fit(channels, dtype, march.interpret):
+        place = _samples(rays, march, side)[0], fields, live * march.runs
+        before = (0,) if march.keep else ()
+        raw, *kept = query_hopper.query(
+            *place, planes, hidden, biases, output, before=before, interpret=march.interpret
+        )
+    else:
+        shapes = [jax.ShapeDtypeStruct((OUTPUTS, count), jnp.float32)]
+        if march.keep:
+            shapes.append(jax.ShapeDtypeStruct((count, channels), dtype))
+        raw, *kept = launch(
+            functools.partial(_query_kernel, march=march, side=side),
+            shapes,
+            *_samples(rays, march, side),
+            fields,
+            live,
+            planes.reshape(-1, channels).astype(dtype),
+            hidden.astype(dtype),
+            biases,
+            *output,
+            grid=(groups * march.runs,),
+            interpret=march.interpret,
+        )
     sums = launch(
         functools.partial(composite_kernel, march=march),
         jax.ShapeDtypeStruct((OUTPUTS, groups * GROUP), jnp.float32),
@@ -143,9 +153,12 @@ def _march_bwd(march, saved, d_sums):
     hidden, biases, out, _ = decoder
     side, channels = planes.shape[2], planes.shape[-1]
     groups, interpret = fields.shape[0], march.interpret
+    on_hopper = warpgroups.fit(channels, march.dtype, interpret)
+    # As the kernels behind it take it: padded with zeros in their dtype, or as it is.
+    taken = ((ROWS, raw.shape[1]), march.dtype) if on_hopper else (raw.shape, jnp.float32)
     incoming, d_out_bias = launch(
         functools.partial(composite_backward_kernel, march=march),
-        (jax.ShapeDtypeStruct(raw.shape, jnp.float32), jax.ShapeDtypeStruct((OUTPUTS, groups), jnp.float32)),
+        (jax.ShapeDtypeStruct(*taken), jax.ShapeDtypeStruct((OUTPUTS, groups), jnp.float32)),
         raw,
         rays,
         live,
@@ -154,9 +167,12 @@ def _march_bwd(march, saved, d_sums):
         interpret=interpret,
     )
     at, ends = _samples(rays, march, side)
+    before = starts(hidden.astype(march.dtype), interpret)
+    if not stored and on_hopper:
+        place = at, fields, live * march.runs
+        stored = query_hopper.query(*place, planes, hidden, biases, None, before=before, interpret=interpret)
     hidden = hidden.astype(march.dtype)
     if not stored:
-        before = starts(hidden, interpret)
         stored = launch(
             functools.partial(_store_kernel, march=march, side=side, before=before),
             [jax.ShapeDtypeStruct((raw.shape[1], channels), march.dtype)] * len(before),
@@ -174,6 +190,7 @@ def _march_bwd(march, saved, d_sums):
     dz, d_hidden, d_biases, d_out = backward(
         stored, incoming, hidden, biases, out, tiles, interpret=interpret, pairs=len(stored) == 1
     )
+    d_decoder = (d_hidden, d_biases, d_out, d_out_bias.sum(axis=1))
     zeros = jnp.zeros((planes.size // channels, channels), jnp.float32)
     d_planes = launch(
         functools.partial(_scatter_kernel, march=march, side=side),
@@ -188,7 +205,6 @@ def _march_bwd(march, saved, d_sums):
         aliases={5: 0},
         interpret=interpret,
     )
-    d_decoder = (d_hidden, d_biases, d_out, d_out_bias.sum(axis=1))
     return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(rays), None, None
 
 

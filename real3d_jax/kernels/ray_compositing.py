@@ -59,8 +59,10 @@ def composite_backward_kernel(raw, rays, live, d_sums, d_raw, d_bias, *, march: 
         gradients = [slope * (passing * reaching * value - after)]
         gradients += [weights * g * c * (1 - c) for c, g in zip(colours, incoming[1:], strict=True)]
         for i, gradient in enumerate(gradients):
-            store(d_raw.at[i, index], gradient, index >= 0)
+            store(d_raw.at[i, index], gradient.astype(d_raw.dtype), index >= 0)
             biases[i] += jnp.sum(jnp.sum(gradient, axis=1), axis=0)
+        for i in range(OUTPUTS, d_raw.shape[0]):
+            store(d_raw.at[i, index], jnp.zeros(index.shape, d_raw.dtype), index >= 0)
     for i, total in enumerate(biases):
         d_bias[i, group] = total
 

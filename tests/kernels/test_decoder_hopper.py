@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from real3d_jax.kernels import decoder_hopper, decoder_segments, warpgroups
+from real3d_jax.kernels import decoder_hopper, decoder_segments, inline_ptx, warpgroups
 from real3d_jax.kernels.decoder_hopper import TILE, segment
 from tests.kernels.agreement import worst
 
 TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
-WIDTH = warpgroups.SIDE
+WIDTH = inline_ptx.SIDE
 
 
 def _example(layers, tiles, last, seed=0):
@@ -43,11 +43,12 @@ def _plain(z, incoming, hidden, biases, out, last):
 # Of three tiles and two programs one has two tiles; of one tile and two programs one has none.
 @pytest.mark.parametrize(
     ("layers", "first", "last", "tiles"),
-    [(3, True, False, 3), (3, False, False, 2), (2, False, True, 3), (1, True, True, 1), (3, True, True, 2)],
+    [(4, True, False, 3), (3, False, False, 2), (2, False, True, 3), (1, True, True, 1), (4, True, True, 2)],
 )
 def test_segments(layers, first, last, tiles):
     example = _example(layers, tiles, last)
-    found = segment(*example, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True)
+    halves, rest = 0.5 * example[0], example[1:]
+    found = segment(halves, *rest, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True)
     dz, d_hidden, d_biases, d_out = _plain(*example, last)
     wanted = (dz, d_hidden, d_biases if first else d_biases[1:])
     assert worst((found[0].astype(jnp.float32), *found[1:3]), wanted) < TOLERANCE
@@ -60,7 +61,7 @@ def test_tiles_that_do_not_count():
     z, incoming, hidden, biases, out = _example(2, 3, True)
     counted = 2 * TILE
     found = segment(
-        z.at[counted:].set(jnp.nan), incoming, hidden, biases, out, jnp.array([2], jnp.int32),
+        (0.5 * z).at[counted:].set(jnp.nan), incoming, hidden, biases, out, jnp.array([2], jnp.int32),
         first=True, last=True, programs=2, interpret=True,
     )  # fmt: skip
     wanted = _plain(z[:counted], incoming[:, :counted], hidden, biases, out, True)
@@ -69,22 +70,22 @@ def test_tiles_that_do_not_count():
 
 @pytest.mark.parametrize("tiles", [None, 2])
 def test_whole_decoder(monkeypatch, tiles):
-    """Four layers in segments of three and one, joined as the others are."""
+    """Five layers in segments of four and one, joined as the others are."""
     monkeypatch.setattr(warpgroups, "available", lambda: True)
     monkeypatch.setattr(warpgroups, "multiprocessors", lambda: 2)
     interpreted = functools.partial(segment)
     monkeypatch.setattr(
         decoder_hopper, "segment", lambda *args, **kind: interpreted(*args, **kind | {"interpret": True})
     )
-    z, incoming, hidden, biases, out = _example(4, 2, True)
+    z, incoming, hidden, biases, out = _example(5, 2, True)
     before = decoder_segments.starts(hidden, interpret=False)
-    assert before == (0, 3)
+    assert before == (0, 4)
     stored, at = [z], z.astype(jnp.float32)
-    for weights, bias in zip(hidden[:3], biases, strict=False):
+    for weights, bias in zip(hidden[:4], biases, strict=False):
         at = jax.nn.silu(at) @ weights.astype(jnp.float32) + bias
     stored.append(at.astype(z.dtype))
     found = decoder_segments.backward(
-        stored, incoming, hidden, jnp.concatenate([jnp.zeros((1, WIDTH)), biases]), out,
+        [0.5 * z for z in stored], incoming, hidden, jnp.concatenate([jnp.zeros((1, WIDTH)), biases]), out,
         None if tiles is None else jnp.array([tiles], jnp.int32), interpret=False,
     )  # fmt: skip
     wanted = _plain(z, incoming, hidden, biases, out, True)
@@ -92,14 +93,13 @@ def test_whole_decoder(monkeypatch, tiles):
 
 
 @pytest.mark.parametrize(
-    ("width", "dtype", "most"), [(64, jnp.bfloat16, 3), (32, jnp.bfloat16, 4), (64, jnp.float32, 4)]
+    ("width", "dtype", "taken"), [(64, jnp.bfloat16, True), (32, jnp.bfloat16, False), (64, jnp.float32, False)]
 )
-def test_what_it_takes(monkeypatch, width, dtype, most):
+def test_what_it_takes(monkeypatch, width, dtype, taken):
     """Decoders of 64 channels in bfloat16; no interpreted ones, which the other kernels' tests are for."""
     monkeypatch.setattr(warpgroups, "available", lambda: True)
-    hidden = jnp.zeros((8, width, width), dtype)
-    assert decoder_segments.starts(hidden, interpret=False)[1] == most
-    assert decoder_segments.starts(hidden, interpret=True)[1] == 4
+    assert warpgroups.fit(width, dtype, interpret=False) == taken
+    assert not warpgroups.fit(width, dtype, interpret=True)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_it_is_for_hopper(monkeypatch, backend, capability, taken):
 def test_lowers_for_nvidia_gpus(monkeypatch):
     """Pallas' insides are as `warpgroups` expects them, and the kernel becomes a program; else it is not taken."""
     assert not warpgroups.available(), "there is no GPU here"
-    assert warpgroups.insides_known()
+    assert inline_ptx.known()
     run = jax.jit(functools.partial(segment, first=True, last=True, programs=132, interpret=False))
     shapes = jax.eval_shape(lambda: (*_example(3, 4, True), jnp.array([4], jnp.int32)))
     assert "mosaic_gpu" in run.trace(*shapes).lower(lowering_platforms=("cuda",)).as_text()
     with monkeypatch.context() as patch:
         patch.setattr("jax.experimental.mosaic.gpu.utils.memref_ptr", lambda: None)
-        assert not warpgroups.insides_known(), "it takes no argument"
+        assert not inline_ptx.known(), "it takes no argument"
     with monkeypatch.context() as patch:
         patch.delattr("jax.experimental.pallas.mosaic_gpu.inline_mgpu")
-        assert not warpgroups.insides_known(), "it is not there"
+        assert not inline_ptx.known(), "it is not there"
