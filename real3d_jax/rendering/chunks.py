@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from real3d_jax.kernels.ray_groups import GROUP
+
 
 def map_rays(
     render_chunk: Callable[..., tuple[Float[Array, "B N _"], ...]],
@@ -20,13 +22,13 @@ def map_rays(
     Args:
       render_chunk: takes arrays (B, N, channels), one for each of `rays`, and gives such.
       rays: of one leading shape; the last rays of the last chunk are padding, all zeros.
-      chunk: rays of each of the B at a time.
+      chunk: rays of each of the B at a time, at most.
       policy: of `jax.checkpoint`, which computes a chunk again in the backward pass; with None nothing is.
     """
     batch, *shape, _ = rays[0].shape
     count = rays[0][0, ..., 0].size
-    chunk = min(chunk, count)
     chunks = -(-count // chunk)
+    chunk = min(chunk, -(-count // (chunks * GROUP)) * GROUP)  # equal ones, of whole groups
 
     def split(values):
         values = jnp.pad(values.reshape(batch, count, -1), ((0, 0), (0, chunks * chunk - count), (0, 0)))
