@@ -116,9 +116,10 @@ def _ends(side: int, stride: int) -> list[str]:
         low, high = f"low{axis}", f"high{axis}"
         lines += [f"cvt.rmi.s32.f32 t, a{axis};", f"cvt.rmi.s32.f32 u, b{axis};"]
         lines += [f"min.s32 {low}, t, u;", f"redux.sync.min.s32 {low}, {low}, -1;"]
-        lines += [f"max.s32 {high}, t, u;", f"redux.sync.max.s32 {high}, {high}, -1;", f"add.s32 {high}, {high}, 1;"]
-        for end in (low, high):
-            lines += [f"max.s32 {end}, {end}, 0;", f"min.s32 {end}, {end}, {side - 1};"]
+        lines += [f"max.s32 {low}, {low}, 0;", f"min.s32 {low}, {low}, {side - 1};"]
+        # Cut off before the addition: a coordinate may be the largest integer, or have become it.
+        lines += [f"max.s32 {high}, t, u;", f"redux.sync.max.s32 {high}, {high}, -1;"]
+        lines += [f"min.s32 {high}, {high}, {side - 2};", f"add.s32 {high}, {high}, 1;", f"max.s32 {high}, {high}, 0;"]
     return lines
 
 
