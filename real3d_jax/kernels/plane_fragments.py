@@ -110,8 +110,8 @@ def _ends(side: int, stride: int) -> list[str]:
     """Loads the coordinates; the first and the last texel that the warp's points touch along each axis, cut off."""
     lines = []
     for axis in range(3):
-        lines.append(f"ld.global.nc.f32 a{axis}, [coordinates + {axis * stride}];")
-        lines.append(f"ld.global.nc.f32 b{axis}, [coordinates + {axis * stride + 32}];")
+        lines += [f"add.u64 coordinates, coordinates, {stride};"] if axis else []  # offsets have no more than 31 bits
+        lines += [f"ld.global.nc.f32 a{axis}, [coordinates];", f"ld.global.nc.f32 b{axis}, [coordinates + 32];"]
     for axis in range(3):
         low, high = f"low{axis}", f"high{axis}"
         lines += [f"cvt.rmi.s32.f32 t, a{axis};", f"cvt.rmi.s32.f32 u, b{axis};"]

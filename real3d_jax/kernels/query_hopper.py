@@ -209,7 +209,8 @@ def writing(stride: int) -> str:
         "mov.u32 t, %tid.x;",
         "and.b32 column, t, 3;",
         "setp.lt.u32 there, column, 2;",
-        f"mul.wide.u32 at, column, {2 * stride};",
+        "mul.wide.u32 at, column, 2;",
+        f"mul.lo.u64 at, at, {stride};",
         "shl.b32 column, column, 3;",
         "add.u32 column, column, $9;",
         "@there ld.shared.v2.f32 {x, y}, [column];",
@@ -220,9 +221,10 @@ def writing(stride: int) -> str:
         "add.u64 at, at, v;",
         "add.u64 at, at, $8;",
     ]
-    for number in range(4):
-        row, column = divmod(number, 2)
-        lines.append(f"add.f32 a, ${number}, ${number + 4};")
-        lines.append(f"add.f32 a, a, {'xy'[column]};")
-        lines.append(f"@there st.global.f32 [at + {stride * column + 32 * row}], a;")
+    for column in range(2):
+        lines += [f"add.u64 at, at, {stride};"] if column else []  # offsets have no more than 31 bits
+        for row in range(2):
+            number = 2 * row + column
+            lines += [f"add.f32 a, ${number}, ${number + 4};", f"add.f32 a, a, {'xy'[column]};"]
+            lines.append(f"@there st.global.f32 [at + {32 * row}], a;")
     return "{\n" + "\n".join(lines) + "\n}"

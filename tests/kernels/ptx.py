@@ -162,6 +162,7 @@ _OPERATIONS: dict[str, tuple[str, str, Callable]] = {
     "add.u32": ("u32", "u32 u32", np.add),
     "add.u64": ("u64", "u64 u64", np.add),
     "mad.lo.u32": ("u32", "u32 u32 u32", lambda a, b, c: a * b + c),
+    "mul.lo.u64": ("u64", "u64 u64", np.multiply),
     "mul.wide.u32": ("u64", "u32 u32", lambda a, b: a.astype(np.uint64) * b),
     "min.s32": ("s32", "s32 s32", np.minimum),
     "max.s32": ("s32", "s32 s32", np.maximum),
@@ -282,14 +283,17 @@ class _Program:
             place = re.fullmatch(r"\[([\w$]+)(?: \+ (\d+))?\]", text)
             if not place:
                 raise PtxError(f"malformed address {text}")
+            if int(place[2] or 0) >= 2**31:
+                raise PtxError("offset of more than 31 bits")
             return self._register(place[1], _POINTERS[kind]), kind, int(place[2] or 0)
         if kind == "label" or (text == "%tid.x" and operation == "mov.u32"):
             return text, kind, 0
         if kind == "f32" and re.fullmatch("0f[0-9A-F]{8}", text):
             return text, kind, 0
-        if kind in ("b32", "s32", "u32") and re.fullmatch(r"0|-?[1-9]\d*|0x[0-9a-f]+", text):
-            if not -(2**31) <= int(text, 0) < 2**32:
-                raise PtxError(f"{text} has more than 32 bits")
+        if kind[1:] in ("32", "64") and kind != "f32" and re.fullmatch(r"0|-?[1-9]\d*|0x[0-9a-f]+", text):
+            bits = int(kind[1:])
+            if not -(2 ** (bits - 1)) <= int(text, 0) < 2**bits:
+                raise PtxError(f"{text} has more than {bits} bits")
             return text, kind, 0
         return self._register(text, kind), kind, 0
 
@@ -305,7 +309,8 @@ class _Warp:
         if text[:2] == "0f":
             return np.full(LANES, int(text[2:], 16), np.uint32).view(np.float32)
         if text[0] in "-0123456789":
-            return np.full(LANES, int(text, 0) % 2**32, np.uint32).view(_READ[kind])
+            bits = int(kind[1:])
+            return np.full(LANES, int(text, 0) % 2**bits, f"uint{bits}").view(_READ[kind])
         if text not in self.registers:
             raise PtxError(f"{text} has not been written")
         value = self.registers[text]
