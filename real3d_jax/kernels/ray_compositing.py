@@ -61,10 +61,12 @@ def composite_backward_kernel(raw, rays, live, d_sums, d_raw, d_bias, *, march: 
         for i, gradient in enumerate(gradients):
             store(d_raw.at[i, index], gradient.astype(d_raw.dtype), index >= 0)
             biases[i] += jnp.sum(jnp.sum(gradient, axis=1), axis=0)
-        for i in range(OUTPUTS, d_raw.shape[0]):
-            store(d_raw.at[i, index], jnp.zeros(index.shape, d_raw.dtype), index >= 0)
     for i, total in enumerate(biases):
         d_bias[i, group] = total
+    for i in range(OUTPUTS, d_raw.shape[0]):  # rows of zeros, in their own order: whole lines of memory at a time
+        for first in range(0, march.samples, 16):
+            block = pl.ds((group * march.samples + first) * GROUP, 16 * GROUP)
+            d_raw[i, block] = jnp.zeros((16 * GROUP,), d_raw.dtype)
 
 
 def _hits(rays, live, ray, group):
