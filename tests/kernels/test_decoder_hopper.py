@@ -9,6 +9,7 @@ import pytest
 
 from real3d_jax.kernels import decoder_hopper, decoder_segments, inline_ptx, warpgroups
 from real3d_jax.kernels.decoder_hopper import TILE, segment
+from tests.commands import ENOUGH_THREADS, assert_passes_with, warpgroups_interpreted
 from tests.kernels.agreement import worst
 
 TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
@@ -40,7 +41,12 @@ def _plain(z, incoming, hidden, biases, out, last):
     return dz, d_hidden, jnp.concatenate([d_first[None], d_biases]), d_out
 
 
+def test_with_enough_threads():
+    assert_passes_with(__file__, "not enough_threads", **ENOUGH_THREADS)
+
+
 # Of three tiles and two programs one has two tiles; of one tile and two programs one has none.
+@warpgroups_interpreted
 @pytest.mark.parametrize(
     ("layers", "first", "last", "tiles"),
     [(4, True, False, 3), (3, False, False, 2), (2, False, True, 3), (1, True, True, 1), (4, True, True, 2)],
@@ -56,6 +62,7 @@ def test_segments(layers, first, last, tiles):
         assert worst(found[3], d_out) < TOLERANCE
 
 
+@warpgroups_interpreted
 def test_tiles_that_do_not_count():
     """What lies behind them is in no sum."""
     z, incoming, hidden, biases, out = _example(2, 3, True)
@@ -68,6 +75,7 @@ def test_tiles_that_do_not_count():
     assert worst((found[0][:counted].astype(jnp.float32), *found[1:]), wanted) < TOLERANCE
 
 
+@warpgroups_interpreted
 @pytest.mark.parametrize("tiles", [None, 2])
 def test_whole_decoder(monkeypatch, tiles):
     """Five layers in segments of four and one, joined as the others are."""
