@@ -159,22 +159,14 @@ def segment(
         pl.when(group < 2)(lambda: _compute(kind, arrays, shared, group))
         pl.when(group == 2)(lambda: _sum(kind, arrays, shared))
 
-    dz, d_hidden, d_biases, d_out = gpu.kernel(
+    dz, d_hidden, d_biases, d_out = warpgroups.launch(
         decoder_segment,
-        out_type=(
+        [
             jax.ShapeDtypeStruct(halves.shape, dtype),
             summed(layers, SIDE, SIDE),
             summed(layers + first, SIDE, _COLUMNS),
             summed(SIDE, _OUTPUTS),
-        ),
-        scratch_types=list(memory),
-        grid=(programs,),
-        grid_names=("program",),
-        num_threads=3,
-        thread_name="group",
-        compiler_params=gpu.CompilerParams(lowering_semantics=gpu.LoweringSemantics.Warpgroup),
-        interpret=warpgroups.interpreter() if interpret else None,
-    )(
+        ],
         halves,
         incoming,
         0.5 * hidden,
@@ -183,6 +175,10 @@ def segment(
         jnp.ones((_COLUMNS, SIDE), dtype),
         jnp.zeros((_OUTPUTS - ROWS, SIDE), dtype),
         tiles * jnp.arange(programs + 1) // programs,
+        memory=memory,
+        programs=programs,
+        groups=3,
+        interpret=interpret,
     )
     return dz, d_hidden.sum(axis=0), d_biases.sum(axis=0)[..., 0], d_out.sum(axis=0)[:, : out.shape[1]]
 

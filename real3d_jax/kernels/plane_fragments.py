@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from real3d_jax.kernels import inline_ptx, warpgroups
 from real3d_jax.kernels.inline_ptx import SIDE, mosaic_gpu
-from real3d_jax.kernels.plane_windows import PLANES, WINDOW
+from real3d_jax.kernels.plane_windows import PLANES, WINDOW, tent
 
 _BLOCKS = SIDE // 8  # of eight columns, as `mma.sync` takes them
 _BYTES = 2 * SIDE  # of a texel
@@ -52,7 +52,7 @@ def interpolated(at: Any, planes: Any, row: Any, side: int, interpret: bool) -> 
 
 def _plainly_interpolated(at: Array, planes: Array, side: int) -> Array:
     planes = channel_order(planes).astype(jnp.float32).reshape(3, side, side, -1)  # the order is its own inverse
-    weights = jnp.maximum(1 - jnp.abs(at[:, :, None] - jnp.arange(side)), 0)
+    weights = [tent(places, jnp.arange(side)) for places in at]
     total = jnp.zeros((at.shape[1], planes.shape[-1]), jnp.float32)
     for plane, (across, down) in enumerate(PLANES):
         total += jnp.einsum("ny,nx,yxc->nc", weights[down], weights[across], planes[plane])

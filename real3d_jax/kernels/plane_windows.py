@@ -89,7 +89,7 @@ def for_each_window(function: Callable, carry: Any, place: Place, side: int, dty
             x = left + (i % columns) * WINDOW + within % WINDOW
             y = top + (i // columns) * WINDOW + within // WINDOW
             inside = (x <= right) & (y <= bottom)
-            weights = _tent(at[across], x) * _tent(at[down], y)
+            weights = tent(at[across], x) * tent(at[down], y)
             texels = ((field * len(PLANES) + plane) * side + y) * side + x
             return function(carry, jnp.where(inside[None, :], weights, 0.0).astype(dtype), texels, inside)
 
@@ -104,7 +104,8 @@ def dot(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) ->
     return jax.lax.dot_general(a, b, (contracted, ((), ())), precision=precision, preferred_element_type=jnp.float32)
 
 
-def _tent(at, centres):
+def tent(at: Any, centres: Any) -> Any:
+    """Linear weights of texels at `centres` for each place: (places, texels)."""
     return jnp.maximum(1.0 - jnp.abs(at[:, None] - centres[None, :].astype(jnp.float32)), 0.0)
 
 

@@ -124,17 +124,9 @@ def query(
     planes, hidden, biases = 0.5 * planes, 0.5 * hidden, 0.5 * biases
     matrix, last = _output_layer(output_layer)
     raw = [jax.ShapeDtypeStruct((_OUTPUTS, count), jnp.float32)] if outputs else []
-    return gpu.kernel(
+    return warpgroups.launch(
         decoder_query,
-        out_type=(*raw, *[jax.ShapeDtypeStruct((count, SIDE), dtype)] * len(before)),
-        scratch_types=list(memory),
-        grid=(programs,),
-        grid_names=("program",),
-        num_threads=GROUPS,
-        thread_name="group",
-        compiler_params=gpu.CompilerParams(lowering_semantics=gpu.LoweringSemantics.Warpgroup),
-        interpret=warpgroups.interpreter() if interpret else None,
-    )(
+        [*raw, *[jax.ShapeDtypeStruct((count, SIDE), dtype)] * len(before)],
         at,
         fields,
         tiles,
@@ -142,6 +134,10 @@ def query(
         hidden[: max(layers, 1)].astype(dtype),
         jnp.concatenate([biases[: layers + 1], last]),
         matrix,
+        memory=memory,
+        programs=programs,
+        groups=GROUPS,
+        interpret=interpret,
     )
 
 

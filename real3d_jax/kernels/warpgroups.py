@@ -102,6 +102,46 @@ def multiprocessors() -> int:
     return device.core_count
 
 
+def launch(
+    kernel: Callable,
+    outputs: Sequence[Any],
+    *operands: jax.Array,
+    memory: Sequence[Any],
+    programs: int,
+    groups: int,
+    interpret: bool,
+) -> Sequence[Array]:
+    """Runs a kernel.
+
+    Args:
+      kernel: gets references to the operands, the outputs and the shared memory; its axes are "program" and "group".
+      outputs: their shapes.
+      *operands: arrays in the GPU's memory.
+      memory: what it has in shared memory.
+      programs: that run, one on each multiprocessor.
+      groups: warpgroups of a program.
+      interpret: runs it on the CPU.
+    """
+    gpu = mosaic_gpu()
+    return gpu.kernel(
+        kernel,
+        out_type=tuple(outputs),
+        scratch_types=list(memory),
+        grid=(programs,),
+        grid_names=("program",),
+        num_threads=groups,
+        thread_name="group",
+        compiler_params=gpu.CompilerParams(lowering_semantics=gpu.LoweringSemantics.Warpgroup),
+        interpret=_interpreter() if interpret else None,
+    )(*operands)
+
+
+def _interpreter() -> Any:
+    from jax._src.pallas.mosaic_gpu.interpret.params import InterpretGPUParams
+
+    return InterpretGPUParams()
+
+
 def matrices(*leading: int, rows: int = SIDE, dtype: DTypeLike, interpret: bool, swizzle: int = 128) -> Any:
     """Shared memory for matrices of `rows` x 64, in rows of `swizzle` bytes; without the layout when interpreted."""
     gpu = mosaic_gpu()
@@ -241,13 +281,6 @@ def load(matrix: Any, interpret: bool) -> Float[Array, "64 64"]:
 
     kinds = (gpu.RefType(_transforms()),)
     return gpu.inline_mgpu(arg_types=kinds, return_type=inline_ptx.matrix(jnp.bfloat16))(compute)(matrix)
-
-
-def interpreter() -> Any:
-    """What Pallas' interpreter of these kernels is asked for with."""
-    from jax._src.pallas.mosaic_gpu.interpret.params import InterpretGPUParams
-
-    return InterpretGPUParams()
 
 
 def _plain_product(a: Any, b: Any) -> Array:
