@@ -138,10 +138,10 @@ def _query_backward(dtype, interpret, saved, gradient):
     hidden, biases, out, _ = decoder
     batch, _, side, _, channels = planes.shape
     count = points.shape[-1]
-    incoming = jnp.swapaxes(gradient, 0, 1).reshape(OUTPUTS, -1)
-    d_out_bias = gradient.sum(axis=(0, 2))
+    hidden = hidden.astype(dtype)
     touched = _touched_texels(points, side)
-    before = starts(hidden.astype(dtype), interpret)
+
+    before = starts(hidden, interpret)
     if warpgroups.fit(channels, dtype, interpret):
         place = _in_a_row(points, side)
         stored = query_hopper.query(*place, planes, hidden, biases, None, before=before, interpret=interpret)
@@ -152,12 +152,12 @@ def _query_backward(dtype, interpret, saved, gradient):
             points,
             touched,
             planes.reshape(-1, channels).astype(dtype),
-            hidden.astype(dtype),
+            hidden,
             biases,
             grid=(batch, count // _TILE),
             interpret=interpret,
         )
-    hidden = hidden.astype(dtype)
+    incoming = jnp.swapaxes(gradient, 0, 1).reshape(OUTPUTS, -1)
     dz, d_hidden, d_biases, d_out = backward(stored, incoming, hidden, biases, out, interpret=interpret)
 
     zeros = jnp.zeros((batch * 3 * side * side, channels), jnp.float32)
@@ -172,7 +172,7 @@ def _query_backward(dtype, interpret, saved, gradient):
         aliases={3: 0},
         interpret=interpret,
     )
-    d_decoder = (d_hidden, d_biases, d_out, d_out_bias)
+    d_decoder = (d_hidden, d_biases, d_out, gradient.sum(axis=(0, 2)))
     return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(points)
 
 

@@ -167,12 +167,12 @@ def _march_bwd(march, saved, d_sums):
         interpret=interpret,
     )
     at, ends = _samples(rays, march, side)
-    before = starts(hidden.astype(march.dtype), interpret)
+    hidden = hidden.astype(march.dtype)
+    before = starts(hidden, interpret)
     if not stored and on_hopper:
         place = at, fields, live * march.runs
         stored = query_hopper.query(*place, planes, hidden, biases, None, before=before, interpret=interpret)
-    hidden = hidden.astype(march.dtype)
-    if not stored:
+    elif not stored:
         stored = launch(
             functools.partial(_store_kernel, march=march, side=side, before=before),
             [jax.ShapeDtypeStruct((raw.shape[1], channels), march.dtype)] * len(before),
@@ -190,7 +190,6 @@ def _march_bwd(march, saved, d_sums):
     dz, d_hidden, d_biases, d_out = backward(
         stored, incoming, hidden, biases, out, tiles, interpret=interpret, pairs=len(stored) == 1
     )
-    d_decoder = (d_hidden, d_biases, d_out, d_out_bias.sum(axis=1))
     zeros = jnp.zeros((planes.size // channels, channels), jnp.float32)
     d_planes = launch(
         functools.partial(_scatter_kernel, march=march, side=side),
@@ -205,6 +204,7 @@ def _march_bwd(march, saved, d_sums):
         aliases={5: 0},
         interpret=interpret,
     )
+    d_decoder = (d_hidden, d_biases, d_out, d_out_bias.sum(axis=1))
     return d_planes.reshape(planes.shape), d_decoder, jnp.zeros_like(rays), None, None
 
 

@@ -78,7 +78,7 @@ def query(
       fields: of equally many tiles of points each.
       tiles: how many of the first tiles count; nothing is written for the others.
       planes: float32, their texels of the decoder's first layer.
-      hidden: float32.
+      hidden: float32 or bfloat16, as which they are taken.
       biases: of all layers but the output layer.
       output_layer: of `decoder_segments.output_layer`.
       before: the hidden layers before which pre-activations are wanted, in bfloat16; see `decoder_hopper.segment`.
