@@ -4,8 +4,9 @@
 so many of the devices, and IMPLEMENTATION goes into `config.render` and `config.compute.elementwise`. What a case gives
 is in FOLDER/NAME.npz.
 
-The batch has 8 + 8 examples; devices that do not divide them get filler. In bfloat16 the program alone is of interest:
-its parameters are zeros, which are quickly made, and it takes one step.
+The batch has 8 + 8 examples; devices that do not divide them get filler. In bfloat16 the program alone is of interest,
+and what it gives are zeros: it is compiled and not run. XLA's CPU may begin a sum over devices while others wait in an
+earlier loop for that device, as long as neither needs the other's result, and then all of them wait forever.
 """
 
 import dataclasses
@@ -78,7 +79,7 @@ def first_params(model, dtype, key):
 
 
 def run(name, devices, fsdp, implementation, dtype):
-    """Writes parameters and metrics after two steps, the number of arrays that were split, and the program."""
+    """Writes parameters and metrics after two steps, the number of arrays that are split, and the program."""
     config = tiny_config(devices, implementation, dtype)
     model, optimizer = make_model(config.model, config.compute), optax.sgd(0.1, momentum=0.9)
     mesh = sharding.make_mesh(MeshConfig(fsdp), devices)
@@ -92,20 +93,25 @@ def run(name, devices, fsdp, implementation, dtype):
         step = functools.partial(step, micro_batches=layout.micro_batches)
         shardings = (sharding.state_shardings(state, mesh), sharding.replicated(mesh))
         step = jax.jit(step, donate_argnums=0, out_shardings=shardings)
-        text = ""
-        for number in range(2 if dtype == "float32" else 1):
-            batch = sharding.put_batch(rows_of(random_batch(config, seed=number), layout, rows), mesh)
-            arguments = (state, batch, FrozenNetworks(None, None), key)
-            if not text:
-                step = step.lower(*arguments).compile()
-                text = step.as_text()
-            state, metrics = step(*arguments)
+        frozen = FrozenNetworks(None, None)
+
+        def batch(seed):
+            return sharding.put_batch(rows_of(random_batch(config, seed=seed), layout, rows), mesh)
+
+        step = step.lower(state, batch(0), frozen, key).compile()
         split = sum(not leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state))
-        gather = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))
-        leaves, _ = jax.tree_util.tree_flatten_with_path(gather((state.params, metrics)))
+        if dtype == "float32":
+            for seed in range(2):
+                state, metrics = step(state, batch(seed), frozen, key)
+            gather = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))
+            given = gather((state.params, metrics))
+        else:
+            state, metrics = step.out_info
+            given = jax.tree.map(lambda of: np.zeros(of.shape, of.dtype), (state.params, metrics))
     if process == "0":
+        leaves, _ = jax.tree_util.tree_flatten_with_path(given)
         found = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-        np.savez(Path(folder) / f"{name}.npz", split=split, program=text, **found)
+        np.savez(Path(folder) / f"{name}.npz", split=split, program=step.as_text(), **found)
 
 
 if int(processes) > 1:
