@@ -15,11 +15,11 @@ from jax.experimental import pallas as pl
 from jaxtyping import Array, Float, Int
 
 from real3d_jax.kernels import inline_ptx, plane_fragments, warpgroups
+from real3d_jax.kernels.decoder_segments import OUTPUTS
 from real3d_jax.kernels.inline_ptx import SIDE, mosaic_gpu
 
 TILE = SIDE  # points
 GROUPS = 5  # warpgroups of a program: as many as there are registers for
-_OUTPUTS = 4
 _PART = 8  # columns of the output layer's weights, of which there are two parts
 
 
@@ -123,7 +123,7 @@ def query(
     # All is halved, which is exact: SiLU's hyperbolic tangent is of half its argument.
     planes, hidden, biases = 0.5 * planes, 0.5 * hidden, 0.5 * biases
     matrix, last = _output_layer(output_layer)
-    raw = [jax.ShapeDtypeStruct((_OUTPUTS, count), jnp.float32)] if outputs else []
+    raw = [jax.ShapeDtypeStruct((OUTPUTS, count), jnp.float32)] if outputs else []
     return warpgroups.launch(
         decoder_query,
         [*raw, *[jax.ShapeDtypeStruct((count, SIDE), dtype)] * len(before)],
@@ -181,7 +181,7 @@ def _one_tile(
 def _write(raw: Any, both: Array, row: Any, interpret: bool) -> None:
     """Writes the decoder's outputs (4, 64): of the products with both parts of the weights the sum, plus a row."""
     if interpret:
-        raw[...] = (both[:, :_PART] + both[:, _PART:] + row[...][:_PART])[:, :_OUTPUTS].T
+        raw[...] = (both[:, :_PART] + both[:, _PART:] + row[...][:_PART])[:, :OUTPUTS].T
         return
     gpu = mosaic_gpu()
 
