@@ -1,7 +1,27 @@
-"""How far what the kernels compute is from what the plain path does."""
+"""What the kernels compute, and how far it is from what the plain path does."""
 
 import jax
 import numpy as np
+
+from real3d_jax.rendering import TriplaneField
+
+
+def with_gradients(function, field):
+    """What a function makes of a field, and the gradients of a random combination of it: of planes and decoder."""
+
+    @jax.jit
+    def run(planes, params):
+        def values(planes, params):
+            return function(TriplaneField(planes, params, field.decoder))
+
+        found, pull_back = jax.vjp(values, planes, params)
+        leaves, tree = jax.tree.flatten(found)
+        keys = jax.random.split(jax.random.key(9), len(leaves))
+        weights = [jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+        return found, pull_back(jax.tree.unflatten(tree, weights))
+
+    with jax.default_matmul_precision("highest"):
+        return run(field.planes, field.decoder_params)
 
 
 def worst(actual, expected):

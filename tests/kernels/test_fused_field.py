@@ -15,7 +15,7 @@ from real3d_jax.kernels.fused_field import query_raw_fused
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import choose_implementation, query_raw
-from tests.kernels.agreement import worst
+from tests.kernels.agreement import with_gradients, worst
 
 CHANNELS, SIDE, WIDTH = 3, 12, 16
 TOLERANCE = 1e-5
@@ -30,17 +30,7 @@ def _field(layers, batch=2, seed=0):
 
 def _value_and_gradients(field, points, implementation):
     """Raw outputs, and the gradients of a random combination of them."""
-
-    @jax.jit
-    def run(planes, params):
-        def query(planes, params):
-            return query_raw(TriplaneField(planes, params, field.decoder), points, implementation)
-
-        raw, pull_back = jax.vjp(query, planes, params)
-        return raw, pull_back(jax.random.normal(jax.random.key(9), raw.shape))
-
-    with jax.default_matmul_precision("highest"):
-        return run(field.planes, field.decoder_params)
+    return with_gradients(lambda field: query_raw(field, points, implementation), field)
 
 
 # Segments of the backward pass: one layer; a whole one; one and a bit.
@@ -73,16 +63,7 @@ def test_rendered_views_and_their_gradients():
             RENDER, implementation=implementation, rays_per_chunk=rays_per_chunk, resolution=12, samples=12
         )
 
-        @jax.jit
-        def run(planes, params):
-            def views(planes, params):
-                return render_views(TriplaneField(planes, params, field.decoder), cameras, config)
-
-            images, pull_back = jax.vjp(views, planes, params)
-            return images, pull_back(jax.tree.map(lambda x: jnp.cos(jnp.arange(x.size)).reshape(x.shape), images))
-
-        with jax.default_matmul_precision("highest"):
-            return run(field.planes, field.decoder_params)
+        return with_gradients(lambda field: render_views(field, cameras, config), field)
 
     plain = value_and_gradients("xla", 100_000)
     assert worst(value_and_gradients("pallas", 100_000), plain) < TOLERANCE

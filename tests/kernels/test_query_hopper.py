@@ -17,7 +17,7 @@ from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import query_raw
 from tests.commands import ENOUGH_THREADS, assert_passes_with, warpgroups_interpreted
-from tests.kernels.agreement import worst
+from tests.kernels.agreement import with_gradients, worst
 
 TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
 TEXELS = 8
@@ -121,26 +121,13 @@ def _field(dtype, hidden_layers):
     return TriplaneField(planes, params, decoder)
 
 
-def _with_gradients(function, field):
-    def total(planes, params):
-        values = function(TriplaneField(planes, params, field.decoder))
-        keys = jax.random.split(jax.random.key(3), len(values))
-        return sum(jnp.sum(jax.random.normal(key, x.shape) * x) for key, x in zip(keys, values, strict=True)), values
-
-    with jax.default_matmul_precision("highest"):
-        (_, values), gradients = jax.value_and_grad(total, argnums=(0, 1), has_aux=True)(
-            field.planes, field.decoder_params
-        )
-    return values, gradients
-
-
 @warpgroups_interpreted
 @pytest.mark.parametrize("hidden_layers", [2, 6])
 def test_fused_query(hopper, hidden_layers):
     """One segment of layers, and two; points that fill no tile, some outside the planes."""
     points = jax.random.uniform(jax.random.key(5), (2, 100, 3), minval=-1.3, maxval=1.3)
     found, wanted = (
-        _with_gradients(lambda field: [query_raw(field, points, name)], _field(dtype, hidden_layers))  # noqa: B023
+        with_gradients(lambda field: query_raw(field, points, name), _field(dtype, hidden_layers))  # noqa: B023
         for dtype, name in ((jnp.bfloat16, "pallas"), (jnp.float32, "xla"))
     )
     assert hopper == {"query", "again", "segment"}
@@ -155,7 +142,7 @@ def test_marching(hopper, hidden_layers, rays_per_chunk):
     cameras = Cameras(spherical_c2w(angles, 0.4 * angles, 4.0), jnp.tile(intrinsics_from_fov(0.8), (2, 1, 1)))
     sizes = {"resolution": 8, "samples": 16, "rays_per_chunk": rays_per_chunk}
     found, wanted = (
-        _with_gradients(
+        with_gradients(
             lambda field: render_views(field, cameras, dataclasses.replace(RENDER, implementation=name, **sizes)),  # noqa: B023
             _field(dtype, hidden_layers),
         )
