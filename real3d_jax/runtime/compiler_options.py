@@ -12,16 +12,19 @@ _NARROW = 384  # channels of a token up to which XLA's own matrix products were 
 def for_gradients(width: int) -> dict[str, bool | str] | None:
     """Options for programs with gradients of the whole model; None where the defaults are right.
 
-    On NVIDIA GPUs XLA would try many kernels of its own for each matrix product. For wide tokens cuBLAS's are as fast,
-    and without the search an unrolled training step compiles in a quarter of the time. For narrow ones the search pays
-    (docs/performance_log.md).
+    On NVIDIA GPUs XLA would make a copy of a slice a "dynamic slice fusion". Each of them copies all of the program's
+    compiled attention anew before every run, in which time the GPU has nothing to do (docs/performance_log.md).
+
+    XLA would also try many kernels of its own for each matrix product. For wide tokens cuBLAS's are as fast, and
+    without the search an unrolled training step compiles in a quarter of the time. For narrow ones the search pays.
 
     Args:
       width: channels of a token.
     """
-    if jax.default_backend() != "gpu" or width <= _NARROW:
+    if jax.default_backend() != "gpu":
         return None
-    return {"xla_gpu_enable_triton_gemm": False}
+    options: dict[str, bool | str] = {"xla_gpu_enable_dynamic_slice_fusion": False}
+    return options if width <= _NARROW else {**options, "xla_gpu_enable_triton_gemm": False}
 
 
 def for_inference(width: int) -> dict[str, bool | str] | None:
@@ -33,8 +36,9 @@ def for_inference(width: int) -> dict[str, bool | str] | None:
     Args:
       width: channels of a token.
     """
-    options = for_gradients(width)
-    return None if options is None else {**options, "xla_gpu_dot_merger_threshold_mb": "0"}
+    if jax.default_backend() != "gpu" or width <= _NARROW:
+        return None
+    return {"xla_gpu_enable_triton_gemm": False, "xla_gpu_dot_merger_threshold_mb": "0"}
 
 
 def matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:

@@ -20,11 +20,18 @@ from real3d_jax.training.optimizer import make_optimizer
 
 
 @pytest.mark.parametrize(
-    ("backend", "width", "searches"), [("gpu", 1024, False), ("gpu", 384, True), ("cpu", 1024, True)]
+    ("backend", "width", "expected"),
+    [
+        ("gpu", 1024, {"xla_gpu_enable_dynamic_slice_fusion": False, "xla_gpu_enable_triton_gemm": False}),
+        ("gpu", 384, {"xla_gpu_enable_dynamic_slice_fusion": False}),
+        ("cpu", 1024, None),
+    ],
 )
-def test_only_wide_models_on_gpus_go_without_the_search(backend, width, searches, monkeypatch):
+def test_gradients_have_no_slice_fusions_and_those_of_wide_models_no_search(backend, width, expected, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
-    assert compiler_options.for_gradients(width) == (None if searches else {"xla_gpu_enable_triton_gemm": False})
+    options = compiler_options.for_gradients(width)
+    assert options == expected
+    jax.jit(jnp.sin).lower(1.0).compile(compiler_options=options)  # XLA knows them, and takes such values
 
 
 def test_inference_of_wide_models_merges_no_products(monkeypatch):
