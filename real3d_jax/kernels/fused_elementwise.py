@@ -22,7 +22,7 @@ from real3d_jax.kernels import pallas
 
 _NORM_ROWS = 2  # a tile: so many rows of all channels
 _ACTIVATION_TILE = (8, 256)
-_PROGRAMS = 256  # at most so many walk through the rows, each with sums of its own
+_PROGRAMS, _NORM_PROGRAMS = 256, 1024  # at most so many walk through the rows, each with sums of its own
 
 # erf by formula 7.1.26 of Abramowitz and Stegun; its error is below 1.5e-7.
 _ERF_SCALE = 0.3275911
@@ -128,7 +128,7 @@ def _norm_backward(epsilon, interpret, added_dtype, total, scale, bias, d_total,
     rows = _flat(total)
     count, channels = rows.shape
     tile = math.gcd(count, _NORM_ROWS)
-    programs = _programs(count // tile)
+    programs = _programs(count // tile, _NORM_PROGRAMS)
     shapes = [
         jax.ShapeDtypeStruct(rows.shape, jnp.float32),
         jax.ShapeDtypeStruct((programs, channels), jnp.float32),
@@ -165,13 +165,14 @@ def _norm_backward_kernel(total, d_total, d_normed, scale, d_x, d_scale, d_bias,
 
     def one_tile(step, sums):
         at, inside = _rows(program * steps + step, tile, channels)
-        centred, inverse = _centred(pallas.load(total.at[at], inside), inside, channels, epsilon)
+        values, onward, incoming = (pallas.load(ref.at[at], inside) for ref in (total, d_total, d_normed))
+        incoming = incoming.astype(jnp.float32)
+        centred, inverse = _centred(values, inside, channels, epsilon)
         x = centred * inverse
-        incoming = pallas.load(d_normed.at[at], inside).astype(jnp.float32)
         weighted = incoming * weight
         mean = jnp.sum(weighted, axis=1, keepdims=True) / channels
         along = jnp.sum(weighted * x, axis=1, keepdims=True) / channels
-        gradient = pallas.load(d_total.at[at], inside) + inverse * (weighted - mean - x * along)
+        gradient = onward + inverse * (weighted - mean - x * along)
         pallas.store(d_x.at[at], gradient, inside)
         if d_added:
             pallas.store(d_added[0].at[at], gradient.astype(d_added[0].dtype), inside)
@@ -232,7 +233,7 @@ def _activated_bwd(gated, interpret, saved, gradient):
     rows, gradient = _flat(product), _flat(gradient)
     count, channels = rows.shape
     tile = (math.gcd(count, _ACTIVATION_TILE[0]), _ACTIVATION_TILE[1])
-    programs = _programs(count // tile[0])
+    programs = _programs(count // tile[0], _PROGRAMS)
     d_product, d_bias = pallas.launch(
         functools.partial(_geglu_backward_kernel if gated else _gelu_backward_kernel, tile=tile),
         [
@@ -332,9 +333,9 @@ def _padded(channels: int) -> int:
     return 1 << (channels - 1).bit_length()
 
 
-def _programs(steps: int) -> int:
+def _programs(steps: int, most: int) -> int:
     """The most programs, up to a limit, that share the steps evenly."""
-    return max(count for count in range(1, min(_PROGRAMS, steps) + 1) if steps % count == 0)
+    return max(count for count in range(1, min(most, steps) + 1) if steps % count == 0)
 
 
 def _flat(x):
