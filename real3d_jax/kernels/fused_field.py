@@ -86,10 +86,11 @@ def folded_decoder(
 
 def fold_first_layer(planes: Float[Array, "B 3 s s K"], kernel: Float[Array, "3*K C"]) -> Float[Array, "B 3 s s C"]:
     """Planes whose texels are what the decoder's first layer makes of them; summed over planes, its features."""
-    per_plane = kernel.reshape(3, -1, kernel.shape[-1])
-    # A copy for each field: the sum of its gradients over fields is then made of many products instead of a long one.
-    per_field = jnp.broadcast_to(per_plane, (planes.shape[0], *per_plane.shape))
-    return jnp.einsum("bphwk,bpkc->bphwc", planes, per_field, precision=jax.lax.Precision.HIGHEST)
+    per_plane = kernel.reshape(3, 1, -1, kernel.shape[-1])
+    # A copy for each row of texels: the sum of its gradients is then made of many products instead of a long one, whose
+    # few outputs would leave most of a GPU idle.
+    per_row = jnp.broadcast_to(per_plane, (*planes.shape[:3], *per_plane.shape[2:]))
+    return jnp.einsum("bphwk,bphkc->bphwc", planes, per_row, precision=jax.lax.Precision.HIGHEST)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
