@@ -8,8 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 
-import jax
-
 from real3d_jax.benchmarks import loose_files
 from real3d_jax.benchmarks.measuring import Case, Measurement, summarize
 from real3d_jax.config.training import BatchConfig, Config
@@ -53,8 +51,7 @@ def _prepared(config: Config) -> Iterator[Config]:
     }
     with tempfile.TemporaryDirectory() as folder:
         data = dataclasses.replace(config.data, root=folder, embedded=embedded, validation={})
-        with jax.default_device(jax.local_devices(backend="cpu")[0]):
-            prepare_embedded(data, progress=False)
+        prepare_embedded(data, progress=False)
         yield dataclasses.replace(config, data=data, batch=BatchConfig(_ROWS, _ROWS, 1))
 
 
