@@ -88,6 +88,7 @@ class _Shared(NamedTuple):
     done: Any
 
 
+@functools.partial(jax.jit, static_argnames=("first", "last", "programs", "interpret"))  # equal calls are lowered once
 def segment(
     halves: Float[Array, "N 64"],
     incoming: Float[Array, "N 64"] | Float[Array, "4 N"] | Float[Array, "8 N"],

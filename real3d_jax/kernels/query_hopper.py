@@ -5,6 +5,7 @@ coordinates to the decoder's outputs all stays in registers: what a product leav
 factor. The second one, the weights, stays in shared memory.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ class _Shared(NamedTuple):
     there: Any
 
 
+@functools.partial(jax.jit, static_argnames=("before", "interpret"))  # equal calls are lowered once
 def query(
     at: Float[Array, "3 N"],
     fields: Int[Array, "runs"],
@@ -68,7 +70,7 @@ def query(
     biases: Float[Array, "layers+1 64"],
     output_layer: Sequence[Array] | None,
     *,
-    before: Sequence[int] = (),
+    before: tuple[int, ...] = (),
     interpret: bool,
 ) -> Sequence[Array]:
     """The decoder's outputs (4, N) at points, unless there is no output layer, and halves of pre-activations (N, 64).

@@ -121,12 +121,13 @@ def test_it_is_for_hopper(monkeypatch, backend, capability, taken):
 
 
 def test_lowers_for_nvidia_gpus(monkeypatch):
-    """Pallas' insides are as `warpgroups` expects them, and the kernel becomes a program; else it is not taken."""
+    """Pallas' insides are as `warpgroups` expects them, and the kernel becomes one program; else it is not taken."""
     assert not warpgroups.available(), "there is no GPU here"
     assert inline_ptx.known()
-    run = jax.jit(functools.partial(segment, first=True, last=True, programs=132, interpret=False))
+    once = functools.partial(segment, first=True, last=True, programs=132, interpret=False)
     shapes = jax.eval_shape(lambda: (*_example(3, 4, True), jnp.array([4], jnp.int32)))
-    assert "mosaic_gpu" in run.trace(*shapes).lower(lowering_platforms=("cuda",)).as_text()
+    twice = jax.jit(lambda halves, *rest: (once(halves, *rest), once(2 * halves, *rest)))
+    assert twice.trace(*shapes).lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu_v2(") == 1
     with monkeypatch.context() as patch:
         patch.setattr("jax.experimental.mosaic.gpu.utils.memref_ptr", lambda: None)
         assert not inline_ptx.known(), "it takes no argument"

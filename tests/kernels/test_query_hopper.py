@@ -152,15 +152,15 @@ def test_marching(hopper, hidden_layers, rays_per_chunk):
     assert worst(found, wanted) < 2 * TOLERANCE
 
 
-def test_lowers_for_nvidia_gpus(monkeypatch):
-    """The kernel becomes a program, with its PTX."""
+def test_lowers_for_nvidia_gpus_once(monkeypatch):
+    """The kernel becomes a program, with its PTX, and equal calls of it one."""
     monkeypatch.setattr(warpgroups, "multiprocessors", lambda: 132)
     at, planes, hidden, biases, out, out_bias = _example(3, tiles=2, fields=1)
 
     def run(at, planes, hidden, biases, out, out_bias):
-        place = at, jnp.zeros(1, jnp.int32), jnp.array([2], jnp.int32)
+        place = jnp.zeros(1, jnp.int32), jnp.array([2], jnp.int32)
         parts = output_layer(out, out_bias, jnp.bfloat16)
-        return query(*place, planes, hidden, biases, parts, before=(0, 2), interpret=False)
+        return [query(x, *place, planes, hidden, biases, parts, before=(0, 2), interpret=False) for x in (at, at + 0.5)]
 
     traced = jax.jit(run).trace(at, planes, hidden, biases, out, out_bias)
-    assert "mosaic_gpu" in traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu_v2(") == 1
