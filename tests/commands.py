@@ -55,7 +55,7 @@ def assert_passes_with_devices(count: int, file: str, words: str) -> None:
 def assert_passes_with(file: str, words: str, **environment: str) -> None:
     """The tests of a file that `words` select (`pytest -k`) pass in this environment, and none is skipped."""
     own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", file, "-k", words]
-    done = subprocess.run(own, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = subprocess.run(own, env={**os.environ, **environment}, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout
     assert set(done.stdout.split("[")[0].strip()) == {"."}, done.stdout  # an s would be a test that was skipped
 

@@ -1,14 +1,31 @@
 """What the kernels compute, and how far it is from what the plain path does."""
 
+import functools
+
 import jax
 import numpy as np
 
 from real3d_jax.rendering import TriplaneField
 
 
+def awaited(function):
+    """`function`, whose results are waited for.
+
+    Interpreted warpgroups ask JAX for computations of their own, for which a CPU has no room while 32 others wait for
+    the kernel's results: all would wait forever.
+    """
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return jax.block_until_ready(function(*args, **kwargs))
+
+    return call
+
+
 def with_gradients(function, field):
     """What a function makes of a field, and the gradients of a random combination of it: of planes and decoder."""
 
+    @awaited
     @jax.jit
     def run(planes, params):
         def values(planes, params):

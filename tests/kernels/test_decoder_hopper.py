@@ -10,7 +10,7 @@ import pytest
 from real3d_jax.kernels import decoder_hopper, decoder_segments, inline_ptx, warpgroups
 from real3d_jax.kernels.decoder_hopper import TILE, segment
 from tests.commands import ENOUGH_THREADS, assert_passes_with, warpgroups_interpreted
-from tests.kernels.agreement import worst
+from tests.kernels.agreement import awaited, worst
 
 TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
 WIDTH = inline_ptx.SIDE
@@ -54,7 +54,9 @@ def test_with_enough_threads():
 def test_segments(layers, first, last, tiles):
     example = _example(layers, tiles, last)
     halves, rest = 0.5 * example[0], example[1:]
-    found = segment(halves, *rest, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True)
+    found = awaited(segment)(
+        halves, *rest, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True
+    )
     dz, d_hidden, d_biases, d_out = _plain(*example, last)
     wanted = (dz, d_hidden, d_biases if first else d_biases[1:])
     assert worst((found[0].astype(jnp.float32), *found[1:3]), wanted) < TOLERANCE
@@ -67,7 +69,7 @@ def test_tiles_that_do_not_count():
     """What lies behind them is in no sum."""
     z, incoming, hidden, biases, out = _example(2, 3, True)
     counted = 2 * TILE
-    found = segment(
+    found = awaited(segment)(
         (0.5 * z).at[counted:].set(jnp.nan), incoming, hidden, biases, out, jnp.array([2], jnp.int32),
         first=True, last=True, programs=2, interpret=True,
     )  # fmt: skip
@@ -81,7 +83,7 @@ def test_whole_decoder(monkeypatch, tiles):
     """Five layers in segments of four and one, joined as the others are."""
     monkeypatch.setattr(warpgroups, "available", lambda: True)
     monkeypatch.setattr(warpgroups, "multiprocessors", lambda: 2)
-    interpreted = functools.partial(segment)
+    interpreted = awaited(segment)
     monkeypatch.setattr(
         decoder_hopper, "segment", lambda *args, **kind: interpreted(*args, **kind | {"interpret": True})
     )
