@@ -22,7 +22,7 @@ from real3d_jax.kernels import pallas
 
 _NORM_ROWS = 2  # a tile: so many rows of all channels
 _ACTIVATION_TILE = (8, 256)
-_PROGRAMS, _NORM_PROGRAMS = 256, 1024  # at most so many walk through the rows, each with sums of its own
+_NORM_PROGRAMS, _ACTIVATION_PROGRAMS = 1024, 256  # at most so many walk through the rows, each with sums of its own
 
 # erf by formula 7.1.26 of Abramowitz and Stegun; its error is below 1.5e-7.
 _ERF_SCALE = 0.3275911
@@ -165,6 +165,7 @@ def _norm_backward_kernel(total, d_total, d_normed, scale, d_x, d_scale, d_bias,
 
     def one_tile(step, sums):
         at, inside = _rows(program * steps + step, tile, channels)
+        # All is asked for before anything is waited for.
         values, onward, incoming = (pallas.load(ref.at[at], inside) for ref in (total, d_total, d_normed))
         incoming = incoming.astype(jnp.float32)
         centred, inverse = _centred(values, inside, channels, epsilon)
@@ -233,7 +234,7 @@ def _activated_bwd(gated, interpret, saved, gradient):
     rows, gradient = _flat(product), _flat(gradient)
     count, channels = rows.shape
     tile = (math.gcd(count, _ACTIVATION_TILE[0]), _ACTIVATION_TILE[1])
-    programs = _programs(count // tile[0], _PROGRAMS)
+    programs = _programs(count // tile[0], _ACTIVATION_PROGRAMS)
     d_product, d_bias = pallas.launch(
         functools.partial(_geglu_backward_kernel if gated else _gelu_backward_kernel, tile=tile),
         [

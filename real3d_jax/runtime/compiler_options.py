@@ -7,6 +7,7 @@ import jax
 from real3d_jax.errors import UserError
 
 _NARROW = 384  # channels of a token up to which XLA's own matrix products were found faster
+_CUBLAS_ALONE = {"xla_gpu_enable_triton_gemm": False}
 
 
 def for_gradients(width: int) -> dict[str, bool | str] | None:
@@ -24,7 +25,7 @@ def for_gradients(width: int) -> dict[str, bool | str] | None:
     if jax.default_backend() != "gpu":
         return None
     options: dict[str, bool | str] = {"xla_gpu_enable_dynamic_slice_fusion": False}
-    return options if width <= _NARROW else {**options, "xla_gpu_enable_triton_gemm": False}
+    return options if width <= _NARROW else options | _CUBLAS_ALONE
 
 
 def for_inference(width: int) -> dict[str, bool | str] | None:
@@ -38,7 +39,7 @@ def for_inference(width: int) -> dict[str, bool | str] | None:
     """
     if jax.default_backend() != "gpu" or width <= _NARROW:
         return None
-    return {"xla_gpu_enable_triton_gemm": False, "xla_gpu_dot_merger_threshold_mb": "0"}
+    return {**_CUBLAS_ALONE, "xla_gpu_dot_merger_threshold_mb": "0"}
 
 
 def matmul_precision(name: str) -> contextlib.AbstractContextManager[None]:
