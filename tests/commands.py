@@ -53,7 +53,7 @@ def assert_passes_with_devices(count: int, file: str, words: str) -> None:
 
 
 def assert_passes_with(file: str, words: str, **environment: str) -> None:
-    """The tests of a file that `words` select (`pytest -k`) pass in this environment, and none is skipped."""
+    """The tests of a file that `words` select (`pytest -k`) pass in this environment; none is skipped or hangs."""
     own = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", file, "-k", words]
     done = subprocess.run(own, env={**os.environ, **environment}, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout

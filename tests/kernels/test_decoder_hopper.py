@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import pytest
 
 from real3d_jax.kernels import decoder_hopper, decoder_segments, inline_ptx, warpgroups
-from real3d_jax.kernels.decoder_hopper import TILE, segment
+from real3d_jax.kernels.decoder_hopper import TILE
 from tests.commands import ENOUGH_THREADS, assert_passes_with, warpgroups_interpreted
 from tests.kernels.agreement import awaited, worst
 
 TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
 WIDTH = inline_ptx.SIDE
+segment = awaited(decoder_hopper.segment)
 
 
 def _example(layers, tiles, last, seed=0):
@@ -54,9 +55,7 @@ def test_with_enough_threads():
 def test_segments(layers, first, last, tiles):
     example = _example(layers, tiles, last)
     halves, rest = 0.5 * example[0], example[1:]
-    found = awaited(segment)(
-        halves, *rest, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True
-    )
+    found = segment(halves, *rest, jnp.array([tiles], jnp.int32), first=first, last=last, programs=2, interpret=True)
     dz, d_hidden, d_biases, d_out = _plain(*example, last)
     wanted = (dz, d_hidden, d_biases if first else d_biases[1:])
     assert worst((found[0].astype(jnp.float32), *found[1:3]), wanted) < TOLERANCE
@@ -69,7 +68,7 @@ def test_tiles_that_do_not_count():
     """What lies behind them is in no sum."""
     z, incoming, hidden, biases, out = _example(2, 3, True)
     counted = 2 * TILE
-    found = awaited(segment)(
+    found = segment(
         (0.5 * z).at[counted:].set(jnp.nan), incoming, hidden, biases, out, jnp.array([2], jnp.int32),
         first=True, last=True, programs=2, interpret=True,
     )  # fmt: skip
@@ -83,10 +82,7 @@ def test_whole_decoder(monkeypatch, tiles):
     """Five layers in segments of four and one, joined as the others are."""
     monkeypatch.setattr(warpgroups, "available", lambda: True)
     monkeypatch.setattr(warpgroups, "multiprocessors", lambda: 2)
-    interpreted = awaited(segment)
-    monkeypatch.setattr(
-        decoder_hopper, "segment", lambda *args, **kind: interpreted(*args, **kind | {"interpret": True})
-    )
+    monkeypatch.setattr(decoder_hopper, "segment", lambda *args, **kind: segment(*args, **kind | {"interpret": True}))
     z, incoming, hidden, biases, out = _example(5, 2, True)
     before = decoder_segments.starts(hidden, interpret=False)
     assert before == (0, 4)

@@ -12,7 +12,7 @@ from real3d_jax.cameras import Cameras, intrinsics_from_fov, spherical_c2w
 from real3d_jax.kernels import decoder_hopper, plane_fragments, query_hopper, warpgroups
 from real3d_jax.kernels.decoder_segments import output_layer
 from real3d_jax.kernels.inline_ptx import SIDE as WIDTH
-from real3d_jax.kernels.query_hopper import TILE, query
+from real3d_jax.kernels.query_hopper import TILE
 from real3d_jax.models.decoder import Decoder
 from real3d_jax.rendering import TriplaneField, render_views
 from real3d_jax.rendering.field import query_raw
@@ -21,6 +21,7 @@ from tests.kernels.agreement import awaited, with_gradients, worst
 
 TOLERANCE = 8e-3  # of bfloat16, relative to the largest number
 TEXELS = 8
+query = awaited(query_hopper.query)
 
 
 def _example(layers, tiles, fields=2):
@@ -58,7 +59,7 @@ def test_outputs_and_what_they_start_from(layers, before):
     at, planes, hidden, biases, out, out_bias = _example(layers, tiles=12)
     fields = jnp.array([1, 0, 1], jnp.int32)
     parts = output_layer(out, out_bias, jnp.bfloat16)
-    raw, *starts = awaited(query)(
+    raw, *starts = query(
         at, fields, jnp.array([12], jnp.int32), planes, hidden, biases, parts, before=before, interpret=True
     )
     for run, field in enumerate(fields):
@@ -75,7 +76,7 @@ def test_pre_activations_alone():
     at, planes, hidden, biases, *_ = _example(3, tiles=2, fields=1)
     place = at, jnp.zeros(1, jnp.int32), jnp.array([2], jnp.int32)
     for before in ((0,), (0, 1)):
-        starts = awaited(query)(*place, planes, hidden, biases, None, before=before, interpret=True)
+        starts = query(*place, planes, hidden, biases, None, before=before, interpret=True)
         _, wanted = _plain(at, planes[0], hidden, biases, jnp.zeros((WIDTH, 4)), jnp.zeros(4))
         for layer, halves in zip(before, starts, strict=True):
             assert worst(2 * halves.astype(jnp.float32), wanted[layer]) < TOLERANCE
@@ -87,9 +88,7 @@ def test_tiles_that_do_not_count_are_not_looked_at():
     at, planes, hidden, biases, out, out_bias = _example(1, tiles=4, fields=1)
     fields, counted = jnp.array([0, 7], jnp.int32), jnp.array([2], jnp.int32)
     parts = output_layer(out, out_bias, jnp.bfloat16)
-    (raw,) = awaited(query)(
-        at.at[:, 2 * TILE :].set(jnp.nan), fields, counted, planes, hidden, biases, parts, interpret=True
-    )
+    (raw,) = query(at.at[:, 2 * TILE :].set(jnp.nan), fields, counted, planes, hidden, biases, parts, interpret=True)
     wanted, _ = _plain(at[:, : 2 * TILE], planes[0], hidden, biases, out, out_bias)
     assert worst(raw[:, : 2 * TILE], wanted) < TOLERANCE
 
